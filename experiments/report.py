@@ -1,0 +1,169 @@
+"""A finished run, shown: lines for the terminal, and one self-contained page that opens offline."""
+
+import base64
+import inspect
+import shutil
+import textwrap
+from collections.abc import Iterator, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from experiments.run_folder import Run
+
+STYLE = Path(__file__).with_name("report.css")
+COLOURS = {"supported": "green", "refuted": "red", "restricted": "yellow", "inconclusive": "cyan"}
+
+
+def show(run: Run) -> None:
+    """Print the table, the claims and where the files are; colours on a terminal only, and not under NO_COLOR."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console.print(run.table)
+    for claim in run.claims:
+        console.print(f"{claim['number']}  ", end="")
+        console.print(claim["verdict"], style=COLOURS[claim["verdict"]])
+        console.print(textwrap.indent(_wrap("\n".join(_claim_lines(claim))), "      "), end="\n\n")
+    console.print(f"report   {run.folder / 'report.html'}")
+    console.print(f"figures  {run.folder / 'figures'}")
+    console.print(f"results  {run.folder / 'results.npz'}")
+
+
+def provenance(run: Run) -> str:
+    """One line: when, how long, on what and from which code."""
+    made, git = run.manifest, run.manifest["git"]
+    commit = [] if git is None else [f"commit {git['commit'][:10]}{' with changes' if git['dirty'] else ''}"]
+    return ", ".join(
+        [
+            f"{run.config['experiment']} ({run.config['profile']})",
+            f"finished {made['finished']} after {made['seconds']} s",
+            f"{made['devices']['count']} x {made['devices']['kind']}",
+            made["dtype"],
+            f"jax {made['packages']['jax']}",
+            *commit,
+        ]
+    )
+
+
+def html_page(description: str, run: Run, drawings: Mapping[str, bytes]) -> str:
+    """The whole report; `drawings` maps the names of SVG files to their content. Every string in it is escaped."""
+    question, *paragraphs = inspect.cleandoc(description).split("\n\n")
+    title = escape(" ".join(question.split()))
+    name, profile = escape(run.config["experiment"]), escape(run.config["profile"])
+    verdicts = [claim["verdict"] for claim in run.claims]
+    counts = " ".join(_chip(verdict, f"{verdicts.count(verdict)} ") for verdict in COLOURS if verdict in verdicts)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{name}: {title}</title>
+<style>
+{STYLE.read_text(encoding="utf-8")}</style>
+</head>
+<body>
+<header>
+<p class="label">jaxdl experiment &middot; {name} &middot; {profile}</p>
+<h1>{title}</h1>
+<p class="counts">{counts}</p>
+</header>
+<main>
+<section class="prose">
+{"".join(_paragraph(text) for text in paragraphs)}
+</section>
+{_section("Claims", "".join(_claim_card(claim) for claim in run.claims))}
+{_section("Figures", "".join(_figure(name, drawing) for name, drawing in drawings.items()))}
+{_section("Table", f'<pre tabindex="0">{escape(run.table)}</pre>')}
+{_section("Configuration", _definitions(run.config["fields"]))}
+{_section("How it was run", f"<pre>{escape(run.manifest['command'])}</pre>" + _definitions(run.manifest))}
+</main>
+</body>
+</html>
+"""
+
+
+def number(value: Any) -> str:
+    """Four significant digits, also of the strings that stand for nan and infinity.
+
+    >>> number(0.123456), number(2000), number("inf")
+    ('0.1235', '2000', 'inf')
+    """
+    return f"{float(value):.4g}"
+
+
+def _estimate(claim: Mapping[str, Any]) -> str:
+    low, high = claim["interval"]
+    return f"{number(claim['estimate'])}, 95 % interval [{number(low)}, {number(high)}]"
+
+
+def _theory(claim: Mapping[str, Any]) -> str:
+    value = "" if claim["theory"] is None else number(claim["theory"])
+    return f"{value} ({claim['theory_note']})" if value and claim["theory_note"] else value or claim["theory_note"]
+
+
+def _facts(claim: Mapping[str, Any]) -> dict[str, str]:
+    """What a reader is told about a claim besides its statement and reading."""
+    facts = {
+        "Estimate": _estimate(claim),
+        "Theory": _theory(claim),
+        "Criterion": claim["criterion"],
+        "Condition": claim["condition"],
+        "Source": claim["source"],
+    }
+    return {name: text for name, text in facts.items() if text}
+
+
+def _claim_lines(claim: Mapping[str, Any]) -> Iterator[str]:
+    yield claim["statement"]
+    yield from (f"{name.lower()}: {text}" for name, text in _facts(claim).items() if name != "Source")
+    yield claim["reading"]
+
+
+def _wrap(text: str) -> str:
+    width = max(40, min(shutil.get_terminal_size((100, 24)).columns, 110) - 8)
+    return "\n".join(textwrap.fill(line, width, subsequent_indent="  ") for line in text.splitlines())
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section>\n<h2>{escape(title)}</h2>\n{content}\n</section>" if content else ""
+
+
+def _paragraph(text: str) -> str:
+    if all(line.startswith("    ") for line in text.splitlines()):  # indented throughout: a command, as in docstrings
+        return f"<pre>{escape(inspect.cleandoc(text))}</pre>\n"
+    return f"<p>{escape(text)}</p>\n"
+
+
+def _chip(verdict: str, prefix: str = "") -> str:
+    return f'<span class="chip {escape(verdict)}">{escape(prefix + verdict)}</span>'
+
+
+def _claim_card(claim: Mapping[str, Any]) -> str:
+    return f"""<article>
+<h3><span class="label">{escape(claim["number"])}</span> {_chip(claim["verdict"])}</h3>
+<p class="statement">{escape(claim["statement"])}</p>
+<p>{escape(claim["reading"])}</p>
+{_definitions(_facts(claim))}
+</article>
+"""
+
+
+def _figure(name: str, drawing: bytes) -> str:
+    title = escape(name.removesuffix(".svg").replace("_", " "))
+    source = f"data:image/svg+xml;base64,{base64.b64encode(drawing).decode()}"
+    return f'<figure><img src="{source}" alt="{title}"><figcaption>{title}</figcaption></figure>\n'
+
+
+def _definitions(values: Mapping[str, Any]) -> str:
+    rows = "".join(f"<dt>{escape(str(name))}</dt><dd>{_value(value)}</dd>\n" for name, value in values.items())
+    return f"<dl>\n{rows}</dl>"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "<br>".join(f"{escape(str(name))} {_value(part)}" for name, part in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return escape(", ".join(map(str, value)))
+    return "none" if value is None else escape(str(value))

@@ -1,0 +1,104 @@
+"""Run folders: OUT/EXPERIMENT/HASH, whose files are written whole or not at all; `manifest.json` comes last.
+
+The hash is that of the experiment and its configuration, so a run is found again by what it measured; where and on how
+many devices it ran is no part of it.
+"""
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+MANIFEST = "manifest.json"
+
+
+class Run(NamedTuple):
+    """A finished run, as it lies on disk and as it is shown."""
+
+    folder: Path
+    config: dict[str, Any]
+    """the experiment, its profile, and under "fields" all of its configuration"""
+    manifest: dict[str, Any]
+    table: str
+    claims: list[dict[str, Any]]
+
+
+def check_name(name: str) -> None:
+    """Names become files and folders: raises ValueError unless `name` is made of a-z, 0-9, _ and -."""
+    if not re.fullmatch(r"[a-z0-9_-]+", name):
+        msg = f"The name {name!r} becomes a file name; use lower-case letters, digits, '_' and '-' only."
+        raise ValueError(msg)
+
+
+def path_of(out: Path, experiment: str, config: Any) -> Path:
+    """The folder of the run of `experiment` with the dataclass `config`."""
+    identity = json.dumps([experiment, dataclasses.asdict(config)], sort_keys=True, allow_nan=False)
+    return out / experiment / hashlib.sha256(identity.encode()).hexdigest()[:12]
+
+
+def read(folder: Path) -> Run | None:
+    """The finished run in `folder`, or None without a manifest; raises OSError or ValueError for damaged files."""
+    if not (folder / MANIFEST).exists():
+        return None
+    config, manifest, claims = (
+        json.loads((folder / name).read_text(encoding="utf-8")) for name in ("config.json", MANIFEST, "claims.json")
+    )
+    return Run(folder, config, manifest, (folder / "table.txt").read_text(encoding="utf-8"), claims)
+
+
+def finished_runs(out: Path, experiment: str) -> Iterator[Run]:
+    """All readable finished runs of one experiment, the oldest first."""
+    runs = []
+    for marker in out.glob(f"{experiment}/*/{MANIFEST}"):
+        try:
+            runs.append(read(marker.parent))
+        except (OSError, ValueError):
+            continue  # a damaged run is reported and computed again when its own command is given
+    return iter(sorted(filter(None, runs), key=lambda run: run.manifest["finished"]))
+
+
+def unfinish(folder: Path) -> None:
+    """Remove the mark of a finished run, before any of its files is replaced."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+
+
+def write(folder: Path, name: str, content: bytes | str) -> None:
+    """Write one file, whole or not at all, even when the process is killed or the power fails."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def to_json(value: Any) -> str:
+    """Readable JSON that is the same for equal values."""
+    return json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def to_npz(arrays: Mapping[str, Any]) -> bytes:
+    """A NumPy archive whose bytes depend on the arrays alone: no dates, names in order, no compression, no pickle.
+
+    Raises ValueError for an array of Python objects.
+    """
+    import numpy as np
+
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in sorted(arrays):
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.asarray(arrays[name]), allow_pickle=False)
+            file.writestr(zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0)), content.getvalue())
+    return archive.getvalue()

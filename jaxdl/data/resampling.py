@@ -1,0 +1,198 @@
+"""Ways to draw many training sets, each with its law: what a variance over the draws estimates, and how to convert it.
+
+The laws are exact for the sample mean of n independent examples of variance s², and hold to first order for smooth
+learners. None of them gives the bias from real data alone: one data set never separates bias² from noise.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int
+
+from jaxdl.data.problems import Problem
+from jaxdl.types import Dataset, Key, Keys, Sampler
+
+
+class Resampling(NamedTuple):
+    """A sampler that knows its law: `variance_factor` times the raw variance estimates that of fresh draws.
+
+    >>> law = subsample(Dataset(jnp.zeros((20, 1)), jnp.zeros((20, 1)), jnp.ones(20)), 5)
+    >>> law.training_size, round(law.variance_factor, 4)
+    (5, 1.3333)
+    """
+
+    sample: Sampler
+    """`keys -> Dataset`; reads the source `"data"`."""
+    training_size: int
+    """The number of examples in the fresh training sets whose variance is estimated."""
+    variance_factor: float
+    """What to multiply the variance over draws by to estimate the variance over fresh sets of `training_size`."""
+    estimand: str
+    """The same in a sentence, with what the draws do to bias and risk."""
+
+
+class DisjointParts(NamedTuple):
+    """Parts of one data set that share no example, with their law; see `disjoint_split`."""
+
+    parts: Dataset
+    """Every array with a leading axis, one entry for each part."""
+    training_size: int
+    """The number of examples in a part."""
+    variance_factor: float
+    """Always one: parts are as good as fresh draws of their size."""
+    estimand: str
+    """The same in a sentence."""
+
+
+def fresh(problem: Problem, num_examples: int) -> Resampling:
+    """Fresh draws from a known problem: the only law under which bias, variance and noise all mean what they say.
+
+    For the sample mean the variance over draws is `s²/n`. Reads `"inputs"` and `"labels"` where the keys have them,
+    otherwise `"data"`.
+
+    >>> from jaxdl.data import problems
+    >>> fresh(problems.noisy_sine(), 10).sample({"data": jax.random.key(0)}).x.shape
+    (10, 1)
+    """
+
+    def sample(keys: Keys) -> Dataset:
+        return problem.sample(keys, num_examples)
+
+    estimand = f"variance over fresh training sets of {num_examples} examples; bias and risk at the same size"
+    return Resampling(sample, num_examples, 1.0, estimand)
+
+
+def bootstrap(dataset: Dataset, *, as_weights: bool = False) -> Resampling:
+    """As many rows as there are, n, drawn with replacement (Efron, 1979).
+
+    For the sample mean the variance over draws has expectation `s²(n-1)/n²`, so `n/(n-1)` times it estimates `s²/n`.
+    The draws centre on this data set, not on the population: what looks like bias² + noise has expectation `s² + s²/n`.
+    About 63.2 % of the rows occur in a draw, some of them twice: a learner that interpolates sees labels repeated, and
+    a split of a draw leaks its rows. With `as_weights=True` a draw keeps x and y in place and multiplies the weights by
+    the counts of the same draw: equal in law and in result for every learner that minimises a weighted sum of losses.
+
+    Raises:
+        ValueError: fewer than two examples, or arrays whose shapes do not fit together.
+
+    >>> dataset = Dataset(jnp.zeros((4, 1)), jnp.zeros((4, 1)), jnp.ones(4))
+    >>> float(bootstrap(dataset, as_weights=True).sample({"data": jax.random.key(0)}).weight.sum())
+    4.0
+    """
+    n = _num_examples(dataset)
+
+    def draw_rows(keys: Keys) -> Dataset:
+        return _rows(dataset, jax.random.randint(keys["data"], (n,), 0, n))
+
+    def draw_counts(keys: Keys) -> Dataset:
+        counts = jnp.bincount(jax.random.randint(keys["data"], (n,), 0, n), length=n)
+        return dataset._replace(weight=dataset.weight * counts.astype(dataset.weight.dtype))
+
+    estimand = (
+        f"variance over fresh training sets of {n} examples, once multiplied by n/(n-1) = {n}/{n - 1}; "
+        "draws centre on this data set, so their bias² + noise exceeds the truth by about the variance"
+    )
+    return Resampling(draw_counts if as_weights else draw_rows, n, n / (n - 1), estimand)
+
+
+def subsample(dataset: Dataset, num_examples: int) -> Resampling:
+    """Some m = `num_examples` of n rows, drawn without replacement.
+
+    For the sample mean the variance over draws has expectation `s²(1/m - 1/n)`, so `n/(n-m)` times it estimates `s²/m`:
+    the variance at size m. Bias and risk are those of size m as well.
+
+    Raises:
+        ValueError: m outside 1 to n - 1 (n rows of n have no variance), or shapes that do not fit together.
+
+    >>> dataset = Dataset(jnp.zeros((4, 1)), jnp.zeros((4, 1)), jnp.ones(4))
+    >>> subsample(dataset, 3).variance_factor
+    4.0
+    """
+    n = _num_examples(dataset)
+    if not 1 <= num_examples < n:
+        message = (
+            f"num_examples is {num_examples}, expected 1 to {n - 1}: all {n} rows without replacement are always the "
+            "same set; use bootstrap for sets of the full size"
+        )
+        raise ValueError(message)
+    estimand = (
+        f"variance over fresh training sets of {num_examples} examples, once multiplied by n/(n-m) = "
+        f"{n}/{n - num_examples}; bias and risk at size {num_examples}"
+    )
+    return Resampling(_without_replacement(dataset, n, num_examples), num_examples, n / (n - num_examples), estimand)
+
+
+def half_sample(dataset: Dataset) -> Resampling:
+    """Half of n rows, m = ⌊n/2⌋, drawn without replacement and read as an estimate at size n (McCarthy, 1969).
+
+    For the sample mean the variance over draws has expectation `s²(1/m - 1/n)`, which is `s²/n` already when n is even:
+    the factor `m/(n-m)` is then one. Only the variance is that of size n: bias and risk are those of size m, so the two
+    must not be added up; `subsample(dataset, n // 2)` gives every part at size m.
+
+    Raises:
+        ValueError: fewer than two examples, or arrays whose shapes do not fit together.
+
+    >>> law = half_sample(Dataset(jnp.zeros((4, 1)), jnp.zeros((4, 1)), jnp.ones(4)))
+    >>> law.training_size, law.variance_factor
+    (4, 1.0)
+    """
+    n = _num_examples(dataset)
+    m = n // 2
+    estimand = (
+        f"variance over fresh training sets of {n} examples, once multiplied by m/(n-m) = {m}/{n - m}; "
+        f"but bias and risk at size {m}: do not add them to it"
+    )
+    return Resampling(_without_replacement(dataset, n, m), n, m / (n - m), estimand)
+
+
+def disjoint_split(key: Key, dataset: Dataset, num_parts: int) -> DisjointParts:
+    """One random permutation of n rows cut into K = `num_parts` parts of m = ⌊n/K⌋; the n - Km rows left are dropped.
+
+    Parts are independent training sets of size m: for the sample mean the variance over them (divided by K - 1) has
+    expectation `s²/m`, and standard errors over parts are valid, both without any conversion.
+
+    This is not a sampler: runs that drew their part from a key could draw the same one twice. Train on all parts by
+    `jax.vmap` instead, and hand the predictions to a decomposition as the levels of a `"data"` factor.
+
+    Raises:
+        ValueError: K outside 2 to n, or arrays whose shapes do not fit together.
+
+    >>> dataset = Dataset(jnp.zeros((9, 1)), jnp.arange(9.0)[:, None], jnp.ones(9))
+    >>> split = disjoint_split(jax.random.key(0), dataset, 4)
+    >>> jax.vmap(lambda part: part.y.mean(axis=0))(split.parts).shape       # one prediction of each part's learner
+    (4, 1)
+    """
+    n = _num_examples(dataset)
+    if not 2 <= num_parts <= n:
+        message = f"num_parts is {num_parts}, expected 2 to {n}, the number of examples"
+        raise ValueError(message)
+    m = n // num_parts
+    indices = jax.random.permutation(key, n)[: num_parts * m].reshape(num_parts, m)
+    estimand = f"variance over fresh training sets of {m} examples; bias and risk at the same size"
+    return DisjointParts(_rows(dataset, indices), m, 1.0, estimand)
+
+
+def _without_replacement(dataset: Dataset, n: int, m: int) -> Callable[[Keys], Dataset]:
+    """A sampler of m different rows of n."""
+    return lambda keys: _rows(dataset, jax.random.permutation(keys["data"], n)[:m])
+
+
+def _rows(dataset: Dataset, indices: Int[Array, "*shape"]) -> Dataset:
+    """The rows at `indices`, weights included."""
+    return Dataset(*(jnp.take(field, indices, axis=0) for field in dataset))
+
+
+def _num_examples(dataset: Dataset) -> int:
+    """The number of rows, once the shapes are known to fit together."""
+    x, y, weight = (jnp.shape(field) for field in dataset)
+    if len(x) != 2 or len(y) != 2 or len(weight) != 1 or not x[0] == y[0] == weight[0]:
+        message = (
+            f"the data set has x {x}, y {y} and weight {weight}, expected (n, features), (n, out) and (n,); "
+            "jaxdl.data.real.from_arrays builds one from plain arrays"
+        )
+        raise ValueError(message)
+    if x[0] < 2:
+        message = f"the data set has {x[0]} examples, expected at least 2: one example has no variance to resample"
+        raise ValueError(message)
+    return x[0]

@@ -1,0 +1,126 @@
+"""From the estimates of each setting to one result: averages over test points, standard errors, populations, names."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxdl.decomposition.estimates import Estimates, Term, jackknife_variance
+from jaxdl.decomposition.result import Decomposition, PerPoint
+from jaxdl.decomposition.target import Reference
+from jaxdl.designs import Design
+
+Array = np.ndarray
+FIXED_POINTS = "these test points"
+DRAWN_POINTS = "test points drawn anew"
+DRAWN_LABELS = "test points and labels drawn anew"
+TERMS_WITH_LABELS = ("bias_squared", "bias_squared_plus_noise", "noise", "risk")
+
+
+class _Average(NamedTuple):
+    """The terms of one setting, averaged over test points."""
+
+    estimate: Float[Array, "terms times"]
+    variance: Float[Array, "terms times"]
+    degrees_of_freedom: Float[Array, "terms times"]
+
+
+def assemble(
+    estimates: Sequence[Estimates],
+    design: Design,
+    reference: Reference | None,
+    *,
+    axes: tuple[str, ...],
+    random_points: bool,
+    settings: Array | None = None,
+    training_size: int | None = None,
+    notes: tuple[str, ...] = (),
+    diverged: tuple[Any, ...] = (),
+) -> Decomposition:
+    """One `Decomposition` from the estimates of each setting; the arrays keep those of the axes settings and times in `axes`."""
+    if reference is not None and reference.noise is not None:
+        estimates = [_with_noise(each, reference.noise) for each in estimates]
+    terms = estimates[0].terms
+    populations = [_population(term, reference, random_points) for term in terms]
+    averages = [_average(each, populations) for each in estimates]
+
+    def by_term(arrays: list[Array], position: int = 1) -> dict[Term, Array]:
+        """Stack one array `(terms, [levels,] times, ...)` for each setting, drop absent axes, and name the terms."""
+        stacked = np.stack(arrays, axis=position)
+        stacked = stacked if "times" in axes else stacked.squeeze(position + 1)
+        stacked = stacked if "settings" in axes else stacked.squeeze(position)
+        return dict(zip(terms, stacked, strict=True))
+
+    units = dict.fromkeys(unit for each in estimates for unit in each.replicates)
+    return Decomposition(
+        design=design,
+        estimates=by_term([each.estimate for each in averages]),
+        standard_errors=by_term([np.sqrt(each.variance) for each in averages]),
+        degrees_of_freedom=by_term([each.degrees_of_freedom for each in averages]),
+        populations=dict(zip(terms, populations, strict=True)),
+        per_point=PerPoint(
+            by_term([each.per_point for each in estimates]),
+            by_term([np.sqrt(each.per_point_variance) for each in estimates]),
+        ),
+        replicates={unit: by_term(_padded([each.replicates.get(unit) for each in estimates]), position=2) for unit in units},
+        axes=axes,
+        settings=settings,
+        training_size=training_size,
+        notes=notes,
+        diverged=diverged,
+    )
+
+
+def _population(term: Term, reference: Reference | None, random_points: bool) -> str:
+    if reference is not None and reference.labels_are_random and term in TERMS_WITH_LABELS:
+        return DRAWN_LABELS
+    return DRAWN_POINTS if random_points else FIXED_POINTS
+
+
+def _average(estimates: Estimates, populations: list[str]) -> _Average:
+    """Jackknife variances over runs, plus the spread over points where the population is wider than the points at hand.
+
+    Degrees of freedom by Satterthwaite (1946), from the number of deletions of each unit.
+    """
+    per_point = estimates.per_point
+    num_points = per_point.shape[-1]
+    parts = [(jackknife_variance(values), values.shape[1] - 1) for values in estimates.replicates.values()]
+    if not parts:   # too few levels; only what no run affects is known exactly
+        affected = np.array([term != "noise" for term in estimates.terms])[:, None]
+        parts = [(np.where(affected, np.nan, np.zeros(per_point.shape[:2])), 1)]
+    wide = np.array([population != FIXED_POINTS for population in populations])
+    if wide.any():
+        with np.errstate(invalid="ignore", divide="ignore"):    # one point alone has no spread: nan
+            spread = per_point.var(axis=-1) / (num_points - 1)
+        parts.append((np.where(wide[:, None], spread, 0.0), max(num_points - 1, 1)))
+    variance = sum(part for part, _ in parts)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    # A variance of exactly zero leaves no uncertainty to allow for.
+    return _Average(per_point.mean(axis=-1), variance, np.where(variance == 0, np.inf, freedom))
+
+
+def _with_noise(estimates: Estimates, noise: Float[Array, " points"]) -> Estimates:
+    """Insert the noise, which no run affects, before the risk."""
+    at = len(estimates.terms) - 1
+    return Estimates(
+        (*estimates.terms[:at], "noise", *estimates.terms[at:]),
+        np.insert(estimates.per_point, at, noise, axis=0),
+        np.insert(estimates.per_point_variance, at, 0.0, axis=0),
+        {unit: np.insert(values, at, noise.mean(), axis=0) for unit, values in estimates.replicates.items()},
+    )
+
+
+def _padded(replicates: list[Array | None]) -> list[Array]:
+    """To one number of levels; those that a setting left out, because runs diverged there, are nan."""
+    known = [values for values in replicates if values is not None]
+    terms, _, times = known[0].shape
+    count = max(values.shape[1] for values in known)
+    padded = []
+    for values in replicates:
+        rows = np.full((terms, count, times), np.nan)
+        if values is not None:
+            rows[:, : values.shape[1]] = values
+        padded.append(rows)
+    return padded

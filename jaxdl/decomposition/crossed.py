@@ -1,0 +1,125 @@
+"""Crossed designs: every variance component and interaction from 2^k tables of margins, exactly, with jackknives.
+
+For each set u of factors let T_u be the mean square of the cell means over the factors outside u. Then, factor by factor,
+
+    C_u <- (L_j C_u - C_{u+j}) / (L_j - 1)      for u without j, starting from C = T,
+
+gives C_u = E<f, f'> for two runs that share exactly the levels in u: a U-statistic, without enumerating pairs. Moebius inversion
+over subsets gives the components V_u, and C of the empty set is |E f|² (Efron & Stein, 1981; for two factors these are the mean
+squares of the two-way analysis of variance).
+
+Standard errors delete one level of a factor at a time and add the factors' jackknife variances. Deleting a level changes every
+margin, but each deleted T is a quadratic in the level's own margins, so all of them come from one pass over the table.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxdl.decomposition.estimates import Estimates, jackknife_variance, stack_terms, term_names
+from jaxdl.decomposition.target import Reference
+from jaxdl.designs import Design
+
+Array = np.ndarray
+Subset = frozenset[int]
+CHUNK_BYTES = 2**25     # of the table in double precision; a few times as much is in use at once
+MIN_LEVELS_TO_DELETE_ONE = 3
+
+
+def crossed_estimates(table: Float[Array, "*levels times points out"], design: Design, reference: Reference | None) -> Estimates:
+    """All terms of a crossed design from its full table of predictions, a few test points at a time."""
+    num_factors = len(design.shape)
+    counts = table.shape[:num_factors]
+    times, points, _ = table.shape[num_factors:]
+    terms = term_names(design.components, reference)
+    per_point = np.empty((len(terms), times, points))
+    variance = np.full_like(per_point, np.nan)
+    deletable = [axis for axis in range(num_factors) if counts[axis] >= MIN_LEVELS_TO_DELETE_ONE]
+    sums = {axis: np.zeros((len(terms), counts[axis], times)) for axis in deletable}
+    complete = len(deletable) == num_factors
+
+    for time, chunk in itertools.product(range(times), _chunks(table.shape)):
+        values = np.asarray(table[(..., time, chunk, slice(None))], np.float64)
+        # Centred, so that small variances around large means keep their digits.
+        pivot = values[(0,) * num_factors] if reference is None else reference.center[chunk]
+        offsets = None if reference is None else (reference.bias_offset[chunk], reference.risk_offset[chunk])
+        margins = _margins(values - pivot, num_factors)
+        squares = _mean_squares(margins, num_factors)
+        per_point[:, time, chunk] = _terms(squares, counts, offsets)
+        chunk_variance = np.zeros((len(terms), chunk.stop - chunk.start))
+        for axis in deletable:
+            fewer = tuple(count - (i == axis) for i, count in enumerate(counts))
+            deleted = _terms(_deleted_mean_squares(margins, squares, axis, counts[axis], num_factors), fewer, offsets)
+            sums[axis][:, :, time] += deleted.sum(axis=-1)
+            chunk_variance += jackknife_variance(deleted)
+        if complete:
+            variance[:, time, chunk] = chunk_variance
+
+    replicates = {design.factors[axis]: total / points for axis, total in sums.items()} if complete else {}
+    return Estimates(terms, per_point, variance, replicates)
+
+
+def _chunks(shape: tuple[int, ...]) -> Iterator[slice]:
+    *levels, _, points, out = shape
+    size = max(1, CHUNK_BYTES // (8 * math.prod(levels) * out))
+    return (slice(start, min(start + size, points)) for start in range(0, points, size))
+
+
+def _subsets(num_factors: int) -> list[Subset]:
+    """By size, then in order: the empty set first, all factors last."""
+    return [frozenset(u) for size in range(num_factors + 1) for u in itertools.combinations(range(num_factors), size)]
+
+
+def _margins(values: Float[Array, "*levels points out"], num_factors: int) -> dict[Subset, Array]:
+    """Cell means over the factors outside each subset; averaged axes are kept with length one."""
+    margins = {frozenset(range(num_factors)): values}
+    for subset in reversed(_subsets(num_factors)[:-1]):
+        axis = min(set(range(num_factors)) - subset)
+        margins[subset] = margins[subset | {axis}].mean(axis=axis, keepdims=True)
+    return margins
+
+
+def _mean_over(values: Array, axes: set[int]) -> Array:
+    return values.mean(axis=tuple(sorted(axes))) if axes else values
+
+
+def _mean_squares(margins: dict[Subset, Array], num_factors: int) -> dict[Subset, Float[Array, " points"]]:
+    factors = set(range(num_factors))
+    return {subset: _mean_over(np.einsum("...o,...o->...", m, m), factors) for subset, m in margins.items()}
+
+
+def _deleted_mean_squares(
+    margins: dict[Subset, Array], squares: dict[Subset, Array], axis: int, count: int, num_factors: int
+) -> dict[Subset, Float[Array, "levels points"]]:
+    """T_u without level l of the factor on `axis`, for every l: with L levels, margins m_u and sums over the other factors,
+
+    u with the factor:     (L T_u - mean |m_u[l]|²) / (L - 1)
+    u without the factor:  mean |L m_u - m_{u+j}[l]|² / (L - 1)²
+    """
+    others = set(range(num_factors)) - {axis}
+    own = {u: _mean_over(np.einsum("...o,...o->...", m, m), others) for u, m in margins.items() if axis in u}
+    deleted = {}
+    for subset, margin in margins.items():
+        if axis in subset:
+            deleted[subset] = (count * squares[subset] - own[subset]) / (count - 1)
+        else:
+            cross = _mean_over(np.einsum("...o,...o->...", margin, margins[subset | {axis}]), others)
+            deleted[subset] = (count**2 * squares[subset] - 2 * count * cross + own[subset | {axis}]) / (count - 1) ** 2
+    return deleted
+
+
+def _terms(squares: dict[Subset, Array], counts: tuple[int, ...], offsets: tuple[Array, Array] | None) -> Float[Array, "terms ..."]:
+    subsets = _subsets(len(counts))
+    products = dict(squares)
+    for axis, count in enumerate(counts):
+        for subset in subsets:
+            if axis not in subset:
+                products[subset] = (count * products[subset] - products[subset | {axis}]) / (count - 1)
+    components = [
+        sum((-1) ** len(u - w) * products[w] for w in subsets if w <= u)
+        for u in subsets[1:]
+    ]  # fmt: skip
+    return stack_terms(products[subsets[0]], products[subsets[-1]], components, offsets)

@@ -1,0 +1,50 @@
+"""Terms of the decomposition as linear functions of products between runs, and what a jackknife makes of them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxdl.decomposition.target import Reference
+from jaxdl.designs import Component
+
+Array = np.ndarray
+Term = str | Component
+
+
+class Estimates(NamedTuple):
+    """The terms of one setting."""
+
+    terms: tuple[Term, ...]
+    per_point: Float[Array, "terms times points"]
+    per_point_variance: Float[Array, "terms times points"]
+    """Jackknife variance of each per-point estimate, over runs; nan where the design gives none."""
+    replicates: dict[str, Float[Array, "terms levels times"]]
+    """For each unit (a factor, or groups of runs): the averaged terms with one level of it deleted."""
+
+
+def term_names(components: tuple[Component, ...], reference: Reference | None) -> tuple[Term, ...]:
+    """Names in the order in which `stack_terms` stacks: bias, components, total variance, risk."""
+    if reference is None:
+        return (*components, "total_variance")
+    return (reference.bias, *components, "total_variance", reference.risk)
+
+
+def stack_terms(
+    shared_nothing: Float[Array, "*columns"],
+    shared_all: Float[Array, "*columns"],
+    components: list[Float[Array, "*columns"]],
+    offsets: tuple[Float[Array, " points"], Float[Array, " points"]] | None,
+) -> Float[Array, "terms *columns"]:
+    """The terms from E<f, f'> for two runs that share nothing, for a run with itself, and the variance components."""
+    total = shared_all - shared_nothing
+    if offsets is None:
+        return np.stack([*components, total])
+    return np.stack([shared_nothing + offsets[0], *components, total, shared_all + offsets[1]])
+
+
+def jackknife_variance(replicates: Float[Array, "*terms levels columns"]) -> Float[Array, "*terms columns"]:
+    """(L - 1)/L times the sum of squared deviations of the L leave-one-out estimates (Quenouille, Tukey)."""
+    num_levels = replicates.shape[-2]
+    centred = replicates - replicates.mean(axis=-2, keepdims=True)
+    return (num_levels - 1) / num_levels * (centred**2).sum(axis=-2)

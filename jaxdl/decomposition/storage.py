@@ -1,0 +1,120 @@
+"""Decompositions on disk, as `.npz` archives without pickle, and as labelled xarray data sets."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jaxdl.decomposition.estimates import Term
+from jaxdl.decomposition.result import Decomposition, PerPoint, label_of
+from jaxdl.designs import Design
+
+if TYPE_CHECKING:
+    from xarray import Dataset
+
+FORMAT = "jaxdl.decomposition/1"
+GROUPS = ("estimates", "standard_errors", "degrees_of_freedom", "point_estimates", "point_errors")
+
+
+def save(result: Decomposition, path: str | os.PathLike[str]) -> None:
+    """Write a decomposition to `path`, whole or not at all; `.npz` is appended when the name lacks it."""
+    target = _npz_path(path)
+    terms = list(result.estimates)
+    facts = {
+        "format": FORMAT,
+        "terms": [list(term) if isinstance(term, tuple) else term for term in terms],
+        "sources": result.design.sources,
+        "shape": result.design.shape,
+        "paths": result.design.paths,
+        "populations": [result.populations[term] for term in terms],
+        "axes": result.axes,
+        "training_size": result.training_size,
+        "notes": result.notes,
+        "diverged": [str(run) for run in result.diverged],
+        "units": list(result.replicates),
+    }
+    groups = dict(zip(GROUPS, _arrays_by_term(result), strict=True))
+    groups |= {f"replicates/{unit}": values for unit, values in result.replicates.items()}
+    arrays = {name: np.stack([values[term] for term in terms]) for name, values in groups.items()}
+    if result.settings is not None:
+        arrays["settings"] = np.asarray(result.settings)
+    with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".tmp", delete=False) as file:
+        np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
+    Path(file.name).replace(target)
+
+
+def load(path: str | os.PathLike[str]) -> Decomposition:
+    """Read what `Decomposition.save` wrote; diverged runs come back as their descriptions.
+
+    Raises:
+        ValueError: when the file is no saved decomposition.
+    """
+    target = _npz_path(path)
+    with np.load(target, allow_pickle=False) as archive:
+        facts = json.loads(str(archive["facts"])) if "facts" in archive else {}
+        if facts.get("format") != FORMAT:
+            msg = f"{target} is not a saved decomposition (format {facts.get('format')!r}, expected {FORMAT!r})"
+            raise ValueError(msg)
+        arrays = {name: archive[name] for name in archive.files if name != "facts"}
+    terms: list[Term] = [tuple(term) if isinstance(term, list) else term for term in facts["terms"]]
+
+    def named(name: str) -> dict[Term, np.ndarray]:
+        return dict(zip(terms, arrays[name], strict=True))
+
+    return Decomposition(
+        design=Design(tuple(facts["sources"]), tuple(facts["shape"]), tuple(map(tuple, facts["paths"]))),
+        estimates=named("estimates"),
+        standard_errors=named("standard_errors"),
+        degrees_of_freedom=named("degrees_of_freedom"),
+        populations=dict(zip(terms, facts["populations"], strict=True)),
+        per_point=PerPoint(named("point_estimates"), named("point_errors")),
+        replicates={unit: named(f"replicates/{unit}") for unit in facts["units"]},
+        axes=tuple(facts["axes"]),
+        settings=arrays.get("settings"),
+        training_size=facts["training_size"],
+        notes=tuple(facts["notes"]),
+        diverged=tuple(facts["diverged"]),
+    )
+
+
+def to_xarray(result: Decomposition) -> "Dataset":
+    """Variables `estimate`, `standard_error`, `low`, `high` over (term, setting, time), and `per_point` over points too."""
+    try:
+        import xarray
+    except ImportError as error:
+        msg = 'to_xarray needs xarray: pip install "jaxdl[xarray]"'
+        raise ImportError(msg) from error
+    terms = list(result.estimates)
+    dims = ("term", *(axis.rstrip("s") for axis in result.axes))
+    estimates, errors, _, point_estimates, point_errors = (
+        np.stack([values[term] for term in terms]) for values in _arrays_by_term(result)
+    )
+    bounds = [result.intervals[term] for term in terms]
+    coordinates = {"term": [label_of(term) for term in terms], "population": ("term", [result.populations[t] for t in terms])}
+    coordinates["estimand"] = ("term", [result.estimand(term) for term in terms])
+    if result.settings is not None:
+        coordinates["setting"] = np.asarray(result.settings)
+    return xarray.Dataset(
+        {
+            "estimate": (dims, estimates),
+            "standard_error": (dims, errors),
+            "low": (dims, np.stack([bound.low for bound in bounds])),
+            "high": (dims, np.stack([bound.high for bound in bounds])),
+            "per_point": ((*dims, "point"), point_estimates),
+            "per_point_standard_error": ((*dims, "point"), point_errors),
+        },
+        coordinates,
+        {"notes": "; ".join(result.notes)},
+    )
+
+
+def _arrays_by_term(result: Decomposition) -> tuple[dict[Term, np.ndarray], ...]:
+    return result.estimates, result.standard_errors, result.degrees_of_freedom, *result.per_point
+
+
+def _npz_path(path: str | os.PathLike[str]) -> Path:
+    target = Path(path)
+    return target if target.suffix == ".npz" else target.with_name(target.name + ".npz")

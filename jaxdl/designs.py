@@ -1,0 +1,222 @@
+"""Designs: how many levels each source of randomness has, how they are laid out over runs, and what that identifies.
+
+A run's key for a source depends on the root key, the source's name and its level, and on nothing else, so every run
+is addressable by its levels: a study grows, or is split over machines, without redoing a run, and two settings of a
+hyperparameter share their random numbers.
+
+>>> import jax
+>>> design = crossed(data=3, init=2)
+>>> design.num_runs, design.components
+(6, (('data',), ('init',), ('data', 'init')))
+>>> sorted(keys_of_run(design, jax.random.key(0), 5))
+['data', 'init']
+"""
+
+import itertools
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int
+
+from jaxdl.types import Key, Keys
+
+Component = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Runs are the cells of a table of `shape`; the key of `sources[i]` is addressed by the levels on `paths[i]`.
+
+    Build one with `crossed`, `nested` or `independent`.
+    """
+
+    sources: tuple[str, ...]
+    shape: tuple[int, ...]
+    paths: tuple[tuple[int, ...], ...]
+
+    @property
+    def num_runs(self) -> int:
+        """Number of trainings."""
+        return int(np.prod(self.shape))
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether a source draws afresh inside each level of the sources before it."""
+        return any(len(path) > 1 for path in self.paths)
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The name of each axis of the table: one source, sources that vary together, or `"init(data)"` when nested."""
+        if self.is_nested:
+            return tuple(_nested_name(self.sources[: depth + 1]) for depth in range(len(self.shape)))
+        together = [[s for s, path in zip(self.sources, self.paths, strict=True) if path == (i,)] for i in self._axes]
+        return tuple("+".join(sources) for sources in together)
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """The variance components that this design identifies.
+
+        Crossed: every subset of sources, `("data",)`, `("init",)`, `("data", "init")`. Nested: the outer source, and each
+        inner one together with all its interactions, `("init(data)",)`. Independent with several sources: none; their
+        total variance only.
+        """
+        if len(self.sources) > len(self.shape):
+            return ()
+        if self.is_nested:
+            return tuple((factor,) for factor in self.factors)
+        sizes = range(1, len(self.shape) + 1)
+        return tuple(subset for size in sizes for subset in itertools.combinations(self.factors, size))
+
+    @property
+    def _axes(self) -> range:
+        return range(len(self.shape))
+
+    def levels(self, runs: Int[np.ndarray, " runs"]) -> Int[np.ndarray, "runs factors"]:
+        """The level of every factor in the given runs; the last factor varies fastest."""
+        return np.stack(np.unravel_index(runs, self.shape), axis=-1).astype(np.int32)
+
+
+def crossed(**levels: int) -> Design:
+    """Full factorial: every level of each source meets every level of the others.
+
+    Identifies each source's variance and every interaction (Efron & Stein, 1981; Hoeffding's decomposition).
+
+    >>> crossed(data=64, init=16).shape
+    (64, 16)
+    """
+    return _checked(Design(tuple(levels), tuple(levels.values()), tuple((i,) for i in range(len(levels)))))
+
+
+def nested(**levels: int) -> Design:
+    """Hierarchy, outermost source first: each level of a source has levels of the next of its own.
+
+    `nested(data=64, init=16)` identifies V_data and V_init + V_data:init, which it cannot tell apart (Neal et al., 2018).
+
+    >>> nested(data=64, init=16).components
+    (('data',), ('init(data)',))
+    """
+    return _checked(Design(tuple(levels), tuple(levels.values()), tuple(tuple(range(i + 1)) for i in range(len(levels)))))
+
+
+def independent(num_runs: int, *sources: str) -> Design:
+    """Everything is drawn anew in each run: identifies the total variance alone.
+
+    >>> independent(512, "data", "init").components
+    ()
+    """
+    return _checked(Design(sources, (num_runs,), ((0,),) * len(sources)))
+
+
+def keys_of_run(design: Design, root: Key, run: int) -> dict[str, Key]:
+    """The keys that a study with root key `root` hands to its run number `run`."""
+    if not 0 <= run < design.num_runs:
+        msg = f"run {run} is not in this design of {design.num_runs} runs; pass 0 to {design.num_runs - 1}"
+        raise ValueError(msg)
+    return keys_at(design, root, jnp.asarray(design.levels(np.array([run]))[0]))
+
+
+def keys_at(design: Design, root: Key, levels: Int[Array, " factors"], inner: Sequence[int] = ()) -> dict[str, Key]:
+    """One key for each source: `fold_in(fold_in(root, crc32(name)), level)`, folding in the whole path when nested.
+
+    For factors in `inner` (axes of the table) the key gets a leading axis that runs over all levels of that factor.
+    """
+
+    def source_key(name: str, path: tuple[int, ...]) -> Key:
+        def descend(key: Key, remaining: tuple[int, ...]) -> Key:
+            if not remaining:
+                return key
+            axis, *rest = remaining
+            if axis not in inner:
+                return descend(jax.random.fold_in(key, levels[axis]), tuple(rest))
+            every_level = jnp.arange(design.shape[axis], dtype=levels.dtype)
+            return jax.vmap(lambda level: descend(jax.random.fold_in(key, level), tuple(rest)))(every_level)
+
+        return descend(jax.random.fold_in(root, np.uint32(zlib.crc32(name.encode()))), path)
+
+    return {name: source_key(name, path) for name, path in zip(design.sources, design.paths, strict=True)}
+
+
+class RecordedKeys:
+    """Keys that remember which sources were asked for, and refuse sources that the design lacks."""
+
+    def __init__(self, keys: dict[str, Key]):
+        self._keys = keys
+        self.names_read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Key:
+        if name not in self._keys:
+            msg = (
+                f"the trial reads the source {name!r}, but the design has only {sorted(self._keys)}. Add {name!r} to the "
+                f"design, or let it follow another source: designs.tied(keys, {name}={next(iter(self._keys))!r})"
+            )
+            raise ValueError(msg)
+        self.names_read.add(name)
+        return self._keys[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._keys
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+
+class _TiedKeys:
+    """`keys` with further sources, each derived from one that is there."""
+
+    def __init__(self, keys: Keys, followed: dict[str, str]):
+        self._keys = keys
+        self._followed = followed
+
+    def __getitem__(self, name: str) -> Key:
+        if name not in self._followed:
+            return self._keys[name]
+        return jax.random.fold_in(self._keys[self._followed[name]], np.uint32(zlib.crc32(name.encode())))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._followed or name in self._keys
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._keys, *self._followed])
+
+
+def tied(keys: Keys, **followed: str) -> Keys:
+    """Let a source vary together with another: `tied(keys, order="init")` draws the minibatch order from `init`'s level.
+
+    The new source has a key of its own, folded from the followed one by its name, so no key is used twice.
+
+    >>> keys = tied({"init": jax.random.key(0)}, order="init")
+    >>> "order" in keys, bool(keys["order"] == keys["init"])
+    (True, False)
+    """
+    missing = sorted(set(followed.values()) - set(keys))
+    if missing:
+        msg = f"cannot tie {followed} to {missing}: the sources here are {sorted(keys)}"
+        raise ValueError(msg)
+    return _TiedKeys(keys, followed)
+
+
+def _nested_name(path: Sequence[str]) -> str:
+    *outer, name = path
+    return f"{name}({','.join(outer)})" if outer else name
+
+
+def _checked(design: Design) -> Design:
+    if not design.sources:
+        msg = "got a design without sources; name at least one, for example crossed(data=64, init=16)"
+        raise ValueError(msg)
+    if len(set(design.sources)) < len(design.sources):
+        msg = f"got sources {design.sources}, of which some are named twice; give each source one name"
+        raise ValueError(msg)
+    for name in design.sources:
+        if not name.isidentifier():
+            msg = f"got the source name {name!r}; a source is named by a Python identifier, such as 'data' or 'init'"
+            raise ValueError(msg)
+    for count in design.shape:
+        if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
+            msg = f"got {count!r} levels in {dict(zip(design.sources, design.shape, strict=False))}; pass whole numbers, at least 1"
+            raise ValueError(msg)
+    return design

@@ -1,0 +1,82 @@
+"""Keep the outputs of all runs, one axis for each factor of the design; in a memory-mapped file when they are large."""
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxdl.designs import Design
+from jaxdl.ensembles.diverged import DivergedRun, diverged_runs
+from jaxdl.ensembles.stream import Chunk, count_settings, stream
+from jaxdl.types import Key, Outputs, Trial
+
+MEMORY_LIMIT = 2 * 2**30
+
+
+class Runs(NamedTuple):
+    """`outputs` and `aux` with leading axes `(settings, *factors)`, without the first when there are no settings."""
+
+    outputs: Outputs
+    aux: Any
+    diverged: tuple[DivergedRun, ...]
+
+
+def run(
+    trial: Trial,
+    design: Design,
+    key: Key,
+    *,
+    settings: Any = None,
+    inner: Sequence[str] = (),
+    block: int = 8,
+    devices: Sequence[jax.Device] | None = None,
+    progress: bool = False,
+    memory_limit: int = MEMORY_LIMIT,
+) -> Runs:
+    """Run every cell of the design and keep the outputs: one leading axis for each factor.
+
+    Outputs beyond `memory_limit` bytes go to an unnamed temporary file, mapped into memory. The other arguments are
+    those of `stream`.
+
+    >>> import warnings
+    >>> from jaxdl import designs
+    >>> def trial(keys):
+    ...     return jax.random.normal(keys["data"], (3,)) + jax.random.normal(keys["init"], (3,))
+    >>> runs = run(trial, designs.crossed(data=4, init=2), jax.random.key(0))
+    >>> runs.outputs.shape, runs.diverged
+    ((4, 2, 3), ())
+    """
+    chunks = stream(trial, design, key, settings=settings, inner=inner, block=block, devices=devices, progress=progress)
+    num_settings = count_settings(settings)
+    (outputs, aux), diverged = collect(chunks, design, num_settings, memory_limit)
+    if settings is None:
+        outputs, aux = jax.tree.map(lambda leaf: leaf[0], (outputs, aux))
+    return Runs(outputs, aux, diverged)
+
+
+def collect(chunks: Iterable[Chunk], design: Design, num_settings: int, memory_limit: int = MEMORY_LIMIT) -> tuple:
+    """`((outputs, aux), diverged)` of all chunks, whose settings are numbered from the first chunk's."""
+    kept = first_setting = None
+    diverged: tuple[DivergedRun, ...] = ()
+    for chunk in chunks:
+        results = (chunk.outputs, chunk.aux)
+        if kept is None:
+            first_setting = chunk.setting
+            num_runs = num_settings * design.num_runs
+            total = sum(leaf[0].nbytes for leaf in jax.tree.leaves(results)) * num_runs
+            kept = jax.tree.map(lambda leaf: _storage((num_runs, *leaf.shape[1:]), leaf.dtype, total > memory_limit), results)  # noqa: B023
+        start = (chunk.setting - first_setting) * design.num_runs + chunk.first_run
+        jax.tree.map(lambda store, leaf: store.__setitem__(slice(start, start + len(leaf)), leaf), kept, results)  # noqa: B023
+        diverged += diverged_runs(design, chunk)
+    table = (num_settings, *design.shape)
+    return jax.tree.map(lambda store: store.reshape(*table, *store.shape[1:]), kept), diverged
+
+
+def _storage(shape: tuple[int, ...], dtype: np.dtype, on_disk: bool) -> np.ndarray:
+    if not on_disk:
+        return np.empty(shape, dtype)
+    # The file has no name, so the system frees it with the array, also when the process is killed.
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, dtype=dtype, mode="w+", shape=shape)

@@ -1,0 +1,41 @@
+"""The devices an ensemble runs on, and the one call that gives a process as many CPU devices as it has cores."""
+
+import os
+from collections.abc import Sequence
+
+import jax
+
+
+def use_cpu_devices(count: int | None = None) -> int:
+    """Give this process `count` CPU devices, by default one for each core and at least two; returns the count.
+
+    JAX sees all cores as one device, on which small networks use one core at a time. Call this once, at the top of a
+    notebook or script, before the first computation: JAX fixes its devices then. The experiments' command line calls it.
+
+    Raises:
+        RuntimeError: when JAX has fixed another number of devices already.
+    """
+    count = max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2) if count is None else count
+    if count < 1:
+        msg = f"got {count} CPU devices; pass at least 1, or nothing for one per core"
+        raise ValueError(msg)
+    if jax.config.jax_num_cpu_devices == count:
+        return count
+    try:
+        jax.config.update("jax_num_cpu_devices", count)
+    except RuntimeError as error:
+        msg = (
+            f"cannot change to {count} CPU devices: this process has computed something with JAX already. Restart it (in a "
+            "notebook, the kernel) and call use_cpu_devices() before anything else"
+        )
+        raise RuntimeError(msg) from error
+    return count
+
+
+def ensemble_devices(devices: Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:
+    """The given devices, or all local ones of the default platform."""
+    chosen = tuple(jax.local_devices() if devices is None else devices)
+    if not chosen:
+        msg = "got no devices; pass devices=None for all local ones"
+        raise ValueError(msg)
+    return chosen

@@ -1,0 +1,60 @@
+"""Runs with non-finite outputs: found, named, and left out by a stated rule; never averaged in silence."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Bool
+
+from jaxdl.designs import Design
+from jaxdl.ensembles.stream import Chunk
+
+
+class DivergedRun(NamedTuple):
+    """A run whose outputs hold NaN or infinity, with what the trial's `aux` said about it."""
+
+    run: int
+    levels: dict[str, int]
+    setting: int
+    aux: Any
+
+    def __str__(self) -> str:
+        levels = ", ".join(f"{factor} {level}" for factor, level in self.levels.items())
+        told = "" if self.aux is None else f"; aux {jax.tree.map(lambda leaf: np.asarray(leaf).tolist(), self.aux)}"
+        return f"run {self.run} ({levels}; setting {self.setting}{told})"
+
+
+class DivergedRunsError(ValueError):
+    """More runs diverged than the study allows; `result` holds what was estimated without them, or `None`."""
+
+    def __init__(self, message: str, diverged: tuple[DivergedRun, ...], result: Any = None):
+        super().__init__(message)
+        self.diverged = diverged
+        self.result = result
+
+
+def finite_runs(outputs: Any) -> Bool[np.ndarray, " runs"]:
+    """Which of the runs on the leading axis of `outputs` are finite throughout."""
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(outputs)]
+    finite = [np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1) for leaf in leaves if np.issubdtype(leaf.dtype, np.inexact)]
+    return np.logical_and.reduce(finite) if finite else np.ones(len(leaves[0]), bool)
+
+
+def diverged_runs(design: Design, chunk: Chunk) -> tuple[DivergedRun, ...]:
+    """The diverged runs of one chunk."""
+
+    def name(index: int) -> DivergedRun:
+        run = chunk.first_run + int(index)
+        levels = design.levels(np.array([run]))[0]
+        aux = jax.tree.map(lambda leaf: leaf[index], chunk.aux)
+        return DivergedRun(run, dict(zip(design.factors, map(int, levels), strict=True)), chunk.setting, aux)
+
+    return tuple(name(index) for index in np.flatnonzero(~finite_runs(chunk.outputs)))
+
+
+def summary(diverged: Iterable[DivergedRun], limit: int = 5) -> str:
+    """`3 diverged: run 4 (data 0, init 4; ...), ...`."""
+    runs = tuple(diverged)
+    named = ", ".join(str(run) for run in runs[:limit])
+    return f"{len(runs)} diverged: {named}{' and others' if len(runs) > limit else ''}"

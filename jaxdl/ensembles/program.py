@@ -1,0 +1,127 @@
+"""The compiled program of a study: canonical blocks of runs, spread over devices that never communicate.
+
+    shard_map( for each block: vmap(run one trial) )
+
+A run's bits depend on (root key, levels, setting, block size) alone. Three choices make that so. Runs are computed in
+blocks of exactly `block`, because XLA compiles different batch sizes into different sums. The number of blocks in one
+dispatch is a run-time value, because XLA unrolls loops whose length it knows. And `check_vma=False`, because with JAX's
+default a parameter that starts as a constant counts as replicated, so that `grad` sums it over devices and the members
+silently train each other.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, PartitionSpec
+
+from jaxdl.designs import Design, RecordedKeys, keys_at
+from jaxdl.types import Key, Trial
+
+AXIS = "runs"
+BUFFER_BYTES = 32 * 2**20       # outputs of one dispatch, per device: large beside dispatch costs, small beside memory
+SMALLEST_CAPACITY = 64          # so that small studies of different sizes share one program
+
+
+class Program(NamedTuple):
+    """`execute(root, levels, counts, setting) -> (outputs, aux)`, compiled for `num_devices`."""
+
+    execute: Callable[..., Any]
+    num_devices: int
+    capacity: int
+    """Blocks that one dispatch can hold on each device."""
+    names_read: frozenset[str]
+    """The sources whose keys the trial asked for."""
+    text: Callable[[], str]
+    """The optimised program, for whoever wants to see that it holds no collective."""
+
+
+def compile_program(
+    trial: Trial, design: Design, inner: tuple[int, ...], block: int, devices: tuple[jax.Device, ...], root: Key, setting: Any
+) -> Program:
+    """The program for these inputs, from memory when an equal one was compiled before (any root key, any setting's values)."""
+    outer_runs = int(np.prod([count for axis, count in enumerate(design.shape) if axis not in inner]))
+    blocks_per_device = -(-outer_runs // (block * len(devices)))
+    leaves, structure = jax.tree.flatten(setting)
+    arguments = jax.eval_shape(lambda *arrays: arrays, *leaves)
+    # Levels are run-time values too: only the sizes of inner factors are part of the program.
+    canonical = Design(design.sources, tuple(n if i in inner else 1 for i, n in enumerate(design.shape)), design.paths)
+    numerics = (jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision)
+    return _compile(
+        trial, canonical, inner, block, devices, jax.eval_shape(lambda key: key, root),
+        structure, arguments, max(SMALLEST_CAPACITY, 2 ** (blocks_per_device - 1).bit_length()), numerics,
+    )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=16)
+def _compile(trial, design, inner, block, devices, root, structure, leaves, max_blocks, numerics) -> Program:
+    del numerics    # part of the cache's key alone
+    setting = jax.tree.unflatten(structure, leaves)
+    names_read: set[str] = set()
+
+    def one_run(root, levels, setting):
+        keys = RecordedKeys(keys_at(design, root, levels, inner))
+        result = trial(keys) if setting is None else trial(keys, setting)
+        names_read.update(keys.names_read)
+        outputs, aux = result if type(result) is tuple and len(result) == 2 else (result, None)
+        return outputs, aux
+
+    one_block = jax.vmap(one_run, in_axes=(None, 0, None))
+    levels = jax.ShapeDtypeStruct((block, len(design.shape)), jnp.int32)
+    results = jax.eval_shape(one_block, root, levels, setting)
+    _check_outputs(results, tuple(design.shape[axis] for axis in inner))
+    block_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(results))
+    capacity = max(1, min(max_blocks, BUFFER_BYTES // max(block_bytes, 1)))
+
+    def blocks_of_one_device(root, levels, counts, setting):
+        buffers = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype), results)
+
+        def step(index, buffers):
+            return jax.tree.map(lambda buffer, value: buffer.at[index].set(value), buffers, one_block(root, levels[index], setting))
+
+        return jax.lax.fori_loop(0, counts[0], step, buffers)
+
+    def lower(devices):
+        mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
+        each, all_devices = PartitionSpec(AXIS), PartitionSpec()
+        sharded = jax.shard_map(
+            blocks_of_one_device, mesh=mesh, in_specs=(all_devices, each, each, all_devices), out_specs=each, check_vma=False
+        )
+        shape = (len(devices) * capacity, *levels.shape)
+        counts = jax.ShapeDtypeStruct((len(devices),), jnp.int32)
+        return jax.jit(sharded).lower(root, jax.ShapeDtypeStruct(shape, jnp.int32), counts, setting)
+
+    lowered = lower(devices)
+    if len(devices) > 1 and _deadlocks_on_several_devices(lowered, devices):
+        devices = devices[:1]
+        lowered = lower(devices)
+    compiled = lowered.compile()
+    return Program(compiled, len(devices), capacity, frozenset(names_read), compiled.as_text)
+
+
+def _deadlocks_on_several_devices(lowered, devices) -> bool:
+    """Batched LAPACK in a CPU program over several devices, before jax 0.12.
+
+    Every thread of XLA's pool then waits for subtasks that are queued behind it. On one device the batches use all cores.
+    """
+    if devices[0].platform != "cpu" or jax.__version_info__ >= (0, 12):
+        return False
+    text = lowered.compiler_ir().operation.get_asm(large_elements_limit=8)
+    return "@lapack_" in text or "@blas_" in text
+
+
+def _check_outputs(results: Any, inner_shape: tuple[int, ...]) -> None:
+    outputs, _ = results
+    if not jax.tree.leaves(outputs):
+        msg = f"the trial returned {outputs!r}; return an array of predictions (or any pytree of arrays)"
+        raise ValueError(msg)
+    for leaf in jax.tree.leaves(results):
+        if leaf.shape[1 : 1 + len(inner_shape)] != inner_shape:
+            msg = (
+                f"with inner sources of {inner_shape} levels the trial must return arrays that begin with those axes; got "
+                f"the shape {leaf.shape[1:]}. Map over the leading axis of the inner keys, for example with jax.vmap"
+            )
+            raise ValueError(msg)

@@ -1,0 +1,16 @@
+"""Learners: `(keys, dataset) -> variables`. Closed forms, Newton's method and gradient descent are interchangeable."""
+
+from jaxdl.learners.closed_form import least_squares, least_squares_qr, ridge
+from jaxdl.learners.descent import gradient_descent, minibatch_descent
+from jaxdl.learners.early_stopping import early_stopping
+from jaxdl.learners.newton import newton
+
+__all__ = [
+    "early_stopping",
+    "gradient_descent",
+    "least_squares",
+    "least_squares_qr",
+    "minibatch_descent",
+    "newton",
+    "ridge",
+]

@@ -1,0 +1,219 @@
+"""Learners with a closed form, for models that are linear in their parameters: f(x) = features(x) @ weights.
+
+Each minimises over the weights w, with phi = features(x) and the data set's weights c_i (zero removes an example),
+
+    sum_i c_i |phi_i w - y_i|² + strength |w|²,
+
+a sum and not a mean, without a factor 1/2. A `mask "p"` of ones and zeros leaves features out: theirs are zero weights,
+at an unchanged shape, so that one compilation serves a sweep over polynomial degrees or numbers of features.
+
+A learner reads the source `"init"` only where the model draws something besides its weights (`models.random_features`).
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxdl.types import Dataset, Keys, Learner, Model, Variables
+
+# Accelerators multiply float32 matrices in lower precision unless asked; squaring the condition number forbids it.
+_matmul = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
+
+
+def least_squares(model: Model, *, mask: Float[Array, " p"] | None = None) -> Learner:
+    """Weighted least squares; among all minimisers the one of smallest norm, as when parameters outnumber examples.
+
+    By the singular value decomposition of the weighted features: singular values below eps max(n, p) times the
+    largest count as zero. Robust at any shape and rank; `least_squares_qr` is ten times faster at full column rank.
+
+    Args:
+        model: a model with `features`.
+        mask: one for the features in use, zero for the others; it may be traced. All are used by default.
+
+    Returns:
+        A learner, `(keys, dataset) -> variables`.
+
+    Raises:
+        ValueError: a model without `features`; a mask or targets that do not fit the model.
+
+    >>> from jaxdl import models
+    >>> data = Dataset(jnp.array([[0.0], [1.0]]), jnp.array([[1.0], [3.0]]), jnp.ones(2))
+    >>> print(least_squares(models.linear())({}, data)["params"]["weights"].round(3).T)
+    [[1. 2.]]
+    """
+    _check_features("least_squares", model)
+
+    def learner(keys: Keys, dataset: Dataset) -> Variables:
+        frozen, phi, y = _weighted_problem(model, keys, dataset, mask)
+        left, singular_values, right = jnp.linalg.svd(phi, full_matrices=False)
+        in_range = singular_values > _rank_tolerance(phi) * jnp.max(singular_values)
+        inverses = jnp.where(in_range, 1 / jnp.where(in_range, singular_values, 1), 0)
+        return _with_weights(frozen, _matmul(right.T, inverses[:, None] * _matmul(left.T, y)))
+
+    return learner
+
+
+def least_squares_qr(model: Model, *, mask: Float[Array, " p"] | None = None) -> Learner:
+    """Weighted least squares at full column rank, without LAPACK: many small fits at once, on any number of devices.
+
+    By modified Gram-Schmidt on the augmented matrix [phi, y], which is backward stable (Björck, 1967). Features that
+    the mask leaves out are skipped. Columns that turn out to depend on earlier ones, to within eps max(n, p), make all
+    weights NaN: a result to be reported, not a wrong one. `least_squares` handles them.
+
+    Args:
+        model: a model with `features`, at most as many as there are examples.
+        mask: one for the features in use, zero for the others; it may be traced. All are used by default.
+
+    Returns:
+        A learner, `(keys, dataset) -> variables`.
+
+    Raises:
+        ValueError: a model without `features`, or with more of them than examples; a mask or targets that do not fit.
+
+    >>> from jaxdl import models
+    >>> data = Dataset(jnp.array([[0.0], [1.0]]), jnp.array([[1.0], [3.0]]), jnp.ones(2))
+    >>> print(least_squares_qr(models.linear())({}, data)["params"]["weights"].round(3).T)
+    [[1. 2.]]
+    """
+    _check_features("least_squares_qr", model)
+
+    def learner(keys: Keys, dataset: Dataset) -> Variables:
+        frozen, phi, y = _weighted_problem(model, keys, dataset, mask)
+        num_examples, num_parameters = phi.shape
+        if num_parameters > num_examples:
+            msg = (
+                f"least_squares_qr: got {num_parameters} features and {num_examples} examples, expected at most as "
+                "many features as examples; use least_squares, which then finds the solution of smallest norm"
+            )
+            raise ValueError(msg)
+        upper, projections = _orthogonalised(phi, y)
+        return _with_weights(frozen, _solution_of_triangular(upper, projections))
+
+    return learner
+
+
+def ridge(model: Model, strength: ScalarLike, *, mask: Float[Array, " p"] | None = None) -> Learner:
+    """Weighted ridge regression: argmin_w sum_i c_i |phi_i w - y_i|² + strength |w|². Intercepts are penalised too.
+
+    By the normal equations, of size p for p <= n and in their dual form, of size n, otherwise. For an intercept that
+    is free of the penalty, centre features and targets and leave it out.
+
+    Args:
+        model: a model with `features`.
+        strength: positive, or zero at full rank; it may be traced. Note that it is compared with a *sum* over examples.
+        mask: one for the features in use, zero for the others; it may be traced. All are used by default.
+
+    Returns:
+        A learner, `(keys, dataset) -> variables`.
+
+    Raises:
+        ValueError: a model without `features`; a strength that is no scalar; a mask or targets that do not fit.
+
+    >>> from jaxdl import models
+    >>> data = Dataset(jnp.ones((3, 1)), jnp.full((3, 1), 4.0), jnp.ones(3))
+    >>> print(ridge(models.constant(), 1.0)({}, data)["params"]["weights"])
+    [[3.]]
+    """
+    _check_features("ridge", model)
+    if jnp.ndim(strength) != 0:
+        msg = f"ridge: got a strength of shape {jnp.shape(strength)}, expected a scalar; vmap over several strengths"
+        raise ValueError(msg)
+
+    def learner(keys: Keys, dataset: Dataset) -> Variables:
+        frozen, phi, y = _weighted_problem(model, keys, dataset, mask)
+        solve = partial(jax.scipy.linalg.solve, assume_a="pos")
+        num_examples, num_parameters = phi.shape
+        diagonal = jnp.asarray(strength, phi.dtype) * jnp.eye(min(phi.shape), dtype=phi.dtype)
+        if num_parameters <= num_examples:
+            weights = solve(_matmul(phi.T, phi) + diagonal, _matmul(phi.T, y))
+        else:
+            weights = _matmul(phi.T, solve(_matmul(phi, phi.T) + diagonal, y))
+        return _with_weights(frozen, weights)
+
+    return learner
+
+
+def _weighted_problem(
+    model: Model, keys: Keys, dataset: Dataset, mask: Float[Array, " p"] | None
+) -> tuple[Variables, Float[Array, "n p"], Float[Array, "n out"]]:
+    """What the model draws besides its weights, then features and targets times the root of each example's weight."""
+    # The structure alone tells whether there is anything to draw: the weights are about to be replaced.
+    structure = jax.eval_shape(model.init, jax.random.key(0), dataset.x)
+    if set(structure) == {"params"}:
+        frozen = {}
+    else:
+        frozen = {name: part for name, part in model.init(keys["init"], dataset.x).items() if name != "params"}
+    phi = model.features(frozen, dataset.x)
+
+    expected = {"weights": (phi.shape[1], dataset.y.shape[1])}
+    shapes = jax.tree.map(lambda leaf: leaf.shape, structure["params"])
+    if shapes != expected:
+        msg = (
+            f"got a model with parameters of shapes {shapes}, expected {expected} for {phi.shape[1]} features and "
+            f"targets of shape {dataset.y.shape}; give the model num_outputs={dataset.y.shape[1]}"
+        )
+        raise ValueError(msg)
+    if mask is not None:
+        if mask.shape != (phi.shape[1],):
+            msg = (
+                f"got a mask of shape {mask.shape}, expected ({phi.shape[1]},), an entry for each feature; "
+                "models.degree_mask makes one for a polynomial"
+            )
+            raise ValueError(msg)
+        phi = phi * mask.astype(phi.dtype)[None, :]
+    scale = jnp.sqrt(dataset.weight)[:, None]
+    return frozen, scale * phi, scale * dataset.y
+
+
+def _orthogonalised(
+    phi: Float[Array, "n p"], y: Float[Array, "n out"]
+) -> tuple[Float[Array, "p p"], Float[Array, "p out"]]:
+    """R and Qᵀy of the decomposition phi = QR; rows of features that are zero are zero, of dependent ones NaN."""
+    num_parameters = phi.shape[1]
+    # Columns are kept as rows, whose entries are then neighbours in memory; dots are sums over them.
+    columns = jnp.concatenate([phi, y], axis=1).T
+    norms = jnp.linalg.norm(phi, axis=0)
+    tolerance = _rank_tolerance(phi)
+
+    def remove(columns: Array, k: Array) -> tuple[Array, Array]:
+        column = columns[k]
+        norm = jnp.linalg.norm(column)
+        norm = jnp.where((norm <= tolerance * norms[k]) & (norms[k] > 0), jnp.nan, norm)
+        direction = column / jnp.where(norms[k] > 0, norm, 1)
+        is_later = jnp.arange(columns.shape[0]) > k
+        products = jnp.where(is_later, _matmul(columns, direction), 0)
+        return columns - products[:, None] * direction[None, :], products.at[k].set(norm)
+
+    rows = jax.lax.scan(remove, columns, jnp.arange(num_parameters))[1]
+    return rows[:, :num_parameters], rows[:, num_parameters:]
+
+
+def _solution_of_triangular(upper: Float[Array, "p p"], targets: Float[Array, "p out"]) -> Float[Array, "p out"]:
+    """Back substitution, with zero for the unknowns whose row is zero."""
+
+    def substitute(solution: Array, k: Array) -> tuple[Array, None]:
+        pivot = upper[k, k]
+        is_used = pivot != 0
+        value = (targets[k] - _matmul(upper[k], solution)) / jnp.where(is_used, pivot, 1)
+        return solution.at[k].set(jnp.where(is_used, value, 0)), None
+
+    return jax.lax.scan(substitute, jnp.zeros_like(targets), jnp.arange(upper.shape[0]), reverse=True)[0]
+
+
+def _rank_tolerance(phi: Float[Array, "n p"]) -> float:
+    return float(jnp.finfo(phi.dtype).eps) * max(phi.shape)
+
+
+def _with_weights(frozen: Variables, weights: Float[Array, "p out"]) -> Variables:
+    return {**frozen, "params": {"weights": weights}}
+
+
+def _check_features(name: str, model: Model) -> None:
+    if model.features is None:
+        msg = (
+            f"{name}: got a model without features, expected one that is linear in its parameters, such as "
+            "models.polynomial; train others with learners.gradient_descent"
+        )
+        raise ValueError(msg)

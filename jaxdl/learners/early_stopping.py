@@ -1,0 +1,112 @@
+"""Gradient descent that stops when held-out examples say so."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+from jaxtyping import Array, Bool, Int, Scalar
+
+from jaxdl.learners.training import State, check_num_steps, diverged_at, initial_state, training_step
+from jaxdl.types import Dataset, Key, Keys, Learner, Model, Objective, Variables
+
+
+def early_stopping(
+    model: Model,
+    objective: Objective,
+    optimizer: optax.GradientTransformation,
+    *,
+    validation: Objective,
+    num_steps: int,
+    patience: int,
+    validation_fraction: float = 0.2,
+) -> Learner:
+    """Full-batch descent that returns the variables of smallest validation objective seen.
+
+    Reads the sources `"init"`, `"split"`, and `"dropout"` where the model is stochastic. A random part of the examples,
+    drawn from `"split"`, has no weight in training, and all others have none in validation. After every step the
+    validation objective is taken; training ends when it has not fallen for `patience` steps (Prechelt, 1998), or after
+    `num_steps`.
+
+    Args:
+        model: what is trained; its `init` gives the start.
+        objective: what is minimised.
+        optimizer: any optax optimiser, schedules included.
+        validation: what is watched, such as `objectives.evaluation_risk(model, loss)`.
+        num_steps: number of steps at most.
+        patience: steps without a new smallest validation objective that end the training.
+        validation_fraction: share of the examples held out, rounded to a number of examples.
+
+    Returns:
+        A learner, `(keys, dataset) -> variables`, whose `variables["report"]` holds `"diverged_at"` as in `descent`,
+        `"best_at"`, the number of steps to the returned variables, and `"stopped_at"`, the number of steps in all.
+
+    Raises:
+        ValueError: a negative number of steps; a patience below one; a fraction that leaves either part empty.
+
+    >>> from jaxdl import losses, models, objectives
+    >>> model = models.constant()
+    >>> risk = objectives.empirical_risk(model, losses.half_squared_error)
+    >>> learner = early_stopping(model, risk, optax.sgd(1.0), validation=risk, num_steps=9, patience=2)
+    >>> data = Dataset(jnp.ones((5, 1)), jnp.full((5, 1), 4.0), jnp.ones(5))
+    >>> variables = learner({"init": jax.random.key(0), "split": jax.random.key(1)}, data)
+    >>> print(variables["params"]["weights"], variables["report"]["best_at"], variables["report"]["stopped_at"])
+    [[4.]] 1 3
+    """
+    check_num_steps("early_stopping", num_steps)
+    if patience < 1:
+        msg = f"early_stopping: got patience={patience}, expected 1 or more; use gradient_descent to take every step"
+        raise ValueError(msg)
+
+    def learner(keys: Keys, dataset: Dataset) -> Variables:
+        is_held_out = _held_out(keys["split"], dataset.x.shape[0], validation_fraction)
+        training_part = dataset._replace(weight=jnp.where(is_held_out, 0, dataset.weight))
+        validation_part = dataset._replace(weight=jnp.where(is_held_out, dataset.weight, 0))
+        step = training_step(model, objective, optimizer, keys, lambda _: training_part)
+
+        def validation_of(state: State) -> Scalar:
+            return validation(state.variables, validation_part, None)[0]
+
+        def is_running(search: _Search) -> Bool[Array, ""]:
+            return (search.index < num_steps) & (search.index - search.best_index < patience)
+
+        def advance(search: _Search) -> _Search:
+            state, index = step(search.index, search.state), search.index + 1
+            value = validation_of(state)
+            challenger = (state.variables, value, index)
+            incumbent = (search.best_variables, search.best_value, search.best_index)
+            is_better = value < search.best_value
+            best = jax.tree.map(lambda new, old: jnp.where(is_better, new, old), challenger, incumbent)
+            return _Search(state, index, *best)
+
+        state, zero = initial_state(model, optimizer, keys, dataset), jnp.int32(0)
+        start = _Search(state, zero, state.variables, validation_of(state), zero)
+        end = lax.while_loop(is_running, advance, start)
+        report = {
+            "diverged_at": diverged_at(end.state, end.index),
+            "best_at": end.best_index,
+            "stopped_at": end.index,
+        }
+        return {**end.best_variables, "report": report}
+
+    return learner
+
+
+class _Search(NamedTuple):
+    state: State
+    index: Int[Array, ""]
+    best_variables: Variables
+    best_value: Scalar
+    best_index: Int[Array, ""]
+
+
+def _held_out(key: Key, num_examples: int, fraction: float) -> Bool[Array, " n"]:
+    num_held_out = round(fraction * num_examples)
+    if not 0 < num_held_out < num_examples:
+        msg = (
+            f"early_stopping: got validation_fraction={fraction}, which holds out {num_held_out} of {num_examples} "
+            f"examples, expected between 1 and {num_examples - 1}; change the fraction or the number of examples"
+        )
+        raise ValueError(msg)
+    return jax.random.permutation(key, num_examples) < num_held_out

@@ -1,0 +1,87 @@
+"""One step of training, which all descents share: the state it carries, and what it reports.
+
+Training differentiates `variables["params"]` and carries all other collections along. Learners return a further one,
+`variables["report"]`, with an int32 `"diverged_at"`: the first step count t at which the objective of the parameters
+after t steps, or the parameters returned, were not finite; -1 if there was none.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Int, Scalar
+
+from jaxdl.types import Dataset, Keys, Model, Objective, Params, Variables
+
+
+class State(NamedTuple):
+    """What the next step needs."""
+
+    variables: Variables
+    optimizer_state: Any
+    diverged_at: Int[Array, ""]
+
+
+Step = Callable[[Array, State], State]
+"""`(index, state) -> state`: the update from `index` to `index + 1` steps."""
+
+
+def initial_state(model: Model, optimizer: optax.GradientTransformation, keys: Keys, dataset: Dataset) -> State:
+    """The state before any step; reads the source `"init"`."""
+    variables = model.init(keys["init"], dataset.x)
+    return State(variables, optimizer.init(variables["params"]), jnp.int32(-1))
+
+
+def training_step(
+    model: Model,
+    objective: Objective,
+    optimizer: optax.GradientTransformation,
+    keys: Keys,
+    batch_at: Callable[[Array], Dataset],
+) -> Step:
+    """One update on the batch of the step's index.
+
+    Reads the source `"dropout"` where the model is stochastic; each step uses that key folded with its index.
+    """
+    key_dropout = keys["dropout"] if model.stochastic else None
+    # Line searches and plateau schedules want the objective as well; others ignore it.
+    update = optax.with_extra_args_support(optimizer).update
+
+    def step(index: Array, state: State) -> State:
+        batch = batch_at(index)
+        key = None if key_dropout is None else jax.random.fold_in(key_dropout, index)
+
+        def evaluate(params: Params) -> tuple[Scalar, Variables]:
+            return objective({**state.variables, "params": params}, batch, key)
+
+        params = state.variables["params"]
+        (value, variables), gradient = jax.value_and_grad(evaluate, has_aux=True)(params)
+        updates, optimizer_state = update(
+            gradient, state.optimizer_state, params, value=value, grad=gradient, value_fn=lambda p: evaluate(p)[0]
+        )
+        return State(
+            {**variables, "params": optax.apply_updates(params, updates)},
+            optimizer_state,
+            _earliest(state.diverged_at, ~jnp.isfinite(value), index),
+        )
+
+    return step
+
+
+def diverged_at(state: State, index: Array | int) -> Int[Array, ""]:
+    """The first step count that diverged, or -1, for a state after `index` steps."""
+    is_finite = jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state.variables["params"])])
+    return _earliest(state.diverged_at, ~jnp.all(is_finite), index)
+
+
+def check_num_steps(name: str, num_steps: int) -> None:
+    """Refuse a negative number of steps."""
+    if num_steps < 0:
+        msg = f"{name}: got num_steps={num_steps}, expected 0 or more"
+        raise ValueError(msg)
+
+
+def _earliest(earlier: Int[Array, ""], has_diverged: Bool[Array, ""], index: Array | int) -> Int[Array, ""]:
+    return jnp.where((earlier < 0) & has_diverged, jnp.int32(index), earlier)

@@ -1,0 +1,31 @@
+"""From replicates to a verdict: intervals, small exact tests, and claims judged by a criterion fixed beforehand.
+
+Arrays have replicates on their first axis; replicates are independent runs, never epochs or test points. Needs NumPy
+alone.
+
+>>> import numpy as np
+>>> interval = mean_interval(np.array([0.9, 1.1, 1.3, 0.7, 1.0]))
+>>> judge(interval, inside=(0.0, np.inf))
+<Verdict.SUPPORTED: 'supported'>
+"""
+
+from jaxdl.statistics.claims import Claim, Verdict, judge, judge_all, judge_test
+from jaxdl.statistics.intervals import Interval, bootstrap_interval, mean_interval, t_interval
+from jaxdl.statistics.significance import holm, paired_t_test, rank_correlation, sign_test, trend_test
+
+__all__ = [
+    "Claim",
+    "Interval",
+    "Verdict",
+    "bootstrap_interval",
+    "holm",
+    "judge",
+    "judge_all",
+    "judge_test",
+    "mean_interval",
+    "paired_t_test",
+    "rank_correlation",
+    "sign_test",
+    "t_interval",
+    "trend_test",
+]

@@ -1,0 +1,45 @@
+"""The Ishigami function: three sources, one of which acts through an interaction alone (Ishigami & Homma, 1990)."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdl import designs
+from jaxdl.decomposition import Target
+from jaxdl.truths.study import Exact, Study, simulated
+from jaxdl.types import Keys
+
+
+def ishigami(*, levels: tuple[int, int, int] = (32, 32, 32), a: float = 7.0, b: float = 0.1) -> tuple[Study, Exact]:
+    """f = sin x1 + a sin² x2 + b x3⁴ sin x1 with x1, x2, x3 uniform on [-pi, pi], compared with a truth of zero.
+
+        E f = a/2,  V_1 = (1 + b pi⁴/5)²/2,  V_2 = a²/8,  V_13 = 8 b² pi⁸/225,  all others 0.
+
+    >>> study, exact = ishigami()
+    >>> round(float(exact["total_variance"]), 6)
+    13.844588
+    """
+
+    def trial(keys: Keys) -> jax.Array:
+        x1, x2, x3 = (jax.random.uniform(keys[name], minval=-math.pi, maxval=math.pi) for name in ("x1", "x2", "x3"))
+        return (jnp.sin(x1) + a * jnp.sin(x2) ** 2 + b * x3**4 * jnp.sin(x1))[None]
+
+    first, second, interaction = (1 + b * math.pi**4 / 5) ** 2 / 2, a**2 / 8, 8 * b**2 * math.pi**8 / 225
+    total = first + second + interaction
+    exact = {
+        "bias_squared": (a / 2) ** 2,
+        ("x1",): first,
+        ("x2",): second,
+        ("x3",): 0.0,
+        ("x1", "x2"): 0.0,
+        ("x1", "x3"): interaction,
+        ("x2", "x3"): 0.0,
+        ("x1", "x2", "x3"): 0.0,
+        "total_variance": total,
+        "excess_risk": (a / 2) ** 2 + total,
+    }
+    design = designs.crossed(**dict(zip(("x1", "x2", "x3"), levels, strict=True)))
+    study = simulated("Ishigami function", trial, design, Target(mean=np.zeros(1)))
+    return study, {term: np.asarray(value) for term, value in exact.items()}

@@ -1,0 +1,54 @@
+"""A module of jaxdl imports only modules to its left, and nothing of the experiments."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import jaxdl
+
+ROOT = Path(jaxdl.__file__).parent
+LAYERS = (
+    {"types", "statistics"},
+    {"designs"},
+    {"data", "models", "losses", "penalties", "decomposition"},
+    {"objectives", "plots"},
+    {"learners", "ensembles"},
+    {"measure"},
+    {"truths"},
+)
+RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+
+
+def imported_modules(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            if node.module == "jaxdl":
+                yield from (alias.name for alias in node.names)
+            else:
+                yield node.module.removeprefix("jaxdl.").split(".")[0] if node.module.startswith("jaxdl.") else f"/{node.module}"
+        elif isinstance(node, ast.Import):
+            yield from (f"/{alias.name}" for alias in node.names)
+
+
+def own_module(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_downwards(path):
+    own = own_module(path)
+    if own == "__init__":
+        return
+    for name in imported_modules(path):
+        assert not name.startswith("/experiments")
+        if name.startswith("/") or name == own:
+            continue
+        # A result draws itself: the import stands inside the method that does.
+        if (own, name) == ("decomposition", "plots"):
+            continue
+        assert RANK[name] < RANK[own], f"{own} imports {name}"
+
+
+def test_every_module_has_a_layer():
+    assert {own_module(path) for path in ROOT.rglob("*.py")} - {"__init__"} == set(RANK)

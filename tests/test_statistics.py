@@ -1,0 +1,219 @@
+"""Intervals, tests and verdicts, against SciPy and against enumeration."""
+
+import ast
+import itertools
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from jaxdl import statistics
+from jaxdl.statistics import Claim, Interval, Verdict, student_t
+
+
+@pytest.mark.parametrize("degrees_of_freedom", [1, 1.5, 2, 5, 31, 399, 401, 9999, 1e6])
+@pytest.mark.parametrize("probability", [0.001, 0.025, 0.5, 0.51, 0.9, 0.975, 0.9999])
+def test_students_quantile_is_scipys(probability, degrees_of_freedom):
+    expected = scipy.stats.t.ppf(probability, degrees_of_freedom)
+    assert math.isclose(student_t.quantile(probability, degrees_of_freedom), expected, rel_tol=1e-10, abs_tol=1e-15)
+
+
+@pytest.mark.parametrize("degrees_of_freedom", [1, 4.5, 50, 2000])
+@pytest.mark.parametrize("t", [-3.0, -0.1, 0.0, 0.2, 2.0, 30.0, math.inf])
+def test_students_tail_is_scipys(t, degrees_of_freedom):
+    expected = scipy.stats.t.sf(t, degrees_of_freedom)
+    assert math.isclose(student_t.upper_tail(t, degrees_of_freedom), expected, rel_tol=1e-10)
+
+
+@pytest.mark.parametrize("trials", [1, 2, 7, 50, 2000])
+def test_the_binomial_tail_is_exact(trials):
+    for successes in range(0, trials + 1, max(1, trials // 10)):
+        ways = sum(math.comb(trials, k) for k in range(successes, trials + 1))
+        assert math.isclose(student_t.binomial_upper_tail(successes, trials), ways / 2**trials, rel_tol=1e-10)
+
+
+def test_infinite_degrees_of_freedom_are_the_normal_law():
+    low, high = statistics.t_interval(0.0, 1.0, math.inf)
+    assert math.isclose(high, scipy.stats.norm.ppf(0.975), rel_tol=1e-12)
+    assert low == -high
+
+
+def test_t_interval_is_elementwise_and_unknown_where_the_standard_error_is():
+    estimate, error, degrees = np.array([0.0, 1.0, 2.0]), np.array([1.0, 2.0, np.nan]), np.array([3, 9, 3])
+    interval = statistics.t_interval(estimate, error, degrees, level=0.9)
+    for i in range(2):
+        assert np.allclose(
+            (interval.low[i], interval.high[i]), scipy.stats.t(degrees[i], estimate[i], error[i]).interval(0.9)
+        )
+    assert np.isnan(interval.low[2])
+    assert np.isnan(statistics.t_interval(1.0, 1.0, 0).low)
+
+
+def test_mean_interval_covers_at_its_level():
+    samples = np.random.default_rng(0).normal(size=(6, 4000))
+    low, high = statistics.mean_interval(samples, level=0.9)
+    coverage = ((low < 0) & (high > 0)).mean()
+    assert abs(coverage - 0.9) < 4 * math.sqrt(0.9 * 0.1 / 4000)
+
+
+def test_bootstrap_interval_of_a_mean_is_close_to_the_normal_one():
+    samples = np.random.default_rng(0).normal(size=(400, 2))
+    interval = statistics.bootstrap_interval(samples, statistic=lambda s: s.mean(axis=0), num_resamples=2000, seed=1)
+    expected = statistics.t_interval(samples.mean(axis=0), samples.std(axis=0) / 20, math.inf)
+    # A 2.5 % quantile of 2000 normal draws has a standard error of sqrt(.025 * .975 / 2000) / density = 0.06 sigma.
+    assert np.abs(np.array(interval) - np.array(expected)).max() < 4 * 0.06 * samples.std() / 20
+
+
+def test_the_bootstrap_keeps_pairs_together_and_depends_on_its_seed_alone():
+    x = np.random.default_rng(0).normal(size=30)
+    settings = {"statistic": lambda a, b: (a - b).mean(), "num_resamples": 50}
+    assert statistics.bootstrap_interval(x + 1.0, x, seed=0, **settings) == pytest.approx((1.0, 1.0))
+    spread = {"statistic": np.mean, "num_resamples": 50}
+    first, again, other = (statistics.bootstrap_interval(x, seed=seed, **spread) for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_paired_t_test_is_scipys():
+    generator = np.random.default_rng(0)
+    a, b = generator.normal(0.3, 1.0, size=20), generator.normal(size=20)
+    expected = scipy.stats.ttest_rel(a, b, alternative="greater").pvalue
+    assert math.isclose(statistics.paired_t_test(a, b), expected, rel_tol=1e-10)
+    assert math.isclose(statistics.paired_t_test(b, a), 1 - expected, rel_tol=1e-10)
+
+
+def test_a_constant_difference_is_certain():
+    ones = np.ones(3)
+    p_values = [statistics.paired_t_test(ones, other) for other in (0 * ones, ones, 2 * ones)]
+    assert p_values == [0.0, 0.5, 1.0]
+
+
+def test_sign_test_is_the_binomial_test_without_ties():
+    a = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 0.0, 7.0])
+    b = np.array([0.0, 1.0, 2.0, 3.0, 5.0, 1.0, 1.0])
+    assert math.isclose(statistics.sign_test(a, b), scipy.stats.binomtest(5, 6, alternative="greater").pvalue)
+
+
+def test_rank_correlation_is_scipys_also_with_ties():
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(size=12).round(0), generator.normal(size=12).round(1)
+    assert math.isclose(statistics.rank_correlation(x, y), scipy.stats.spearmanr(x, y).statistic, rel_tol=1e-12)
+    assert math.isnan(statistics.rank_correlation(x, 0 * y))
+
+
+def test_trend_test_of_one_series_is_kendalls_exact_test():
+    values = np.random.default_rng(0).normal(size=7)
+    for series in (values, -values, np.sort(values)):
+        expected = scipy.stats.kendalltau(np.arange(7), series, method="exact", alternative="greater").pvalue
+        assert math.isclose(statistics.trend_test(series[None]), expected, rel_tol=1e-10)
+
+
+def test_trend_test_of_two_replicates_counts_all_pairs_of_orders():
+    orders = np.array(list(itertools.permutations(range(4))), dtype=float)
+    increasing = np.array([[row[i] < row[j] for i, j in itertools.combinations(range(4), 2)] for row in orders]).sum(1)
+    totals = increasing[:, None] + increasing[None, :]
+    for first, second in [(0, 0), (3, 20), (23, 23), (5, 11)]:
+        expected = (totals >= totals[first, second]).mean()
+        assert math.isclose(statistics.trend_test(orders[[first, second]]), expected, rel_tol=1e-12)
+
+
+def test_trend_test_takes_thousands_of_replicates_and_ties_count_against_the_trend():
+    values = np.random.default_rng(0).normal(size=(2000, 6))
+    assert 0.001 < statistics.trend_test(values) < 0.999
+    assert 0 <= statistics.trend_test(values + 0.1 * np.arange(6)) < 1e-12
+    assert math.isclose(statistics.trend_test(np.zeros((2, 4))), 1.0)
+
+
+def test_holm_is_the_smallest_level_at_which_the_step_down_procedure_rejects():
+    p_values = np.array([0.001, 0.3, 0.012, 0.02, 0.025])
+    adjusted = statistics.holm(p_values)
+    assert np.allclose(adjusted, [0.005, 0.3, 0.048, 0.06, 0.06])
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [
+        ((0.1, 0.2), Verdict.SUPPORTED),
+        ((0.0, 1.0), Verdict.SUPPORTED),
+        ((-0.1, 0.2), Verdict.INCONCLUSIVE),
+        ((-1.0, 2.0), Verdict.INCONCLUSIVE),
+        ((1.1, 2.0), Verdict.REFUTED),
+        ((-2.0, -0.1), Verdict.REFUTED),
+        ((math.nan, math.nan), Verdict.INCONCLUSIVE),
+    ],
+)
+def test_the_interval_decides_against_the_region(interval, verdict):
+    assert statistics.judge(Interval(*interval), inside=(0.0, 1.0)) is verdict
+
+
+def test_a_test_decides_only_when_one_direction_is_rejected():
+    verdicts = [statistics.judge_test(p, 1 - p) for p in (0.001, 0.5, 0.999)]
+    assert verdicts == [Verdict.SUPPORTED, Verdict.INCONCLUSIVE, Verdict.REFUTED]
+    assert statistics.judge_test(math.nan, math.nan) is Verdict.INCONCLUSIVE
+
+
+def test_a_claim_of_several_parts_is_as_good_as_its_worst():
+    supported, refuted, unknown = Verdict.SUPPORTED, Verdict.REFUTED, Verdict.INCONCLUSIVE
+    assert statistics.judge_all([supported, supported]) is supported
+    assert statistics.judge_all([supported, unknown, refuted]) is refuted
+    assert statistics.judge_all([supported, unknown]) is unknown
+
+
+def claim(**changes):
+    values = {
+        "number": "K001",
+        "statement": "statement",
+        "source": "source",
+        "estimate": 1.0,
+        "interval": Interval(0.5, 1.5),
+        "criterion": "criterion",
+        "verdict": Verdict.SUPPORTED,
+        "reading": "reading",
+    }
+    return Claim(**values | changes)
+
+
+@pytest.mark.parametrize("theory", [None, 0.25, -math.inf])
+def test_a_claim_survives_strict_json(theory):
+    original = claim(theory=theory, estimate=np.float32(0.5), interval=Interval(-math.inf, np.float64(2.0)))
+    text = json.dumps(original.to_dict(), allow_nan=False)
+    assert Claim.from_dict(json.loads(text)) == original
+    assert math.isnan(Claim.from_dict(claim(estimate=math.nan).to_dict()).estimate)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: claim(verdict=Verdict.RESTRICTED), "state the condition"),
+        (lambda: claim(condition="when n is large"), "state the condition"),
+        (lambda: statistics.judge(Interval(0.0, 1.0), inside=(1.0, 0.0)), "lower end first"),
+        (lambda: statistics.judge_all([]), "at least one"),
+        (lambda: statistics.mean_interval(np.ones(1)), r"shapes \[\(1,\)\]; expected .* at least 2"),
+        (lambda: statistics.t_interval(0.0, 1.0, 3, level=95.0), "level is 95.0; expected a probability"),
+        (
+            lambda: statistics.bootstrap_interval(np.ones(2), statistic=max, num_resamples=0, seed=0),
+            "num_resamples",
+        ),
+        (
+            lambda: statistics.bootstrap_interval(np.ones(3), np.ones(4), statistic=np.mean, num_resamples=9, seed=0),
+            "one number of replicates",
+        ),
+        (lambda: statistics.sign_test(np.ones(1), np.ones(1)), "one length, at least 2"),
+        (lambda: statistics.trend_test(np.ones((3, 1))), "2 levels"),
+    ],
+)
+def test_bad_input_is_refused_with_a_remedy(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_the_module_needs_neither_jax_nor_scipy():
+    allowed = {*sys.stdlib_module_names, "numpy", "jaxtyping"}
+    for path in Path(statistics.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            assert all(name.split(".")[0] in allowed or name.startswith("jaxdl.statistics") for name in names)
