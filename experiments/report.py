@@ -73,11 +73,11 @@ def html_page(description: str, run: Run, drawings: Mapping[str, bytes]) -> str:
 <section class="prose">
 {"".join(_paragraph(text) for text in paragraphs)}
 </section>
-{_section("Claims", "".join(_claim_card(claim) for claim in run.claims))}
 {_section("Figures", "".join(_figure(name, drawing) for name, drawing in drawings.items()))}
 {_section("Table", f'<pre tabindex="0">{escape(run.table)}</pre>')}
+{_section("Claims", "".join(_claim_card(claim) for claim in run.claims))}
 {_section("Configuration", _definitions(run.config["fields"]))}
-{_section("How it was run", f"<pre>{escape(run.manifest['command'])}</pre>" + _definitions(run.manifest))}
+{_section("How it was run", _definitions(run.manifest))}
 </main>
 </body>
 </html>

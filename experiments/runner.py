@@ -98,10 +98,10 @@ def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> int:
 def parse(experiment: Experiment, arguments: Sequence[str]) -> tuple[str, Any, Options]:
     """The profile's name, its configuration with the options given, and how to run it.
 
-    Exits with status 2 on an unknown option; raises ValueError for a value that the configuration refuses.
+    Exits with status 2 on an option or a value that is refused, also when the configuration raises the ValueError.
     """
     if os.environ.get("NO_COLOR"):
-        os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "0")
+        os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
     import tyro
 
     # The profile is looked up first, because it supplies the defaults of the other options.
@@ -116,7 +116,7 @@ def parse(experiment: Experiment, arguments: Sequence[str]) -> tuple[str, Any, O
         ("config", type(config), config),
         ("run", Options, Options()),
     ]
-    parsed = tyro.cli(
+    parsed: Any = tyro.cli(
         dataclasses.make_dataclass("Command", fields, frozen=True),
         args=arguments,
         prog=f"python -m experiments.{experiment.name}",

@@ -119,14 +119,14 @@ def keys_of_run(design: Design, root: Key, run: int) -> dict[str, Key]:
     return keys_at(design, root, jnp.asarray(design.levels(np.array([run]))[0]))
 
 
-def keys_at(design: Design, root: Key, levels: Int[Array, " factors"], inner: Sequence[int] = ()) -> dict[str, Key]:
+def keys_at(design: Design, root: Key, levels: Int[Array, " factors"], inner: Sequence[int] = ()) -> dict[str, Array]:
     """One key for each source: `fold_in(fold_in(root, crc32(name)), level)`, folding in the whole path when nested.
 
     For factors in `inner` (axes of the table) the key gets a leading axis that runs over all levels of that factor.
     """
 
-    def source_key(name: str, path: tuple[int, ...]) -> Key:
-        def descend(key: Key, remaining: tuple[int, ...]) -> Key:
+    def source_key(name: str, path: tuple[int, ...]) -> Array:
+        def descend(key: Array, remaining: tuple[int, ...]) -> Array:
             if not remaining:
                 return key
             axis, *rest = remaining

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Num
 
 from jaxdl.decomposition import Decomposition
 from jaxdl.decomposition.estimates import Term
@@ -81,7 +81,7 @@ def colours_of(parts: Sequence[Term]) -> list[str]:
 
 
 def stacked(
-    axes: "Axes", x: Float[Array, " x"], parts: Mapping[str, Float[Array, " x"]], *, colours: Sequence[str]
+    axes: "Axes", x: Num[Array, " x"], parts: Mapping[str, Num[Array, " x"]], *, colours: Sequence[str]
 ) -> None:
     """Areas on top of each other; negative estimates are drawn as zero, here and nowhere else."""
     heights = [np.maximum(values, 0) for values in parts.values()]
@@ -92,8 +92,8 @@ def stacked(
 
 def bands(
     axes: "Axes",
-    x: Float[Array, " x"],
-    lines: Mapping[str, tuple[Float[Array, " x"], Interval]],
+    x: Num[Array, " x"],
+    lines: Mapping[str, tuple[Num[Array, " x"], Interval]],
     *,
     colours: Sequence[str],
 ) -> None:

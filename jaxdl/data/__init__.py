@@ -1,4 +1,4 @@
-"""Where examples come from: problems with a known truth, real data, the laws that resample it, orders of minibatches."""
+"""Where examples come from: problems with a known truth, real data and the laws that resample it, minibatch orders."""
 
 from jaxdl.data import orders, problems, real, resampling
 

@@ -50,7 +50,7 @@ def assemble(
         stacked = np.stack(arrays, axis=position)
         stacked = stacked if "times" in axes else stacked.squeeze(position + 1)
         stacked = stacked if "settings" in axes else stacked.squeeze(position)
-        return dict(zip(terms, stacked, strict=True))
+        return {term: stacked[index, ...] for index, term in enumerate(terms)}
 
     units = dict.fromkeys(unit for each in estimates for unit in each.replicates)
     return Decomposition(
@@ -89,11 +89,11 @@ def _average(estimates: Estimates, populations: list[str]) -> _Average:
     if not parts:   # too few levels; only what no run affects is known exactly
         affected = np.array([term != "noise" for term in estimates.terms])[:, None]
         parts = [(np.where(affected, np.nan, np.zeros(per_point.shape[:2])), 1)]
-    wide = np.array([population != FIXED_POINTS for population in populations])
+    wide = np.array([population != FIXED_POINTS for population in populations])[:, None]
     if wide.any():
         with np.errstate(invalid="ignore", divide="ignore"):    # one point alone has no spread: nan
             spread = per_point.var(axis=-1) / (num_points - 1)
-        parts.append((np.where(wide[:, None], spread, 0.0), max(num_points - 1, 1)))
+        parts.append((np.where(wide, spread, 0.0), max(num_points - 1, 1)))
     variance = sum(part for part, _ in parts)
     with np.errstate(invalid="ignore", divide="ignore"):
         freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)

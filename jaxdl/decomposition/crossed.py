@@ -8,8 +8,9 @@ gives C_u = E<f, f'> for two runs that share exactly the levels in u: a U-statis
 over subsets gives the components V_u, and C of the empty set is |E f|² (Efron & Stein, 1981; for two factors these are the mean
 squares of the two-way analysis of variance).
 
-Standard errors delete one level of a factor at a time and add the factors' jackknife variances. Deleting a level changes every
-margin, but each deleted T is a quadratic in the level's own margins, so all of them come from one pass over the table.
+Standard errors delete one level of a factor at a time and add the factors' jackknife variances, which counts what cells contribute
+once for each factor: intervals of interactions are somewhat wide. Deleting a level changes every margin, but each deleted T is a
+quadratic in the level's own margins, so all of them come from one pass over the table.
 """
 
 import itertools

@@ -11,7 +11,7 @@ pivot has been subtracted, and add units one by one in run order, so that no oth
 """
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from jaxdl.decomposition.estimates import Estimates, jackknife_variance, stack_terms, term_names
 from jaxdl.decomposition.target import Reference
@@ -77,7 +77,7 @@ class GroupedMoments:
         return Estimates(terms, total, variance, {"groups": np.stack(averaged, axis=-1)})
 
     def _terms(
-        self, counts: Int[Array, " rows"], sums: Float[Array, "rows times points out"], products: Float[Array, "rows d times points"]
+        self, counts: Float[Array, " rows"], sums: Float[Array, "rows times points out"], products: Float[Array, "rows d times points"]
     ) -> Float[Array, "terms rows times points"]:
         n = counts[:, None, None]
         with np.errstate(invalid="ignore", divide="ignore"):    # fewer than two units: nan, which says so

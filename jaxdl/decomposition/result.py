@@ -83,10 +83,11 @@ class Decomposition:
     @property
     def intervals(self) -> dict[Term, Interval]:
         """95 % t intervals of all terms."""
-        return {
+        bounds = {
             term: t_interval(value, self.standard_errors[term], self.degrees_of_freedom[term])
             for term, value in self.estimates.items()
         }
+        return {term: Interval(np.asarray(low), np.asarray(high)) for term, (low, high) in bounds.items()}
 
     def estimand(self, term: Term) -> str:
         """What a term estimates."""

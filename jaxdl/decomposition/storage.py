@@ -62,7 +62,7 @@ def load(path: str | os.PathLike[str]) -> Decomposition:
     terms: list[Term] = [tuple(term) if isinstance(term, list) else term for term in facts["terms"]]
 
     def named(name: str) -> dict[Term, np.ndarray]:
-        return dict(zip(terms, arrays[name], strict=True))
+        return {term: arrays[name][index, ...] for index, term in enumerate(terms)}
 
     return Decomposition(
         design=Design(tuple(facts["sources"]), tuple(facts["shape"]), tuple(map(tuple, facts["paths"]))),

@@ -27,7 +27,7 @@ def format_table(result: Decomposition) -> str:
 
 
 def _row(result: Decomposition, term, index: tuple[int, ...]) -> tuple[str, ...]:
-    low, high = (np.asarray(bound)[index] for bound in result.intervals[term])
+    low, high = (bound[index] for bound in result.intervals[term])
     error = result.standard_errors[term][index]
     interval = "none" if np.isnan(error) else f"{low:.5g} to {high:.5g}"
     shown = "none" if np.isnan(error) else f"{error:.2g}"

@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxdl.statistics.intervals import Interval
-from jaxdl.statistics.student_t import Number
+from jaxdl.statistics.intervals import Interval, Number, Numbers
 
 
 class Verdict(enum.StrEnum):
@@ -82,7 +81,7 @@ class Claim:
         return cls(**{**values, **numbers})
 
 
-def _to_json(number: Number) -> float | str:
+def _to_json(number: Numbers) -> float | str:
     value = float(number)
     return value if math.isfinite(value) else str(value)
 

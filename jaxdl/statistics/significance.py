@@ -7,8 +7,7 @@ import math
 
 import numpy as np
 from jaxtyping import Float
-
-from jaxdl.statistics import student_t
+from scipy import special
 
 
 def paired_t_test(larger: Float[np.ndarray, " replicates"], smaller: Float[np.ndarray, " replicates"]) -> float:
@@ -23,7 +22,7 @@ def paired_t_test(larger: Float[np.ndarray, " replicates"], smaller: Float[np.nd
     if spread == 0:  # a constant difference: certain, unless it is zero
         return {1.0: 0.0, 0.0: 0.5, -1.0: 1.0}[float(np.sign(differences[0]))]
     t = float(differences.mean() / spread) * math.sqrt(num_replicates)
-    return student_t.upper_tail(t, num_replicates - 1)
+    return float(special.stdtr(num_replicates - 1, -t))
 
 
 def sign_test(larger: Float[np.ndarray, " replicates"], smaller: Float[np.ndarray, " replicates"]) -> float:
@@ -34,7 +33,7 @@ def sign_test(larger: Float[np.ndarray, " replicates"], smaller: Float[np.ndarra
     """
     _count_pairs(larger, smaller)
     wins, losses = int((larger > smaller).sum()), int((larger < smaller).sum())
-    return student_t.binomial_upper_tail(wins, wins + losses)
+    return float(special.bdtrc(wins - 1, wins + losses, 0.5))
 
 
 def rank_correlation(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:

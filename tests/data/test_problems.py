@@ -134,9 +134,10 @@ def test_keys_and_noise_levels_can_be_traced_and_no_key_is_used_twice(name, key)
         return problem.sample({"data": key}, 4), problem.noise(problem.test_points(5))
 
     keys, levels = jax.random.split(key), jnp.array([0.2, 0.6])
+    second = keys[1]
     with jax.debug_key_reuse(True):
         both = jax.jit(lambda keys, levels, key, level: (jax.vmap(study)(keys, levels), study(key, level)))
-        batched, alone = both(keys, levels, jax.random.clone(keys[1]), 0.6)
+        batched, alone = both(keys, levels, second, 0.6)
     jax.tree.map(lambda many, one: np.testing.assert_allclose(many[1], one, rtol=1e-9, atol=1e-12), batched, alone)
 
 

@@ -63,17 +63,17 @@ def test_a_draw_uses_its_key_once_and_vmap_equals_a_loop(name, key):
         return LAWS[name][0].sample({"data": key})
 
     keys = jax.random.split(key, 3)
+    second = keys[1]
     with jax.debug_key_reuse(True):
         both = jax.jit(lambda keys, key: (jax.vmap(sample)(keys), sample(key)))
-        batched, alone = both(keys, jax.random.clone(keys[1]))
+        batched, alone = both(keys, second)
     for many, one in zip(batched, alone, strict=True):
         np.testing.assert_allclose(many[1], one, rtol=1e-12)
 
 
-@pytest.mark.parametrize("size", [1, 19])
-def test_without_replacement_no_row_occurs_twice(size, key):
-    rows = draws(resampling.subsample(DATASET, size), key, lambda sample: sample.x[:, 0], num_draws=20)
-    assert all(len(set(row)) == size for row in rows)
+def test_without_replacement_no_row_occurs_twice(key):
+    rows = draws(resampling.subsample(DATASET, 19), key, lambda sample: sample.x[:, 0], num_draws=20)
+    assert all(len(set(row)) == 19 for row in rows)
 
 
 def test_every_subset_is_equally_likely(key):

@@ -1,0 +1,374 @@
+"""The command line and the run folder of an experiment, on one that tosses coins."""
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import zipfile
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_experiment
+from tiny_experiment import EXPERIMENT, Config
+
+import experiments
+from experiments import __main__ as listing
+from experiments import manifest, report, run_folder, runner
+from jaxdl.ensembles import DivergedRunsError
+from jaxdl.statistics import Claim
+
+ROOT = Path(experiments.__file__).parent.parent
+FILES = {
+    "claims.json",
+    "config.json",
+    "figures/tosses.png",
+    "figures/tosses.svg",
+    "manifest.json",
+    "report.html",
+    "results.npz",
+    "table.txt",
+}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """`run(*arguments, **changes of the experiment)` -> exit status, with the test process's own jax."""
+    monkeypatch.setattr(runner, "set_up_jax", lambda devices: None)
+
+    def run(*arguments, **changes):
+        experiment = dataclasses.replace(EXPERIMENT, **changes)
+        return runner.main(experiment, ["--out", str(tmp_path), "--no-progress", *arguments])
+
+    return run
+
+
+def folder(out, **fields):
+    return run_folder.path_of(out, "tiny", Config(**fields))
+
+
+def stored(path):
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def fail(*_):
+    raise AssertionError("must not be called")
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def test_a_run_leaves_every_file_and_nothing_outside_its_folder(run, tmp_path, capsys):
+    assert run() == 0
+    assert set(stored(folder(tmp_path))) == FILES
+    assert len(stored(tmp_path)) == len(FILES)
+    assert re.fullmatch("[0-9a-f]{12}", folder(tmp_path).name)
+    printed = capsys.readouterr().out
+    assert printed.startswith("tiny · quick · seed 0 · 2 x cpu · float64\n")
+    assert "<b>coin</b>  mean" in printed
+    assert "K999  inconclusive" in printed
+    assert str(folder(tmp_path) / "report.html") in printed
+
+
+def test_the_stored_run_says_what_was_measured_and_with_what(run, tmp_path):
+    run("--num-runs", "9")
+    files = stored(folder(tmp_path, num_runs=9))
+    config, made, claims = (json.loads(files[name]) for name in ("config.json", "manifest.json", "claims.json"))
+    assert config == {"experiment": "tiny", "profile": "quick", "fields": {"num_runs": 9, "seed": 0, "wait": 0.0}}
+    assert made["results_sha256"] == hashlib.sha256(files["results.npz"]).hexdigest()
+    assert made["command"] == f"python -m experiments.tiny --out {tmp_path} --no-progress --num-runs 9"
+    assert made["packages"]["numpy"] == np.__version__
+    with np.load(folder(tmp_path, num_runs=9) / "results.npz", allow_pickle=False) as results:
+        assert results["tosses"].shape == (9,)
+        assert Claim.from_dict(claims[0]).estimate == results["tosses"].mean()
+
+
+def test_a_finished_run_is_shown_again_without_being_measured(run, tmp_path, capsys):
+    run()
+    before, first = stored(folder(tmp_path)), capsys.readouterr().out
+    assert run(measure=fail, tables=fail, plot=fail, claims=fail) == 0
+    again = capsys.readouterr().out
+    assert first.split("\n\n", 1)[1] == again.split("\n\n", 1)[1]
+    assert "--fresh computes it again" in again
+    assert stored(folder(tmp_path)) == before
+
+
+def test_a_fresh_run_measures_again_and_gives_the_same_bytes(run, tmp_path):
+    run()
+    before = stored(folder(tmp_path))
+    with pytest.raises(AssertionError, match="must not be called"):
+        run("--fresh", measure=fail)
+    assert run("--fresh") == 0
+    after = stored(folder(tmp_path))
+    dated = {"manifest.json", "report.html"}
+    assert {name for name in FILES if before[name] != after[name]} <= dated
+
+
+def test_profiles_supply_defaults_and_options_override_them(run, tmp_path):
+    run("--profile", "full", "--seed", "3")
+    run("--seed", "3", "--num-runs", "64", measure=fail)  # the same configuration, hence the same run
+    assert [path.name for path in tmp_path.glob("tiny/*")] == [folder(tmp_path, num_runs=64, seed=3).name]
+
+
+@pytest.mark.parametrize("option", ["num_runs", "seed", "wait"])
+def test_every_field_changes_the_hash(option):
+    assert folder(Path(), **{option: 5}) != folder(Path())
+    assert run_folder.path_of(Path(), "other", Config()).name != folder(Path()).name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--num-run", "3"], "Perhaps you meant: --num-runs"),
+        (["--profile", "slow"], "Expected one of ('quick', 'full')"),
+        (["--num-runs", "x"], "Error parsing --num-runs: invalid literal"),
+        (["--num-runs", "-3"], "num_runs is -3; expected at least 1."),
+        (["--devices", "0"], "devices is 0; expected at least 1, or nothing for one per core."),
+    ],
+)
+def test_a_bad_option_is_answered_with_what_was_expected_and_status_2(run, arguments, words, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        run(*arguments, measure=fail)
+    assert exit_.value.code == 2
+    printed = re.sub(r"[\s│]+", " ", capsys.readouterr().err)  # without the box that tyro draws
+    assert words in printed
+
+
+def test_an_output_folder_that_is_a_file_costs_one_line_and_status_2(run, capsys):
+    assert run("--out", __file__, measure=fail) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ")
+    assert printed.count("\n") == 1
+
+
+def test_a_missing_extra_is_named_with_its_remedy(run, monkeypatch, capsys):
+    monkeypatch.setattr(runner, "EXTRA", ("tyro", "no_such_package"))
+    assert run(measure=fail) == 1
+    assert capsys.readouterr().err == 'no_such_package not found: pip install "jaxdl[experiments]"\n'
+
+
+def test_diverged_runs_under_strict_are_an_error_of_one_line(run, tmp_path, capsys):
+    def diverge(config, options):
+        assert options.strict
+        raise DivergedRunsError("3 diverged: run 4", ())
+
+    with pytest.raises(SystemExit) as exit_:
+        run("--strict", measure=diverge)
+    assert exit_.value.code == 1
+    assert capsys.readouterr().err == "error: 3 diverged: run 4\n"
+    assert not stored(folder(tmp_path))
+
+
+def test_an_interrupted_run_is_not_finished_and_leaves_the_earlier_one(run, tmp_path, capsys):
+    assert run(measure=interrupt) == 130
+    printed = capsys.readouterr().err
+    assert printed.startswith("Interrupted after 0 s. To start again: python -m experiments.tiny")
+    assert printed.count("\n") == 1
+    assert not stored(folder(tmp_path))
+    run()
+    before = stored(folder(tmp_path))
+    assert run("--fresh", measure=interrupt) == 130
+    assert stored(folder(tmp_path)) == before
+
+
+def test_results_outlive_an_error_in_the_figure_but_the_run_is_not_finished(run, tmp_path):
+    run()
+    with pytest.raises(AssertionError, match="must not be called"):
+        run("--fresh", plot=fail)
+    assert "results.npz" in stored(folder(tmp_path))
+    assert run_folder.read(folder(tmp_path)) is None
+    assert run() == 0
+    assert run_folder.read(folder(tmp_path)) is not None
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "claims.json", "config.json"])
+def test_a_damaged_run_is_computed_again(run, tmp_path, capsys, name):
+    run()
+    before = (folder(tmp_path) / name).read_text()
+    (folder(tmp_path) / name).write_text(before[: len(before) // 2])
+    assert run() == 0
+    assert "is damaged" in capsys.readouterr().err
+    assert run_folder.read(folder(tmp_path)).claims[0]["number"] == "K999"
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    run_folder.write(tmp_path, "a/b.txt", "older")
+    with (tmp_path / "a/b.txt").open() as reader:
+        run_folder.write(tmp_path, "a/b.txt", "old")
+        assert reader.read() == "older"
+
+    def full_disk(descriptor):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        run_folder.write(tmp_path, "a/b.txt", "new")
+    assert stored(tmp_path) == {"a/b.txt": b"old"}
+
+
+def test_archives_depend_on_their_arrays_alone_and_hold_no_objects():
+    arrays = {"b": np.arange(3), "a": np.float32(1.5)}
+    assert run_folder.to_npz(arrays) == run_folder.to_npz(dict(reversed(arrays.items())))
+    with zipfile.ZipFile(io.BytesIO(run_folder.to_npz(arrays))) as archive:
+        assert [(file.filename, file.date_time[0]) for file in archive.infolist()] == [("a.npy", 1980), ("b.npy", 1980)]
+    with pytest.raises(ValueError, match=r"[Oo]bject"):
+        run_folder.to_npz({"a": np.array([{}])})
+
+
+class Tags(HTMLParser):
+    """The tags of a page, and the addresses it loads."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.names, self.addresses = set(), []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.names.add(tag)
+        self.addresses += [value for name, value in attributes if name in ("src", "href")]
+
+
+def test_the_report_is_one_page_that_loads_nothing_and_escapes_everything(run, tmp_path):
+    run()
+    page = (folder(tmp_path) / "report.html").read_text(encoding="utf-8")
+    tags = Tags(page)
+    assert not tags.names & {"script", "i", "b", "link", "iframe"}
+    assert [address.split(",")[0] for address in tags.addresses] == ["data:image/svg+xml;base64"]
+    assert "url(" not in page
+    assert "@import" not in page
+    for text in (
+        "&lt;script&gt;alert(",
+        "&lt;b&gt;coin&lt;/b&gt;",
+        "A coin is &lt;i&gt;fair",
+        "[0, inf]",
+        "K999",
+        "num_runs",
+    ):
+        assert text in page
+
+
+def test_hostile_text_is_escaped_wherever_it_stands(run, tmp_path):
+    run()
+    hostile = '"><script>x</script>'
+    finished = run_folder.read(folder(tmp_path))
+    claim = {name: hostile if isinstance(value, str) else value for name, value in finished.claims[0].items()}
+    altered = finished._replace(
+        config={"experiment": hostile, "profile": hostile, "fields": {hostile: [hostile]}},
+        manifest={hostile: {hostile: hostile}},
+        table=hostile,
+        claims=[claim | {"estimate": "nan", "theory": 1.0, "theory_note": hostile}],
+    )
+    assert (
+        "script"
+        not in Tags(report.html_page(f"{hostile}\n\n{hostile}\n\n    {hostile}", altered, {hostile: b""})).names
+    )
+
+
+def test_names_stay_inside_the_results_folder():
+    for name in ("../up", "a/b", "", "Upper", "a b"):
+        with pytest.raises(ValueError, match="lower-case letters"):
+            dataclasses.replace(EXPERIMENT, name=name)
+
+
+def test_a_configuration_without_a_seed_is_refused():
+    with pytest.raises(ValueError, match="no field `seed`"):
+        dataclasses.replace(EXPERIMENT, profiles={"quick": dataclasses.make_dataclass("Config", ["n"])(1)})
+
+
+def test_the_manifest_takes_no_secrets_and_borrows_no_commit(tmp_path):
+    variables = {"API_TOKEN": "secret", "XLA_FLAGS": "--x", "JAX_PLATFORMS": "cpu", "PATH": "/bin"}
+    assert manifest.environment(variables) == {"XLA_FLAGS": "--x", "JAX_PLATFORMS": "cpu"}
+    assert manifest.git_state(tmp_path) is None
+
+
+def test_the_manifest_tells_a_clean_checkout_from_a_changed_one(tmp_path):
+    def git(*command):
+        identity = ["-c", "user.name=n", "-c", "user.email=e"]
+        return subprocess.run(["git", *identity, *command], cwd=tmp_path, check=True, capture_output=True, text=True)
+
+    git("init")
+    assert manifest.git_state(tmp_path) is None  # no commit yet
+    git("commit", "--allow-empty", "-m", "first")
+    commit = git("rev-parse", "HEAD").stdout.strip()
+    assert manifest.git_state(tmp_path) == {"commit": commit, "dirty": False}
+    (tmp_path / "new.txt").write_text("")
+    assert manifest.git_state(tmp_path) == {"commit": commit, "dirty": True}
+
+
+def test_the_list_shows_the_question_and_the_verdicts_of_the_latest_run(run, tmp_path):
+    question = 'Is the mean of <script>alert("x")</script> coin tosses near one half?'
+    assert listing.summary(EXPERIMENT, tmp_path).splitlines() == [
+        "tiny",
+        f"  {question}",
+        "  not run yet: python -m experiments.tiny",
+    ]
+    run()
+    page = folder(tmp_path) / "report.html"
+    assert listing.summary(EXPERIMENT, tmp_path).splitlines()[2:] == ["  K999 inconclusive", f"  quick: {page}"]
+
+
+def test_the_list_finds_the_experiments_of_a_package(monkeypatch):
+    package = type(sys)("package")
+    package.__path__ = [str(Path(tiny_experiment.__file__).parent)]
+    monkeypatch.setitem(sys.modules, "package", package)
+    monkeypatch.setitem(sys.modules, "package.tiny_experiment", tiny_experiment)
+    monkeypatch.setitem(sys.modules, "package.test_runner", sys.modules[__name__])
+    found = {experiment.name for experiment in listing.experiments_in(package)}
+    assert found == {"tiny"}
+
+
+def start(*arguments, **variables):
+    """The command in a process of its own, as users run it: double precision off, and its own cache."""
+    code = (
+        "import runpy, sys; sys.argv = sys.argv[1:]\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "finally: print('imported', sorted({'jax', 'jaxdl', 'numpy', 'matplotlib'} & sys.modules.keys()))"
+    )
+    command = [sys.executable, "-c", code, tiny_experiment.__file__, "--no-progress", *map(str, arguments)]
+    environment = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
+    environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **variables}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def test_a_process_sets_up_devices_and_cache_and_shows_the_finished_run_without_jax(tmp_path):
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    first, errors = start("--out", tmp_path / "out", "--devices", 3, **cache).communicate(timeout=100)
+    assert "tiny · quick · seed 0 · 3 x cpu · float32" in first, errors
+    assert list((tmp_path / "cache" / "jaxdl").iterdir())
+    again, errors = start("--out", tmp_path / "out", **cache).communicate(timeout=100)
+    assert again.splitlines()[-1] == "imported []", errors
+    assert again.split("\n\n", 1)[1].splitlines()[:-1] == first.split("\n\n", 1)[1].splitlines()[:-1]
+
+
+def test_help_is_grouped_has_defaults_and_imports_nothing_heavy():
+    shown, errors = start("--help", NO_COLOR="1").communicate(timeout=100)
+    assert shown.splitlines()[-1] == "imported []", errors
+    for text in (
+        "config options",
+        "run options",
+        "--num-runs INT",
+        "(default: 8)",
+        "--fresh",
+        "python -m experiments.tiny",
+    ):
+        assert text in shown
+
+
+def test_ctrl_c_ends_the_process_with_one_line_and_status_130(tmp_path):
+    process = start("--out", tmp_path, "--wait", 100)
+    for line in process.stdout:
+        if line.startswith("jaxdl"):  # the end of the banner: measuring starts
+            break
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=100)
+    assert process.returncode == 130
+    assert errors.startswith("Interrupted after")
+    assert errors.count("\n") == 1
+    assert not stored(folder(tmp_path, wait=100.0))

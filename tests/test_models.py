@@ -1,0 +1,191 @@
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+from flax import nnx
+
+from jaxdl import models
+
+
+class Noisy(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, deterministic):
+        return nn.Dropout(0.5)(x, deterministic=deterministic)
+
+
+class Normalised(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train):
+        return nn.Dense(2)(nn.BatchNorm(use_running_average=not train)(x))
+
+
+def nnx_network(rngs):
+    return nnx.Sequential(
+        nnx.Linear(1, 4, rngs=rngs),
+        nnx.BatchNorm(4, rngs=rngs),
+        nnx.Dropout(0.5, rngs=rngs),
+        nnx.Linear(4, 2, rngs=rngs),
+    )
+
+
+NORMALISED = models.from_flax(
+    Normalised(), train_kwargs={"train": True}, eval_kwargs={"train": False}, mutable=("batch_stats",)
+)
+NOISY = models.from_flax(
+    Noisy(), train_kwargs={"deterministic": False}, eval_kwargs={"deterministic": True}, stochastic=True
+)
+NNX = models.from_nnx(nnx_network, stochastic=True)
+LINEAR_IN_PARAMETERS = {
+    "constant": models.constant(2, init_std=1.0),
+    "linear": models.linear(2, init_std=1.0),
+    "linear through the origin": models.linear(2, intercept=False, init_std=1.0),
+    "legendre": models.polynomial(3, num_outputs=2, init_std=1.0),
+    "monomials": models.polynomial(3, models.monomials, num_outputs=2, init_std=1.0),
+    "random features": models.random_features(5, num_outputs=2, init_std=1.0),
+}
+FLOAT64 = {**LINEAR_IN_PARAMETERS, "mlp": models.mlp([4], 2), "mlp with dropout": models.mlp([4], 2, dropout_rate=0.5)}
+EVERY = {**FLOAT64, "flax": NORMALISED, "nnx": NNX}
+
+
+def inputs(dtype=float):
+    return jnp.linspace(-1, 1, 7, dtype=dtype)[:, None]
+
+
+@pytest.mark.parametrize("model", EVERY.values(), ids=EVERY.keys())
+def test_a_model_is_a_pair_of_pure_functions(model, key):
+    x, keys = inputs(jnp.float32), jax.random.split(key, 2)
+    variables = jax.vmap(model.init, in_axes=(0, None))(keys, x)
+    outputs = jax.jit(jax.vmap(model.apply, in_axes=(0, None)))(variables, x)
+    assert outputs.shape == (2, 7, 2)
+    assert outputs.dtype == jnp.float32
+    alone = model.init(keys[1], x)
+    chex.assert_trees_all_close(jax.tree.map(lambda leaf: leaf[1], variables), alone, rtol=1e-6)
+    np.testing.assert_allclose(outputs[1], model.apply(alone, x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", FLOAT64.values(), ids=FLOAT64.keys())
+def test_precision_follows_the_inputs(model, key):
+    variables = model.init(key, inputs())
+    assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float64")}
+    assert model.apply(variables, inputs()).dtype == jnp.float64
+
+
+@pytest.mark.parametrize("model", LINEAR_IN_PARAMETERS.values(), ids=LINEAR_IN_PARAMETERS.keys())
+def test_outputs_are_features_times_weights(model, key):
+    variables = model.init(key, inputs())
+    expected = model.features(variables, inputs()) @ variables["params"]["weights"]
+    np.testing.assert_allclose(model.apply(variables, inputs()), expected, rtol=1e-12)
+
+
+def test_weights_start_at_zero_unless_asked(key):
+    assert not jnp.any(models.linear(2).init(key, inputs())["params"]["weights"])
+
+
+def test_initial_weights_have_the_variance_asked_for(key):
+    x = jnp.zeros((1, 1999))
+    weights = jax.jit(lambda std: models.linear(init_std=std).init(key, x)["params"]["weights"])(3.0)
+    # The sample variance of n normal draws has relative standard error sqrt(2 / n).
+    assert abs(jnp.mean(weights**2) / 9 - 1) < 4 * (2 / 2000) ** 0.5
+
+
+def test_legendre_columns_are_scaled_legendre_polynomials():
+    x = np.linspace(-1, 1, 11)
+    expected = np.polynomial.legendre.legvander(x, 12) * np.sqrt(2 * np.arange(13) + 1)
+    np.testing.assert_allclose(models.legendre(jnp.asarray(x), 12), expected, atol=1e-12)
+
+
+def test_legendre_columns_are_orthonormal_under_the_uniform_law():
+    nodes, weights = np.polynomial.legendre.leggauss(13)
+    phi = np.array(models.legendre(jnp.asarray(nodes), 12))
+    np.testing.assert_allclose(phi.T @ (phi * weights[:, None] / 2), np.eye(13), atol=1e-12)
+
+
+@pytest.mark.parametrize("basis", [models.legendre, models.monomials])
+def test_a_basis_of_degree_zero_is_constant(basis):
+    np.testing.assert_array_equal(basis(inputs()[:, 0], 0), np.ones((7, 1)))
+
+
+def test_monomials_are_powers_even_of_zero():
+    x = np.array([0.0, -2.0])
+    np.testing.assert_array_equal(models.monomials(jnp.asarray(x), 4), np.vander(x, 5, increasing=True))
+
+
+def test_a_degree_mask_keeps_the_columns_of_a_lower_degree():
+    masks = jax.vmap(lambda degree: models.degree_mask(4, degree))(jnp.arange(5))
+    np.testing.assert_array_equal(masks, np.tri(5))
+
+
+def test_a_polynomial_of_two_features_is_refused(key):
+    with pytest.raises(ValueError, match=r"got inputs of shape \(3, 2\), expected \(n, 1\).*select a column"):
+        models.polynomial(2).init(key, jnp.ones((3, 2)))
+
+
+def test_a_negative_degree_is_refused():
+    with pytest.raises(ValueError, match="got degree=-1, expected 0 or more"):
+        models.polynomial(-1)
+
+
+def test_random_features_are_drawn_with_unit_variance_before_the_activation(key):
+    x = jnp.full((1, 4), 1.0)
+    model = models.random_features(4000, lambda a: a)
+    # x K is N(0, |x|²/4) and b is N(0, 1): a sum of variance 2, divided by sqrt(num_features).
+    mean_square = jnp.sum(model.features(model.init(key, x), x) ** 2)
+    assert abs(mean_square / 2 - 1) < 4 * (2 / 4000) ** 0.5
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0])
+def test_a_dropout_rate_that_is_no_share_dropped_is_refused(rate):
+    with pytest.raises(ValueError, match="expected 0 <= rate < 1"):
+        models.mlp([4], 1, dropout_rate=rate)
+
+
+def test_a_network_of_relus_is_positively_homogeneous_and_its_kernels_have_variance_two_over_fan_in(key):
+    model, x = models.mlp([2000], 1), jnp.ones((1, 50))
+    params = model.init(key, x)["params"]
+    np.testing.assert_allclose(
+        model.apply({"params": params}, 3 * x), 3 * model.apply({"params": params}, x), rtol=1e-10
+    )
+    # Truncated normal draws have less than the normal law's fourth moment, so this standard error is generous.
+    assert abs(jnp.mean(params["Dense_0"]["kernel"] ** 2) * 50 / 2 - 1) < 4 * (2 / 100_000) ** 0.5
+
+
+@pytest.mark.parametrize("model", [models.mlp([], 2), models.mlp([3], 2), models.from_flax(nn.Dense(2))])
+def test_a_model_that_trains_as_it_predicts_says_so(model):
+    assert model.train_apply is None
+    assert not model.stochastic
+
+
+def test_dropout_acts_only_in_training_and_keeps_the_mean(key):
+    x = jnp.ones((1, 4000))
+    variables = NOISY.init(key, x)
+    np.testing.assert_array_equal(NOISY.apply(variables, x), x)
+    outputs, updated = NOISY.train_apply(variables, x, key)
+    assert set(np.unique(outputs)) == {0.0, 2.0}
+    assert abs(outputs.mean() - 1) < 4 / 4000**0.5
+    assert updated == variables
+    assert NOISY.stochastic
+
+
+def test_batch_statistics_move_only_in_training(key):
+    x = jnp.array([[1.0], [3.0]])
+    variables = NORMALISED.init(key, x)
+    _, updated = NORMALISED.train_apply(variables, x, None)
+    np.testing.assert_allclose(updated["batch_stats"]["BatchNorm_0"]["mean"], [0.01 * 2.0], rtol=1e-5)
+    assert updated["params"] is variables["params"]
+    chex.assert_trees_all_equal_shapes_and_dtypes(updated, variables)
+
+
+def test_an_nnx_module_keeps_its_state_beside_its_parameters(key):
+    x = jnp.array([[1.0], [3.0]], jnp.float32)
+    variables = NNX.init(key, x)
+    assert set(variables) == {"params", "state"}
+    np.testing.assert_array_equal(NNX.apply(variables, x), NNX.apply(variables, x))
+    key_a, key_b = jax.random.split(key)
+    outputs_a, updated = NNX.train_apply(variables, x, key_a)
+    outputs_b, _ = NNX.train_apply(variables, x, key_b)
+    assert jnp.any(outputs_a != outputs_b)
+    hidden = x @ variables["params"]["layers"][0]["kernel"]
+    np.testing.assert_allclose(updated["state"]["layers"][1]["mean"], 0.01 * hidden.mean(0), rtol=1e-5)
+    chex.assert_trees_all_equal_shapes_and_dtypes(updated, variables)
