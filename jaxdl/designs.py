@@ -143,11 +143,11 @@ def keys_at(design: Design, root: Key, levels: Int[Array, " factors"], inner: Se
 class RecordedKeys:
     """Keys that remember which sources were asked for, and refuse sources that the design lacks."""
 
-    def __init__(self, keys: dict[str, Key]):
+    def __init__(self, keys: dict[str, Array]):
         self._keys = keys
         self.names_read: set[str] = set()
 
-    def __getitem__(self, name: str) -> Key:
+    def __getitem__(self, name: str) -> Array:
         if name not in self._keys:
             msg = (
                 f"the trial reads the source {name!r}, but the design has only {sorted(self._keys)}. Add {name!r} to the "
@@ -171,7 +171,7 @@ class _TiedKeys:
         self._keys = keys
         self._followed = followed
 
-    def __getitem__(self, name: str) -> Key:
+    def __getitem__(self, name: str) -> Array:
         if name not in self._followed:
             return self._keys[name]
         return jax.random.fold_in(self._keys[self._followed[name]], np.uint32(zlib.crc32(name.encode())))

@@ -21,7 +21,7 @@ from jaxdl.designs import Design
 from jaxdl.ensembles import Chunk, DivergedRun, DivergedRunsError
 from jaxdl.ensembles.collect import MEMORY_LIMIT, collect
 from jaxdl.ensembles.diverged import diverged_runs, finite_runs, summary
-from jaxdl.ensembles.stream import count_settings
+from jaxdl.ensembles.dispatch import count_settings
 from jaxdl.types import Key, Trial
 
 Array = np.ndarray

@@ -29,12 +29,13 @@ def l2(params: PyTree[Array]) -> Scalar:
 
 
 def l1(params: PyTree[Array]) -> Scalar:
-    """Sum of absolute values: |w|_1.
+    """Sum of absolute values: |w|_1. Its gradient is sign(w), zero at zero, so that a zero weight is left in place.
 
     >>> print(l1({"weights": jnp.array([1.0, -2.0])}))
     3.0
     """
-    return _summed(jnp.abs, params)
+    # The gradient of jnp.abs is 1 at zero: it would push every weight of a model that starts at zero.
+    return _summed(lambda leaf: leaf * jnp.sign(leaf), params)
 
 
 def _summed(elementwise: Callable[[Array], Array], params: PyTree[Array]) -> Scalar:

@@ -63,7 +63,7 @@ def test_a_loss_keeps_float32(loss, formula):
 @pytest.mark.parametrize("shapes", [((5,), (5, 1)), ((5, 1), (5,)), ((5, 2), (5, 1)), ((1, 2), (5, 2)), ((), ())])
 def test_a_loss_refuses_shapes_that_would_broadcast(loss, formula, shapes):
     predictions, targets = map(jnp.ones, shapes)
-    with pytest.raises(ValueError, match="got predictions of shape .* expected one shape"):
+    with pytest.raises(ValueError, match=r"got predictions of shape .* expected one shape"):
         loss(predictions, targets)
 
 

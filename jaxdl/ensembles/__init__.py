@@ -3,6 +3,6 @@
 from jaxdl.ensembles.collect import Runs, run
 from jaxdl.ensembles.devices import use_cpu_devices
 from jaxdl.ensembles.diverged import DivergedRun, DivergedRunsError
-from jaxdl.ensembles.stream import Chunk, stream
+from jaxdl.ensembles.dispatch import Chunk, stream
 
 __all__ = ["Chunk", "DivergedRun", "DivergedRunsError", "Runs", "run", "stream", "use_cpu_devices"]

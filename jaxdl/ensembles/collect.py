@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxdl.designs import Design
 from jaxdl.ensembles.diverged import DivergedRun, diverged_runs
-from jaxdl.ensembles.stream import Chunk, count_settings, stream
+from jaxdl.ensembles.dispatch import Chunk, count_settings, stream
 from jaxdl.types import Key, Outputs, Trial
 
 MEMORY_LIMIT = 2 * 2**30

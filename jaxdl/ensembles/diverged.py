@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from jaxdl.designs import Design
-from jaxdl.ensembles.stream import Chunk
+from jaxdl.ensembles.dispatch import Chunk
 
 
 class DivergedRun(NamedTuple):
@@ -45,12 +45,12 @@ def diverged_runs(design: Design, chunk: Chunk) -> tuple[DivergedRun, ...]:
     """The diverged runs of one chunk."""
 
     def name(index: int) -> DivergedRun:
-        run = chunk.first_run + int(index)
+        run = chunk.first_run + index
         levels = design.levels(np.array([run]))[0]
         aux = jax.tree.map(lambda leaf: leaf[index], chunk.aux)
         return DivergedRun(run, dict(zip(design.factors, map(int, levels), strict=True)), chunk.setting, aux)
 
-    return tuple(name(index) for index in np.flatnonzero(~finite_runs(chunk.outputs)))
+    return tuple(name(int(index)) for index in np.flatnonzero(~finite_runs(chunk.outputs)))
 
 
 def summary(diverged: Iterable[DivergedRun], limit: int = 5) -> str:

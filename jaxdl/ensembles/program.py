@@ -22,7 +22,7 @@ from jaxdl.designs import Design, RecordedKeys, keys_at
 from jaxdl.types import Key, Trial
 
 AXIS = "runs"
-BUFFER_BYTES = 32 * 2**20       # outputs of one dispatch, per device: large beside dispatch costs, small beside memory
+BUFFER_BYTES = 4 * 2**20        # outputs of one dispatch, per device: large beside what a dispatch costs, small beside memory
 SMALLEST_CAPACITY = 64          # so that small studies of different sizes share one program
 
 

@@ -1,6 +1,6 @@
 """Problems with exact answers, to hold any estimator against: `study, exact = truths.belkin_hsu_xu(n=40, p=60)`."""
 
-from jaxdl.truths.certify import ReportCard, certify, plug_in, unbiased
+from jaxdl.truths.certify import ReportCard, certify, measured, plug_in, unbiased
 from jaxdl.truths.fixed_design import gradient_descent, ridge_regression
 from jaxdl.truths.ishigami import ishigami
 from jaxdl.truths.published_trees import published_trees
@@ -16,6 +16,7 @@ __all__ = [
     "certify",
     "gradient_descent",
     "ishigami",
+    "measured",
     "plug_in",
     "published_trees",
     "ridge_regression",

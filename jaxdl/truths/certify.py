@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from jaxdl.decomposition import squared_error
+from jaxdl.decomposition import Decomposition, squared_error
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.result import label_of
 from jaxdl.truths.study import Exact, Study
@@ -54,6 +54,11 @@ def unbiased(study: Study, predictions: Float[np.ndarray, "..."]) -> Mapping[Ter
     return squared_error(predictions, factors=study.factors, target=study.target, dims=study.dims).estimates
 
 
+def measured(study: Study, key: Key) -> Decomposition:
+    """The study's predictions, decomposed: what is to be compared with its exact answer."""
+    return squared_error(study.predictions(key), factors=study.factors, target=study.target, dims=study.dims)
+
+
 def plug_in(study: Study, predictions: Float[np.ndarray, "..."]) -> Mapping[Term, Float[np.ndarray, "*times"]]:
     """The usual recipe: bias² from the mean prediction as it is, and the variance with divisor K, over all runs pooled.
 
@@ -64,7 +69,7 @@ def plug_in(study: Study, predictions: Float[np.ndarray, "..."]) -> Mapping[Term
     bias, variance = (pooled.mean(0) - mean) ** 2, pooled.var(axis=0)
     if "out" in study.dims:
         bias, variance = bias.sum(-1), variance.sum(-1)
-    return {"bias_squared": bias.mean(-1), "total_variance": variance.mean(-1)}
+    return {"bias_squared": np.asarray(bias.mean(-1)), "total_variance": np.asarray(variance.mean(-1))}
 
 
 def certify(

@@ -37,7 +37,7 @@ def ridge_regression(*, strength: float = 1.0, num_runs: int = 400) -> tuple[Stu
         ("labels",): terms[("labels",)],
         "total_variance": terms[("labels",)],
         "noise": np.asarray(NOISE),
-        "risk": terms["bias_squared"] + terms[("labels",)] + NOISE,
+        "risk": np.asarray(terms["bias_squared"] + terms[("labels",)] + NOISE),
     }
     model = models.linear(intercept=False)
     fit = learners.ridge(model, strength)
@@ -100,11 +100,12 @@ def filter_terms(filter_of, init_std: float) -> Exact:
     _, singular_values, right = np.linalg.svd(x, full_matrices=False)
     g = filter_of(singular_values)
     aligned = right.sum(axis=1)     # v'b with b = 1
-    return {
+    terms = {
         "bias_squared": ((1 - g) ** 2 * singular_values**2 * aligned**2).sum(-1) / len(x),
         ("labels",): NOISE * (g**2).sum(-1) / len(x),
         ("init",): init_std**2 * ((1 - g) ** 2 * singular_values**2).sum(-1) / len(x),
     }
+    return {term: np.asarray(value) for term, value in terms.items()}
 
 
 def _noisy(keys: Keys, x: Float[np.ndarray, "n features"]) -> Dataset:

@@ -1,0 +1,199 @@
+import subprocess
+import sys
+import warnings
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxdl import designs, ensembles, learners, losses, models, objectives
+from jaxdl.data import orders, problems
+from jaxdl.ensembles.collect import collect
+from jaxdl.ensembles.program import compile_program
+from jaxdl.ensembles.dispatch import stream
+
+KEY = jax.random.key(1)
+CROSSED = designs.crossed(data=5, init=3)
+
+
+def two_normals(keys):
+    return jax.random.normal(keys["data"], (4,)) + 10 * jax.random.normal(keys["init"], (4,))
+
+
+def network_trial(keys):
+    model = models.mlp((4,), 1)
+    objective = objectives.empirical_risk(model, losses.squared_error)
+    keys = designs.tied(keys, order="init")
+    train = problems.noisy_sine(0.3).sample(keys, 16)
+    fit = learners.minibatch_descent(
+        model, objective, optax.adam(1e-2), num_steps=3, batch_size=4, order=orders.reshuffled_each_epoch
+    )  # fmt: skip
+    return model.apply(fit(keys, train), train.x[:2])
+
+
+def test_every_run_gets_the_keys_of_its_levels():
+    outputs = ensembles.run(two_normals, CROSSED, KEY).outputs
+    for run in range(CROSSED.num_runs):
+        expected = jax.jit(two_normals)(designs.keys_of_run(CROSSED, KEY, run))
+        np.testing.assert_allclose(outputs.reshape(-1, 4)[run], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("design", [designs.nested(data=5, init=3), designs.independent(21, "data", "init")])
+def test_every_design_runs_in_order(design):
+    outputs = ensembles.run(two_normals, design, KEY).outputs.reshape(-1, 4)
+    for run in (0, 1, design.num_runs - 1):
+        np.testing.assert_allclose(outputs[run], two_normals(designs.keys_of_run(design, KEY, run)), rtol=1e-12)
+
+
+def test_inner_sources_give_the_same_numbers():
+    def shared(keys):
+        data = jax.random.normal(keys["data"], (4,))
+        return data[None, :] + 10 * jax.vmap(lambda key: jax.random.normal(key, (4,)))(keys["init"])
+
+    for design in (CROSSED, designs.nested(data=5, init=3)):
+        expected = ensembles.run(two_normals, design, KEY).outputs
+        np.testing.assert_allclose(ensembles.run(shared, design, KEY, inner=("init",)).outputs, expected, rtol=1e-12)
+
+
+def test_settings_share_one_trace_and_their_random_numbers():
+    @chex.assert_max_traces(n=2)     # one to learn the shapes, one to compile
+    def trial(keys, setting):
+        return setting["scale"] * two_normals(keys)
+
+    settings = {"scale": jnp.array([1.0, 2.0, 4.0])}
+    for seed in (0, 1):
+        outputs = ensembles.run(trial, CROSSED, jax.random.key(seed), settings=settings).outputs
+        assert outputs.shape == (3, 5, 3, 4)
+        np.testing.assert_array_equal(outputs[2], 4 * outputs[0])
+
+
+def test_aux_and_pytrees_of_outputs_are_kept():
+    def trial(keys):
+        values = two_normals(keys)
+        return {"mean": values.mean(), "all": values}, {"count": jnp.array(4)}
+
+    runs = ensembles.run(trial, CROSSED, KEY)
+    assert runs.outputs["mean"].shape == (5, 3)
+    assert runs.outputs["all"].shape == (5, 3, 4)
+    assert (runs.aux["count"] == 4).all()
+
+
+def test_outputs_beyond_the_memory_limit_go_to_a_file():
+    in_memory = ensembles.run(two_normals, CROSSED, KEY).outputs
+    on_disk = ensembles.run(two_normals, CROSSED, KEY, memory_limit=10).outputs
+    assert isinstance(on_disk, np.memmap)
+    np.testing.assert_array_equal(on_disk, in_memory)
+
+
+def test_the_compiled_engine_holds_no_collective():
+    assert len(jax.devices()) >= 2
+    program = compile_program(network_trial, CROSSED, (), 8, tuple(jax.devices()), KEY, None)
+    assert program.num_devices == len(jax.devices())
+    text = program.text()
+    for collective in ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter"):
+        assert collective not in text
+
+
+def test_lapack_stays_on_one_device_where_it_deadlocks():
+    def trial(keys):
+        return jnp.linalg.solve(jax.random.normal(keys["data"], (3, 3)), jnp.ones(3))
+
+    program = compile_program(trial, designs.independent(16, "data"), (), 8, tuple(jax.devices()), KEY, None)
+    assert program.num_devices == (len(jax.devices()) if jax.__version_info__ >= (0, 12) else 1)
+
+
+def test_diverged_runs_are_named_and_their_neighbours_unchanged():
+    def trial(keys, bad):
+        values = two_normals(keys)
+        diverged = bad & (values[0] > 0)
+        return jnp.where(diverged, jnp.nan, values), {"diverged_at": jnp.where(diverged, 7, -1)}
+
+    healthy, ill = (ensembles.run(trial, CROSSED, KEY, settings=jnp.array([flag])) for flag in (False, True))
+    expected = np.flatnonzero(healthy.outputs.reshape(-1, 4)[:, 0] > 0)
+    assert [run.run for run in ill.diverged] == expected.tolist()
+    first = ill.diverged[0]
+    assert first.levels == dict(zip(("data", "init"), divmod(first.run, 3), strict=True))
+    assert "diverged_at" in str(first)
+    assert "7" in str(first)
+    others = np.delete(np.arange(15), expected)
+    np.testing.assert_array_equal(ill.outputs.reshape(-1, 4)[others], healthy.outputs.reshape(-1, 4)[others])
+
+
+def test_an_ignored_source_is_warned_about():
+    with pytest.warns(UserWarning, match=r"never reads the source \['init'\]"):
+        ensembles.run(lambda keys: jax.random.normal(keys["data"], (2,)), CROSSED, KEY)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"key": jax.random.PRNGKey(0)}, "new-style key"),
+        ({"key": jax.random.key(0, impl="rbg")}, "rbg"),
+        ({"block": 0}, "at least one run"),
+        ({"inner": ("data",)}, "must be the last"),
+        ({"inner": ("data", "init")}, "not all of them"),
+        ({"settings": jnp.float32(1.0)}, "leading axis"),
+        ({"settings": [1.0, 2.0]}, "not a list"),
+        ({"settings": {"a": jnp.ones(2), "b": jnp.ones(3)}}, "same, non-empty leading axis"),
+        ({"devices": ()}, "no devices"),
+        ({"trial": lambda keys: ()}, "return an array of predictions"),
+        ({"trial": lambda keys: jax.random.normal(keys["order"])}, r"'order'.*\['data', 'init'\]"),
+    ],
+)
+def test_bad_arguments_are_refused_with_a_remedy(arguments, told):
+    call = {"trial": two_normals, "design": CROSSED, "key": KEY} | arguments
+    with pytest.raises(ValueError, match=told):
+        ensembles.run(**call)
+
+
+def test_trials_reuse_no_key():
+    with jax.debug_key_reuse(True):
+        ensembles.run(network_trial, CROSSED, KEY)
+
+
+def test_chunks_come_in_run_order_whatever_their_size():
+    chunks = list(stream(two_normals, designs.independent(1000, "data", "init"), KEY))
+    assert [chunk.first_run for chunk in chunks] == np.cumsum([0, *(len(chunk.outputs) for chunk in chunks)])[:-1].tolist()
+    (outputs, _), diverged = collect(iter(chunks), designs.independent(1000, "data", "init"), 1)
+    assert outputs.shape == (1, 1000, 4)
+    assert diverged == ()
+
+
+def test_devices_cannot_change_once_fixed():
+    assert ensembles.use_cpu_devices(len(jax.devices())) == len(jax.devices())
+    with pytest.raises(RuntimeError, match="Restart it"):
+        ensembles.use_cpu_devices(len(jax.devices()) + 1)
+    with pytest.raises(ValueError, match="at least 1"):
+        ensembles.use_cpu_devices(0)
+
+
+MEMORY = """
+import resource, jax, numpy as np
+from jaxdl import designs, ensembles, decompose
+from jaxdl.decomposition import Target
+ensembles.use_cpu_devices(2)
+trial = lambda keys: jax.random.normal(keys["data"], (1000,))
+peaks = []
+for count in (1_000, 100_000):
+    decompose(trial, designs.independent(count, "data"), jax.random.key(0), target=Target(mean=np.zeros(1000)), progress=False)
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peaks[1] / peaks[0])
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_runs():
+    """A hundred thousand runs of 1000 predictions would be 400 MB if they were kept."""
+    done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, timeout=300, check=True)
+    assert float(done.stdout) < 1.2
+
+
+def test_one_cpu_device_is_warned_about():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = ensembles.run(two_normals, CROSSED, KEY).outputs
+    with pytest.warns(UserWarning, match="use_cpu_devices"):
+        alone = ensembles.run(two_normals, CROSSED, KEY, devices=jax.devices()[:1]).outputs
+    np.testing.assert_allclose(alone, expected, rtol=1e-12)

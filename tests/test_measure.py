@@ -1,0 +1,163 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdl import decompose, designs, ensembles
+from jaxdl.decomposition import Target, squared_error
+from jaxdl.ensembles import DivergedRunsError
+
+KEY = jax.random.key(2)
+TARGET = Target(mean=np.zeros(4), noise=0.5)
+DESIGNS = {
+    "crossed": designs.crossed(data=6, init=4),
+    "nested": designs.nested(data=6, init=4),
+    "independent": designs.independent(40, "data", "init"),
+}
+
+
+def trial(keys):
+    return jax.random.normal(keys["data"], (4,)) + jax.random.normal(keys["init"], (4,)) + 1
+
+
+@pytest.mark.parametrize("layout", DESIGNS)
+def test_decomposing_a_trial_equals_decomposing_its_predictions(layout):
+    design = DESIGNS[layout]
+    measured = decompose(trial, design, KEY, target=TARGET, progress=False)
+    outputs = ensembles.run(trial, design, KEY).outputs
+    factors = design.sources[: len(design.shape)]
+    expected = squared_error(outputs, factors=factors, nested=layout == "nested", target=TARGET)
+    for term in measured.estimates:
+        np.testing.assert_allclose(measured.estimates[term], expected.estimates[term], rtol=1e-12)
+        np.testing.assert_allclose(measured.standard_errors[term], expected.standard_errors[term], rtol=1e-9)
+
+
+@pytest.mark.parametrize("layout", DESIGNS)
+def test_statistics_do_not_depend_on_how_runs_are_dispatched(layout, monkeypatch):
+    results = []
+    for seconds in (0.0, 0.3):
+        monkeypatch.setattr("jaxdl.ensembles.dispatch.SECONDS_PER_DISPATCH", seconds)
+        results.append(decompose(trial, DESIGNS[layout], KEY, target=TARGET, progress=False))
+    for term in results[0].estimates:
+        np.testing.assert_array_equal(results[0].estimates[term], results[1].estimates[term])
+        np.testing.assert_array_equal(results[0].standard_errors[term], results[1].standard_errors[term])
+
+
+def test_an_independent_design_identifies_the_total_alone():
+    result = decompose(trial, DESIGNS["independent"], KEY, target=TARGET, progress=False)
+    assert result.variance == {}
+    assert set(result.estimates) == {"bias_squared", "total_variance", "noise", "risk"}
+
+
+def test_without_a_target_only_variances_are_reported():
+    result = decompose(trial, DESIGNS["crossed"], KEY, progress=False)
+    assert set(result.estimates) == {("data",), ("init",), ("data", "init"), "total_variance"}
+
+
+def test_settings_and_times_lead_the_result():
+    def trajectory(keys, scale):
+        return scale * jnp.stack([trial(keys), 2 * trial(keys), 3 * trial(keys)])
+
+    scales = jnp.array([1.0, 0.5])
+    result = decompose(
+        trajectory, DESIGNS["crossed"], KEY, target=TARGET, dims=("times", "points"), settings=scales, progress=False
+    )  # fmt: skip
+    assert result.total_variance.shape == (2, 3)
+    assert result.per_point.estimates["risk"].shape == (2, 3, 4)
+    np.testing.assert_allclose(result.total_variance[:, 1], 4 * result.total_variance[:, 0], rtol=1e-10)
+    np.testing.assert_allclose(result.total_variance[1], 0.25 * result.total_variance[0], rtol=1e-10)
+    np.testing.assert_array_equal(result.settings, scales)
+
+
+def test_an_ignored_source_has_a_component_of_exactly_zero():
+    with pytest.warns(UserWarning, match="exactly zero"):
+        result = decompose(lambda keys: jax.random.normal(keys["data"], (4,)), DESIGNS["crossed"], KEY, progress=False)
+    assert result.variance["init",] == pytest.approx(0, abs=1e-12)
+    assert result.variance["data", "init"] == pytest.approx(0, abs=1e-12)
+
+
+def diverging(threshold):
+    def diverges(keys):
+        values = trial(keys)
+        return jnp.where(jax.random.uniform(keys["data"]) < threshold, jnp.inf, values), {"diverged_at": jnp.array(12)}
+
+    return diverges
+
+
+@pytest.mark.parametrize("layout", DESIGNS)
+def test_diverged_runs_are_left_out_by_the_rule_and_named(layout):
+    design = {
+        "crossed": designs.crossed(data=40, init=4),
+        "nested": designs.nested(data=40, init=4),
+        "independent": designs.independent(40, "data", "init"),
+    }[layout]
+    uniforms = [float(jax.random.uniform(designs.keys_of_run(design, KEY, run)["data"])) for run in range(design.num_runs)]
+    threshold = float(np.mean(sorted(set(uniforms))[:2]))
+    with pytest.warns(UserWarning, match="diverged_at"):
+        result = decompose(diverging(threshold), design, KEY, target=TARGET, progress=False)
+    outputs = ensembles.run(diverging(threshold), design, KEY).outputs
+    kept = np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim)))
+    assert kept.sum() == 39
+    expected = squared_error(
+        outputs[kept], factors=design.sources[: len(design.shape)], nested=layout == "nested", target=TARGET
+    )  # fmt: skip
+    for term in result.estimates:
+        np.testing.assert_allclose(result.estimates[term], expected.estimates[term], rtol=1e-10)
+    assert len(result.diverged) == design.num_runs // 40
+    assert "conditional on convergence" in result.table()
+
+
+def test_a_crossed_design_drops_the_level_that_loses_least():
+    design = designs.crossed(data=30, init=4)
+
+    def one_cell(keys):
+        is_bad = jnp.all(jax.random.key_data(keys["data"]) == bad_data) & jnp.all(jax.random.key_data(keys["init"]) == bad_init)
+        return jnp.where(is_bad, jnp.nan, trial(keys))
+
+    bad = designs.keys_of_run(design, KEY, 4 * 7 + 2)
+    bad_data, bad_init = jax.random.key_data(bad["data"]), jax.random.key_data(bad["init"])
+    with pytest.warns(UserWarning, match="1 diverged"):
+        result = decompose(one_cell, design, KEY, target=TARGET, progress=False)
+    assert "levels [7] of data" in result.notes[0]
+    assert result.diverged[0].levels == {"data": 7, "init": 2}
+
+
+def test_losing_too_many_runs_is_an_error_that_keeps_what_was_estimated():
+    with pytest.raises(DivergedRunsError, match="max_diverged=5%") as caught:
+        decompose(diverging(0.3), designs.crossed(data=40, init=4), KEY, target=TARGET, progress=False)
+    assert np.isfinite(caught.value.result.risk)
+    with pytest.warns(UserWarning, match="conditional"):
+        decompose(diverging(0.3), designs.crossed(data=40, init=4), KEY, target=TARGET, max_diverged=0.9, progress=False)
+
+
+def test_strict_studies_allow_no_divergence():
+    with pytest.raises(DivergedRunsError, match="strict=True"):
+        decompose(diverging(0.05), designs.independent(100, "data", "init"), KEY, strict=True, progress=False)
+
+
+def test_a_study_of_diverged_runs_alone_says_so():
+    with pytest.raises(DivergedRunsError, match="Too few levels are left"):
+        decompose(diverging(2.0), DESIGNS["crossed"], KEY, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"target": Target(mean=np.zeros((4, 1)))}, r"shape \(4, 1\) for predictions of shape \(4,\)"),
+        ({"dims": ("points", "out")}, "one axis for each name"),
+        ({"dims": ("pixels",)}, "with 'points' among them"),
+        ({"design": designs.crossed(data=6, init=1)}, "1 level of 'init'"),
+        ({"design": designs.independent(1, "data", "init")}, r"1 level of 'data\+init'"),
+        ({"design": designs.independent(8, "data")}, r"'init'.*\['data'\]"),
+    ],
+)
+def test_bad_arguments_are_refused_with_a_remedy(arguments, told):
+    call = {"trial": trial, "design": DESIGNS["crossed"], "key": KEY, "target": TARGET, "progress": False} | arguments
+    with pytest.raises(ValueError, match=told):
+        decompose(**call)
+
+
+def test_progress_is_printed_now_and_then(capsys, monkeypatch):
+    monkeypatch.setattr("jaxdl.ensembles.progress.SECONDS_BETWEEN_LINES", 0.0)
+    decompose(trial, DESIGNS["crossed"], KEY, target=TARGET)
+    assert "24 of 24 runs" in capsys.readouterr().err
