@@ -10,7 +10,7 @@ from jaxdl.models.linear_in_parameters import (
     polynomial,
     random_features,
 )
-from jaxdl.models.networks import mlp
+from jaxdl.models.networks import mlp, mlp_of_width
 
 __all__ = [
     "constant",
@@ -20,6 +20,7 @@ __all__ = [
     "legendre",
     "linear",
     "mlp",
+    "mlp_of_width",
     "monomials",
     "polynomial",
     "random_features",

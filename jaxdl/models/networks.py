@@ -1,13 +1,15 @@
 """Built-in networks: short flax modules behind `types.Model`."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
-from jaxtyping import Array
+from jaxtyping import Array, ScalarLike
 
 from jaxdl.models.adapters import from_flax
-from jaxdl.types import Model
+from jaxdl.types import Key, Model, Variables
 
 
 class _Mlp(nn.Module):
@@ -64,3 +66,41 @@ def mlp(
     if dropout_rate == 0:
         return from_flax(module)
     return from_flax(module, train_kwargs={"deterministic": False}, stochastic=True)
+
+
+def mlp_of_width(max_width: int, width: ScalarLike, num_outputs: int) -> Model:
+    """One hidden ReLU layer whose width may be traced: one compilation for all widths up to `max_width`.
+
+        f(x) = sum_{k < width} v_k relu(u_k · x + c_k) + b
+
+    Units beyond `width` are silent: they feel no gradient, so that training is that of the narrow network, to the letter.
+    Kernels are normal with variance 2 / fan-in (He et al., 2015), where the fan-in of the output is `width`; biases are zero.
+
+    Raises:
+        ValueError: a largest width below one.
+
+    >>> model = mlp_of_width(8, 2, 10)
+    >>> variables = model.init(jax.random.key(0), jax.numpy.ones((1, 4)))
+    >>> int((model.apply(variables, jax.numpy.ones((3, 4)))).shape[1])
+    10
+    """
+    if max_width < 1:
+        msg = f"mlp_of_width: got max_width={max_width}, expected at least 1"
+        raise ValueError(msg)
+    is_used = jnp.arange(max_width) < width
+
+    def init(key: Key, x: Array) -> Variables:
+        key_hidden, key_output = jax.random.split(key)
+        fan_in = x.shape[-1]
+        hidden = jax.random.normal(key_hidden, (fan_in, max_width), x.dtype) * math.sqrt(2 / fan_in)
+        scale = jnp.sqrt(2 / jnp.asarray(width, x.dtype))
+        output = jax.random.normal(key_output, (max_width, num_outputs), x.dtype) * scale
+        biases = jnp.zeros(max_width, x.dtype), jnp.zeros(num_outputs, x.dtype)
+        return {"params": {"hidden": (hidden, biases[0]), "output": (output, biases[1])}}
+
+    def apply(variables: Variables, x: Array) -> Array:
+        (hidden, c), (output, b) = variables["params"]["hidden"], variables["params"]["output"]
+        activity = jnp.where(is_used[None, :], jax.nn.relu(x @ hidden + c[None, :]), 0)
+        return activity @ output + b[None, :]
+
+    return Model(init, apply)

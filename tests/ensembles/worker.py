@@ -19,6 +19,11 @@ from jaxdl import designs, ensembles, learners, losses, models, objectives
 from jaxdl.data import orders, problems
 from jaxdl.ensembles import dispatch
 
+jax.config.update("jax_compilation_cache_dir", os.path.join(tempfile.gettempdir(), "jaxdl-test-cache"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+ensembles.use_cpu_devices(int(sys.argv[1]))
+
 KEY = jax.random.key(3)
 PROBLEM = problems.noisy_sine(0.3)
 X_TEST = PROBLEM.test_points(20)
@@ -95,11 +100,7 @@ def digest(outputs):
     return hashlib.sha256(np.ascontiguousarray(outputs).tobytes()).hexdigest()[:16]
 
 
-def main(num_devices):
-    jax.config.update("jax_compilation_cache_dir", os.path.join(tempfile.gettempdir(), "jaxdl-test-cache"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    ensembles.use_cpu_devices(num_devices)
+def main():
     assert not jax.config.jax_enable_x64
     hashes = {}
     for name, trial in TRIALS.items():
@@ -123,4 +124,4 @@ def main(num_devices):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main()

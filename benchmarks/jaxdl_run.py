@@ -1,0 +1,26 @@
+"""`jaxdl.ensembles.run`: the engine, in blocks of 8."""
+
+import jax
+import numpy as np
+from jaxtyping import Int
+
+from benchmarks.jaxdl_trial import SOURCES, trial_of
+from benchmarks.problem import Problem
+from benchmarks.worker import Contestant, serve
+from jaxdl import designs, ensembles
+
+
+def prepare(problem: Problem, width: int, fits: int, threads: int) -> Contestant:
+    del threads  # one device for each core
+    ensembles.use_cpu_devices()
+    trial = trial_of(problem, width)
+    design = designs.independent(fits, *SOURCES)
+
+    def fit(seed: int) -> Int[np.ndarray, "fits points"]:
+        return ensembles.run(trial, design, jax.random.key(seed)).outputs.argmax(axis=2)
+
+    return fit
+
+
+if __name__ == "__main__":
+    serve(prepare, "jaxdl", "jax")
