@@ -11,8 +11,7 @@ from jaxdl import designs, ensembles
 
 
 def prepare(problem: Problem, width: int, fits: int, threads: int) -> Contestant:
-    del threads  # one device for each core
-    ensembles.use_cpu_devices()
+    del threads  # one device for each core, which is set before anything computes
     trial = trial_of(problem, width)
     design = designs.independent(fits, *SOURCES)
 
@@ -23,4 +22,5 @@ def prepare(problem: Problem, width: int, fits: int, threads: int) -> Contestant
 
 
 if __name__ == "__main__":
+    ensembles.use_cpu_devices()
     serve(prepare, "jaxdl", "jax")

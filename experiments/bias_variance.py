@@ -10,7 +10,6 @@ Expect the risk of polynomials to be lowest at degree 3, where bias² has gone a
 within its error of the exact one. On the digits the errors of the network fall with its width, and its variance does too.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -55,7 +54,13 @@ class Config:
     """root of all random numbers"""
 
     def __post_init__(self) -> None:
-        for name, least in (("num_examples", 26), ("num_points", 2), ("num_datasets", 3), ("num_inits", 3), ("num_steps", 1)):
+        for name, least in (
+            ("num_examples", 26),
+            ("num_points", 2),
+            ("num_datasets", 3),
+            ("num_inits", 3),
+            ("num_steps", 1),
+        ):
             if getattr(self, name) < least:
                 msg = f"{name} is {getattr(self, name)}; expected at least {least}"
                 raise ValueError(msg)
@@ -74,8 +79,8 @@ PROFILES = {"quick": Config(), "full": Config(num_runs=20_000, num_datasets=64, 
 def polynomial_trial(num_points: int) -> "Trial":
     """`(keys, setting)` -> predictions, and the risks on the training labels and on two sorts of fresh ones.
 
-    Inputs are an even grid on [-1, 1] of `setting["num_examples"]`, padded with examples of weight zero, so that one compilation serves every
-    degree, sample size and noise level.
+    Inputs are an even grid on [-1, 1] of `setting["num_examples"]`, padded with examples of weight zero, so that
+    one compilation serves every degree, sample size and noise level.
     """
     import jax
     import jax.numpy as jnp
@@ -161,10 +166,10 @@ def digits_trial(config: Config) -> "tuple[Trial, Any]":
     sample = resampling.subsample(pool, config.num_digits).sample
 
     def trial(keys, width):
-        model = models.mlp_of_width(max(config.widths), width, 10)
+        model = models.mlp_of_width(max(config.widths), width, 10, output_scale=0.1)
         objective = objectives.empirical_risk(model, losses.squared_error)
         fit = learners.minibatch_descent(
-            model, objective, optax.adam(2e-2), num_steps=config.num_steps, batch_size=50, order=orders.with_replacement
+            model, objective, optax.adam(1e-2), num_steps=config.num_steps, batch_size=50, order=orders.with_replacement
         )  # fmt: skip
         variables = fit(designs.tied(keys, order="init"), sample(keys))
         return model.apply(variables, test.x), variables["report"]
@@ -201,11 +206,15 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     for term, rows in columns_of([decomposed(predictions) for predictions in capacity.outputs]).items():
         results[f"capacity.{term}"] = rows
     batches = np.split(capacity.outputs, 20, axis=1)
-    results["capacity.batches"] = [columns_of([decomposed(each) for each in batch])["bias_squared"] for batch in batches]
+    results["capacity.batches"] = [
+        columns_of([decomposed(each) for each in batch])["bias_squared"] for batch in batches
+    ]
     results["capacity.exact"] = [exact_terms(config, degree) for degree in degrees]
     results["capacity.excess"] = excess(capacity.outputs, sine(config.num_points))
 
-    small = runs_of([(1, SMALL_SAMPLE, config.noise_std), (MAX_DEGREE, SMALL_SAMPLE, config.noise_std)], config.num_runs)
+    small = runs_of(
+        [(1, SMALL_SAMPLE, config.noise_std), (MAX_DEGREE, SMALL_SAMPLE, config.noise_std)], config.num_runs
+    )
     results["small.distance"] = excess(small.outputs, small.outputs.mean(axis=1, keepdims=True))
     batches = np.split(small.outputs, 20, axis=1)
     results["small.batches"] = [
@@ -215,12 +224,16 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
 
     grid = runs_of([(degree, size, config.noise_std) for degree, size in GRID], config.num_runs // 4)
     results |= {f"grid.{name}": values for name, values in grid.aux.items()}
-    noise = runs_of([(degree, config.num_examples, std) for std in NOISE_LEVELS for degree in degrees], config.num_runs // 2)
+    noise = runs_of(
+        [(degree, config.num_examples, std) for std in NOISE_LEVELS for degree in degrees], config.num_runs // 2
+    )
     results["noise.test"] = noise.aux["test"].reshape(len(NOISE_LEVELS), len(degrees), -1)
 
     for name, other in other_trials(config).items():
         sources = ("labels", "test") if name == "ridge" else ("labels", "test", "init")
-        runs = ensembles.run(other, designs.independent(config.num_runs, *sources), key_sine, block=32, progress=options.progress)
+        runs = ensembles.run(
+            other, designs.independent(config.num_runs, *sources), key_sine, block=32, progress=options.progress
+        )
         results |= {f"{name}.{risk}": values for risk, values in runs.aux.items()}
         results[f"{name}.excess"] = excess(runs.outputs, sine(config.num_points))
 
@@ -269,22 +282,25 @@ def columns_of(results: "list[Decomposition]") -> dict[str, Any]:
 
     from jaxdl.decomposition.result import label_of
 
-    return {
-        label_of(term): np.concatenate(
-            [np.atleast_2d(np.stack([np.atleast_1d(part) for part in (each.estimates[term], each.standard_errors[term], *each.intervals[term])]))
-             for each in results], axis=1)
-        for term in results[0].estimates
-    }  # fmt: skip
+    def rows(result, term):
+        parts = result.estimates[term], result.standard_errors[term], *result.intervals[term]
+        return np.stack([np.atleast_1d(part) for part in parts])
+
+    terms = results[0].estimates
+    return {label_of(term): np.concatenate([rows(result, term) for result in results], axis=1) for term in terms}
 
 
 def tables(config: Config, results: Mapping[str, Any]) -> str:
     """Two tables: polynomials beside their exact values, networks by source."""
     lines = [
-        f"Polynomials on the noisy sine: n = {config.num_examples}, {config.num_runs} training sets, noise {config.noise_std**2:.4g}",
+        f"Polynomials on the noisy sine: n = {config.num_examples}, {config.num_runs} training sets, "
+        f"noise {config.noise_std**2:.4g}",
         f"{'degree':>6}  {'bias² ± s.e.':>21}  {'exact':>9}  {'variance ± s.e.':>19}  {'exact':>9}  {'risk ± s.e.':>19}",
     ]
     for degree in range(MAX_DEGREE + 1):
-        bias, variance, risk = (results[f"capacity.{term}"][:2, degree] for term in ("bias_squared", "total_variance", "risk"))
+        bias, variance, risk = (
+            results[f"capacity.{term}"][:2, degree] for term in ("bias_squared", "total_variance", "risk")
+        )
         exact = results["capacity.exact"][degree]
         lines.append(
             f"{degree:6d}  {bias[0]:11.6f} ± {bias[1]:.1e}  {exact[0]:9.6f}  {variance[0]:9.6f} ± {variance[1]:.1e}  "
@@ -293,8 +309,8 @@ def tables(config: Config, results: Mapping[str, Any]) -> str:
     terms = ("bias_squared_plus_noise", "variance[data]", "variance[init]", "variance[data, init]", "risk")
     lines += [
         "",
-        f"Networks on the digits: n = {config.num_digits}, {config.num_datasets} training sets x {config.num_inits} initialisations, "
-        "squared error of one-hot labels",
+        f"Networks on the digits: n = {config.num_digits}, {config.num_datasets} training sets x {config.num_inits} "
+        "initialisations, squared error of one-hot labels",
         f"{'width':>6}" + "".join(f"  {term.replace('bias_squared', 'bias²').replace('_', ' '):>24}" for term in terms),
     ]
     for index, width in enumerate(config.widths):
@@ -302,8 +318,8 @@ def tables(config: Config, results: Mapping[str, Any]) -> str:
         lines.append(f"{width:6d}" + "".join(f"  {f'{value:.4f} ± {error:.1e}':>24}" for value, error in cells))
     lines += [
         "",
-        "Training sets of digits are drawn without replacement from a pool of 1200, which they share: data variance over fresh sets of",
-        f"this size is {1200 / (1200 - config.num_digits):.3g} times as large. Single labels cannot tell bias² from noise.",
+        "Training sets of digits are drawn without replacement from a pool of 1200, which they share: data variance over",
+        f"fresh sets of this size is {1200 / (1200 - config.num_digits):.3g} times as large. Single labels cannot tell bias² from noise.",
     ]
     return "\n".join(lines)
 
@@ -345,7 +361,12 @@ def plot(config: Config, results: Mapping[str, Any]) -> "dict[str, Figure]":
     }
     parts_and_risk(right, np.array(config.widths, float), "digits", parts)
     right.set_xscale("log", base=2)
-    right.set(xlabel="hidden units", ylim=(0, None), xlim=(config.widths[0], config.widths[-1]), title="Digits: variance by source")
+    right.set(
+        xlabel="hidden units",
+        ylim=(0, None),
+        xlim=(config.widths[0], config.widths[-1]),
+        title="Digits: variance by source",
+    )
     right.set_xticks(config.widths, [str(width) for width in config.widths])
     for axes in (left, right):
         axes.legend(fontsize="small", framealpha=0.9)

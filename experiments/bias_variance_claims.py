@@ -16,7 +16,9 @@ NUM_RESAMPLES = 1000
 
 def claims(config: "Config", results: Mapping[str, Any]) -> "tuple[Claim, ...]":
     """All claims, in order."""
-    return tuple(judged(config, results) for judged in (_identity, _trade_off, _agreement, _gap, _simpler_model, _floor))
+    return tuple(
+        judged(config, results) for judged in (_identity, _trade_off, _agreement, _gap, _simpler_model, _floor)
+    )
 
 
 def _identity(config: "Config", results: Mapping[str, Any]) -> "Claim":
@@ -116,8 +118,9 @@ def _largest_drop_of_variance(config: "Config", results: Mapping[str, Any]) -> t
     errors = np.sqrt(sum(jackknife_variance(part) for part in replicates))
     level = 1 - 0.05 / len(difference)
     interval = t_interval(difference, errors, min(map(len, replicates)) - 1, level=level)
-    worst = int(interval.low.argmax())
-    return config.widths[worst], float(difference[worst]), float(interval.low[worst]), float(interval.high[worst])
+    lows, highs = np.asarray(interval.low), np.asarray(interval.high)
+    worst = int(lows.argmax())
+    return config.widths[worst], float(difference[worst]), float(lows[worst]), float(highs[worst])
 
 
 def _agreement(config: "Config", results: Mapping[str, Any]) -> "Claim":
@@ -193,12 +196,13 @@ def _gap(config: "Config", results: Mapping[str, Any]) -> "Claim":
 
 def _simpler_model(config: "Config", results: Mapping[str, Any]) -> "Claim":
     """K005."""
+    del config
     import numpy as np
     from numpy.polynomial.polynomial import polyvander
 
     from jaxdl.statistics import Claim, Verdict, mean_interval, sign_test
 
-    simple, flexible = np.moveaxis(results["small.batches"], 1, 0)      # each: batches, (bias², variance)
+    simple, flexible = np.moveaxis(results["small.batches"], 1, 0)  # each: batches, (bias², variance)
     p_value = max(sign_test(flexible[:, 1], simple[:, 1]), sign_test(simple[:, 0], flexible[:, 0]))
     opposite = min(sign_test(simple[:, 1], flexible[:, 1]), sign_test(flexible[:, 0], simple[:, 0]))
     rank = int(np.linalg.matrix_rank(polyvander(np.linspace(-1, 1, 5), 12)))
@@ -234,13 +238,13 @@ def _floor(config: "Config", results: Mapping[str, Any]) -> "Claim":
     variances = np.square(NOISE_LEVELS)
     select, report = np.split(results["noise.test"], 2, axis=-1)
     best = select.mean(axis=-1).argmin(axis=-1)
-    tuned = np.stack([report[row, degree] for row, degree in enumerate(best)], axis=-1)     # runs, noise levels
+    tuned = np.stack([report[row, degree] for row, degree in enumerate(best)], axis=-1)  # runs, noise levels
 
     def slope(risks):
         return np.polyfit(variances, risks.mean(axis=0), 1)[0]
 
     interval = bootstrap_interval(tuned, statistic=slope, num_resamples=NUM_RESAMPLES, seed=config.seed)
-    highs = np.asarray(mean_interval(np.moveaxis(report, -1, 0)).high)      # noise level, degree
+    highs = np.asarray(mean_interval(np.moveaxis(report, -1, 0)).high)  # noise level, degree
     below = int((highs < variances[:, None] * (1 - 1e-6)).sum())
     verdict = judge(interval, inside=(1.0, np.inf)) if below == 0 else Verdict.REFUTED
     return Claim(

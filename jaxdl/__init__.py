@@ -2,7 +2,20 @@
 
 from importlib.metadata import version
 
-from jaxdl import data, decomposition, designs, ensembles, learners, losses, models, objectives, penalties, statistics, truths, types
+from jaxdl import (
+    data,
+    decomposition,
+    designs,
+    ensembles,
+    learners,
+    losses,
+    models,
+    objectives,
+    penalties,
+    statistics,
+    truths,
+    types,
+)
 from jaxdl.measure import decompose
 
 __version__ = version("jaxdl")

@@ -99,7 +99,9 @@ def nested(**levels: int) -> Design:
     >>> nested(data=64, init=16).components
     (('data',), ('init(data)',))
     """
-    return _checked(Design(tuple(levels), tuple(levels.values()), tuple(tuple(range(i + 1)) for i in range(len(levels)))))
+    return _checked(
+        Design(tuple(levels), tuple(levels.values()), tuple(tuple(range(i + 1)) for i in range(len(levels))))
+    )
 
 
 def independent(num_runs: int, *sources: str) -> Design:

@@ -20,8 +20,8 @@ from jaxdl.decomposition.target import Reference, resolve
 from jaxdl.designs import Design
 from jaxdl.ensembles import Chunk, DivergedRun, DivergedRunsError
 from jaxdl.ensembles.collect import MEMORY_LIMIT, collect
-from jaxdl.ensembles.diverged import diverged_runs, finite_runs, summary
 from jaxdl.ensembles.dispatch import count_settings
+from jaxdl.ensembles.diverged import diverged_runs, finite_runs, summary
 from jaxdl.types import Key, Trial
 
 Array = np.ndarray
@@ -94,13 +94,14 @@ def decompose(
         trial, design, key, settings=settings, inner=inner, block=block, devices=devices, progress=progress
     )  # fmt: skip
     fold = _fold_crossed if len(design.shape) > 1 and not design.is_nested else _fold_units
-    folded = []
+    folded: list[_Folded] = []
     reference = None
-    for _, group in itertools.groupby(chunks, key=lambda chunk: chunk.setting):
-        first = next(group)
+    for _, of_one_setting in itertools.groupby(chunks, key=lambda chunk: chunk.setting):
+        first = next(of_one_setting)
         if not folded:
             reference = _resolve(first, dims, target)
-        folded.append(fold(_canonical(itertools.chain([first], group), dims), design, reference, memory_limit))
+        rest = itertools.chain([first], of_one_setting)  # noqa: B031 - each group is used up before the next begins
+        folded.append(fold(_canonical(rest, dims), design, reference, memory_limit))
 
     diverged = tuple(run for each in folded for run in each.diverged)
     lost = max(each.lost for each in folded)
@@ -112,7 +113,9 @@ def decompose(
             reference,
             axes=(*(("settings",) if settings is not None else ()), *(("times",) if "times" in dims else ())),
             random_points=random_points,
-            settings=np.asarray(settings) if isinstance(settings, np.ndarray | jax.Array) and settings.ndim == 1 else None,
+            settings=np.asarray(settings)
+            if isinstance(settings, np.ndarray | jax.Array) and settings.ndim == 1
+            else None,
             training_size=training_size,
             notes=_notes(folded, num_settings),
             diverged=diverged,
@@ -166,7 +169,7 @@ def _levels_to_keep(finite: Bool[np.ndarray, "..."]) -> list[np.ndarray]:
 
 def _fold_units(chunks: Iterable[Chunk], design: Design, reference: Reference | None, memory_limit: int) -> _Folded:
     """Add units (runs, or whole outer levels) to running sums; a unit with a diverged run counts for nothing."""
-    del memory_limit    # nothing is kept
+    del memory_limit  # nothing is kept
     diverged: tuple[DivergedRun, ...] = ()
     moments, num_kept = None, 0
     for units, named in _whole_units(chunks, design):
@@ -182,7 +185,9 @@ def _fold_units(chunks: Iterable[Chunk], design: Design, reference: Reference | 
     return _Folded(moments.estimates() if num_kept > 1 else None, diverged, lost, left_out if diverged else "")
 
 
-def _whole_units(chunks: Iterable[Chunk], design: Design) -> Iterator[tuple[Float[Array, "units ..."], tuple[DivergedRun, ...]]]:
+def _whole_units(
+    chunks: Iterable[Chunk], design: Design
+) -> Iterator[tuple[Float[Array, "units ..."], tuple[DivergedRun, ...]]]:
     inside = math.prod(design.shape[1:])
     rest = None
     for chunk in chunks:
@@ -207,7 +212,8 @@ def _resolve(first: Chunk, dims: tuple[str, ...], target: Target | None) -> Refe
 
 def _notes(folded: list[_Folded], num_settings: int) -> tuple[str, ...]:
     return tuple(
-        f"conditional on convergence{f' (setting {index})' if num_settings > 1 else ''}: left out {each.left_out}; {summary(each.diverged)}"
+        f"conditional on convergence{f' (setting {index})' if num_settings > 1 else ''}: left out {each.left_out}; "
+        f"{summary(each.diverged)}"
         for index, each in enumerate(folded)
         if each.diverged
     )

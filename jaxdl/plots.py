@@ -33,7 +33,9 @@ def decomposition(result: Decomposition, *, label: str | None = None, logarithmi
     figure = new_figure()
     left, right = figure.subplots(1, 2)
     if len(result.axes) > 1:
-        msg = f"got a result with axes {result.axes}; a figure shows one. Draw it with plots.stacked for a slice of each"
+        msg = (
+            f"got a result with axes {result.axes}; a figure shows one. Draw it with plots.stacked for a slice of each"
+        )
         raise ValueError(msg)
     if not result.axes:
         _bars(left, right, result)
@@ -68,8 +70,10 @@ def new_figure(size: tuple[float, float] = FIGURE_SIZE) -> "Figure":
 
 def parts_of(result: Decomposition) -> list[Term]:
     """The terms that add up to the risk, from the bottom of the stack: noise, bias², variances."""
-    components = list(result.variance) or ["total_variance"]
-    named = [term for term in ("noise", "bias_squared", "bias_squared_plus_noise") if term in result.estimates]
+    components: list[Term] = [*result.variance] or ["total_variance"]
+    named: list[Term] = [
+        term for term in ("noise", "bias_squared", "bias_squared_plus_noise") if term in result.estimates
+    ]
     return [*named, *components]
 
 
@@ -87,7 +91,9 @@ def stacked(
     heights = [np.maximum(values, 0) for values in parts.values()]
     axes.stackplot(x, *heights, labels=list(parts), colors=list(colours), alpha=0.85, linewidth=0)
     if any((np.asarray(values) < 0).any() for values in parts.values()):
-        axes.set_title("negative estimates drawn as zero", fontsize="small", loc="right", color="gray")
+        axes.annotate(
+            "negative estimates drawn as zero", (0.99, 0.01), xycoords="axes fraction", ha="right", fontsize="x-small"
+        )
 
 
 def bands(
@@ -100,7 +106,9 @@ def bands(
     """A line for each estimate, and its 95 % interval as error bars."""
     for (label, (estimate, (low, high))), colour in zip(lines.items(), colours, strict=True):
         reach = np.nan_to_num(np.stack([estimate - low, high - estimate]))
-        axes.errorbar(x, estimate, yerr=reach, label=label, color=colour, marker="o", markersize=3, linewidth=1.2, capsize=2)
+        axes.errorbar(
+            x, estimate, yerr=reach, label=label, color=colour, marker="o", markersize=3, linewidth=1.2, capsize=2
+        )
 
 
 def _bars(left: "Axes", right: "Axes", result: Decomposition) -> None:

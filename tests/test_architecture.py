@@ -26,7 +26,11 @@ def imported_modules(path):
             if node.module == "jaxdl":
                 yield from (alias.name for alias in node.names)
             else:
-                yield node.module.removeprefix("jaxdl.").split(".")[0] if node.module.startswith("jaxdl.") else f"/{node.module}"
+                yield (
+                    node.module.removeprefix("jaxdl.").split(".")[0]
+                    if node.module.startswith("jaxdl.")
+                    else f"/{node.module}"
+                )
         elif isinstance(node, ast.Import):
             yield from (f"/{alias.name}" for alias in node.names)
 

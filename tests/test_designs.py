@@ -15,7 +15,10 @@ def as_tuple(key):
 
 
 def all_keys(design):
-    return [{name: as_tuple(key) for name, key in designs.keys_of_run(design, ROOT, run).items()} for run in range(design.num_runs)]
+    return [
+        {name: as_tuple(key) for name, key in designs.keys_of_run(design, ROOT, run).items()}
+        for run in range(design.num_runs)
+    ]
 
 
 def test_crossed_runs_share_exactly_the_keys_of_the_levels_they_share():

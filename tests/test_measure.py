@@ -91,7 +91,9 @@ def test_diverged_runs_are_left_out_by_the_rule_and_named(layout):
         "nested": designs.nested(data=40, init=4),
         "independent": designs.independent(40, "data", "init"),
     }[layout]
-    uniforms = [float(jax.random.uniform(designs.keys_of_run(design, KEY, run)["data"])) for run in range(design.num_runs)]
+    uniforms = [
+        float(jax.random.uniform(designs.keys_of_run(design, KEY, run)["data"])) for run in range(design.num_runs)
+    ]
     threshold = float(np.mean(sorted(set(uniforms))[:2]))
     with pytest.warns(UserWarning, match="diverged_at"):
         result = decompose(diverging(threshold), design, KEY, target=TARGET, progress=False)
@@ -111,7 +113,9 @@ def test_a_crossed_design_drops_the_level_that_loses_least():
     design = designs.crossed(data=30, init=4)
 
     def one_cell(keys):
-        is_bad = jnp.all(jax.random.key_data(keys["data"]) == bad_data) & jnp.all(jax.random.key_data(keys["init"]) == bad_init)
+        is_bad = jnp.all(jax.random.key_data(keys["data"]) == bad_data) & jnp.all(
+            jax.random.key_data(keys["init"]) == bad_init
+        )
         return jnp.where(is_bad, jnp.nan, trial(keys))
 
     bad = designs.keys_of_run(design, KEY, 4 * 7 + 2)
@@ -127,7 +131,9 @@ def test_losing_too_many_runs_is_an_error_that_keeps_what_was_estimated():
         decompose(diverging(0.3), designs.crossed(data=40, init=4), KEY, target=TARGET, progress=False)
     assert np.isfinite(caught.value.result.risk)
     with pytest.warns(UserWarning, match="conditional"):
-        decompose(diverging(0.3), designs.crossed(data=40, init=4), KEY, target=TARGET, max_diverged=0.9, progress=False)
+        decompose(
+            diverging(0.3), designs.crossed(data=40, init=4), KEY, target=TARGET, max_diverged=0.9, progress=False
+        )
 
 
 def test_strict_studies_allow_no_divergence():

@@ -63,7 +63,9 @@ def assemble(
             by_term([each.per_point for each in estimates]),
             by_term([np.sqrt(each.per_point_variance) for each in estimates]),
         ),
-        replicates={unit: by_term(_padded([each.replicates.get(unit) for each in estimates]), position=2) for unit in units},
+        replicates={
+            unit: by_term(_padded([each.replicates.get(unit) for each in estimates]), position=2) for unit in units
+        },
         axes=axes,
         settings=settings,
         training_size=training_size,
@@ -86,15 +88,15 @@ def _average(estimates: Estimates, populations: list[str]) -> _Average:
     per_point = estimates.per_point
     num_points = per_point.shape[-1]
     parts = [(jackknife_variance(values), values.shape[1] - 1) for values in estimates.replicates.values()]
-    if not parts:   # too few levels; only what no run affects is known exactly
+    if not parts:  # too few levels; only what no run affects is known exactly
         affected = np.array([term != "noise" for term in estimates.terms])[:, None]
         parts = [(np.where(affected, np.nan, np.zeros(per_point.shape[:2])), 1)]
     wide = np.array([population != FIXED_POINTS for population in populations])[:, None]
     if wide.any():
-        with np.errstate(invalid="ignore", divide="ignore"):    # one point alone has no spread: nan
+        with np.errstate(invalid="ignore", divide="ignore"):  # one point alone has no spread: nan
             spread = per_point.var(axis=-1) / (num_points - 1)
         parts.append((np.where(wide, spread, 0.0), max(num_points - 1, 1)))
-    variance = sum(part for part, _ in parts)
+    variance = np.sum([part for part, _ in parts], axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
     # A variance of exactly zero leaves no uncertainty to allow for.

@@ -26,11 +26,13 @@ from jaxdl.designs import Design
 
 Array = np.ndarray
 Subset = frozenset[int]
-CHUNK_BYTES = 2**25     # of the table in double precision; a few times as much is in use at once
+CHUNK_BYTES = 2**25  # of the table in double precision; a few times as much is in use at once
 MIN_LEVELS_TO_DELETE_ONE = 3
 
 
-def crossed_estimates(table: Float[Array, "*levels times points out"], design: Design, reference: Reference | None) -> Estimates:
+def crossed_estimates(
+    table: Float[Array, "*levels times points out"], design: Design, reference: Reference | None
+) -> Estimates:
     """All terms of a crossed design from its full table of predictions, a few test points at a time."""
     num_factors = len(design.shape)
     counts = table.shape[:num_factors]
@@ -95,7 +97,9 @@ def _mean_squares(margins: dict[Subset, Array], num_factors: int) -> dict[Subset
 def _deleted_mean_squares(
     margins: dict[Subset, Array], squares: dict[Subset, Array], axis: int, count: int, num_factors: int
 ) -> dict[Subset, Float[Array, "levels points"]]:
-    """T_u without level l of the factor on `axis`, for every l: with L levels, margins m_u and sums over the other factors,
+    """T_u without level l of the factor on `axis`, for every l.
+
+    With L levels, margins m_u and means over the other factors,
 
     u with the factor:     (L T_u - mean |m_u[l]|²) / (L - 1)
     u without the factor:  mean |L m_u - m_{u+j}[l]|² / (L - 1)²
@@ -112,7 +116,9 @@ def _deleted_mean_squares(
     return deleted
 
 
-def _terms(squares: dict[Subset, Array], counts: tuple[int, ...], offsets: tuple[Array, Array] | None) -> Float[Array, "terms ..."]:
+def _terms(
+    squares: dict[Subset, Array], counts: tuple[int, ...], offsets: tuple[Array, Array] | None
+) -> Float[Array, "terms ..."]:
     subsets = _subsets(len(counts))
     products = dict(squares)
     for axis, count in enumerate(counts):

@@ -1,13 +1,13 @@
 """Independent and nested designs: statistics that stream, in memory that does not grow with the runs.
 
-The unit is the outer level, an independent run being an outer level with nothing inside. Unit i goes to group i mod 32, whatever
-the number of units, and a group keeps n, the sum of the units' means m_i, of |m_i|², and of c_d(i), the unbiased estimates of
-E<f, f'> for two runs that share their first d levels. With S and Q the first two sums over all units,
+The unit is the outer level, an independent run being an outer level with nothing inside. Unit i goes to group i mod 32,
+whatever the number of units, and a group keeps n, the sum of the units' means m_i, of |m_i|², and of c_d(i), the unbiased
+estimates of E<f, f'> for two runs that share their first d levels. With S and Q the first two sums over all units,
 
     C_0 = (|S|² - Q) / (n (n - 1)),   C_d = mean c_d,   V_d = C_d - C_{d-1}.
 
-Standard errors delete one group at a time; with at most 32 units this is the ordinary jackknife. Sums are in double precision after a
-pivot has been subtracted, and add units one by one in run order, so that no other split into chunks changes a bit.
+Standard errors delete one group at a time; with at most 32 units this is the ordinary jackknife. Sums are in double precision
+after a pivot has been subtracted, and add units one by one in run order, so that no split into chunks changes a bit.
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ class GroupedMoments:
         self._next_unit = 0
         self._counts = np.zeros(NUM_GROUPS)
         self._sums = np.zeros((NUM_GROUPS, times, points, out))
-        self._products = np.zeros((NUM_GROUPS, depth + 1, times, points))   # Q, then c_1 .. c_depth
+        self._products = np.zeros((NUM_GROUPS, depth + 1, times, points))  # Q, then c_1 .. c_depth
 
     def add(self, runs: Float[Array, "units *inner times points out"], kept: Float[Array, " units"]) -> None:
         """Add consecutive units; those with `kept` zero take their place in the order and count for nothing."""
@@ -77,10 +77,13 @@ class GroupedMoments:
         return Estimates(terms, total, variance, {"groups": np.stack(averaged, axis=-1)})
 
     def _terms(
-        self, counts: Float[Array, " rows"], sums: Float[Array, "rows times points out"], products: Float[Array, "rows d times points"]
+        self,
+        counts: Float[Array, " rows"],
+        sums: Float[Array, "rows times points out"],
+        products: Float[Array, "rows d times points"],
     ) -> Float[Array, "terms rows times points"]:
         n = counts[:, None, None]
-        with np.errstate(invalid="ignore", divide="ignore"):    # fewer than two units: nan, which says so
+        with np.errstate(invalid="ignore", divide="ignore"):  # fewer than two units: nan, which says so
             nothing_shared = (np.einsum("...o,...o->...", sums, sums) - products[:, 0]) / (n * (n - 1))
             shared = products[:, 1:] / n[:, None]
         steps = np.diff(np.concatenate([nothing_shared[:, None], shared], axis=1), axis=1)
@@ -91,7 +94,8 @@ class GroupedMoments:
 
 def _unit_statistics(runs: Array, shape: tuple[int, ...]) -> tuple[Array, Array]:
     """Each unit's mean, and |mean|² followed by c_1 .. c_depth: T_d is the mean square of the means of nodes at depth d, and
-    c_d = (L T_d - T_{d+1}) / (L - 1) with L children for each node; c of the last depth is T itself."""
+    c_d = (L T_d - T_{d+1}) / (L - 1) with L children for each node; c of the last depth is T itself.
+    """
     means, mean_squares = runs, []
     for depth in range(len(shape), 0, -1):
         squares = np.einsum("...o,...o->...", means, means)
@@ -99,5 +103,8 @@ def _unit_statistics(runs: Array, shape: tuple[int, ...]) -> tuple[Array, Array]
         if depth > 1:
             means = means.mean(axis=depth - 1)
     mean_squares.reverse()
-    unbiased = [(n * outer - inner) / (n - 1) for n, outer, inner in zip(shape[1:], mean_squares[:-1], mean_squares[1:], strict=True)]
+    unbiased = [
+        (n * outer - inner) / (n - 1)
+        for n, outer, inner in zip(shape[1:], mean_squares[:-1], mean_squares[1:], strict=True)
+    ]
     return means, np.stack([mean_squares[0], *unbiased, mean_squares[-1]], axis=1)

@@ -134,7 +134,7 @@ class Decomposition:
         if term not in self.estimates:
             known = [name for name in self.estimates if isinstance(name, str)]
             msg = f"this study does not identify {term!r}; it identifies {known} and the components {list(self.variance)}. "
-            msg += "bias² needs Target(mean=...), replicate labels, or labels with noise; a component needs a crossed or nested design"
+            msg += "bias² needs Target(mean=...), replicate labels, or labels with noise; a component a crossed or nested design"
             raise ValueError(msg)
         return self.estimates[term]
 

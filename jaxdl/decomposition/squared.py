@@ -68,7 +68,8 @@ def squared_error(
     design = layout(**dict(zip(factors, shape, strict=True)))
     check_levels(design)
     if not np.isfinite(predictions).all():
-        msg = f"got {int((~np.isfinite(predictions)).sum())} NaN or infinite predictions; leave those runs out, whole levels at a time"
+        count = int((~np.isfinite(predictions)).sum())
+        msg = f"got {count} NaN or infinite predictions; leave those runs out, whole levels at a time"
         raise ValueError(msg)
     reference = None if target is None else resolve(target, point_shape(predictions.shape[len(factors) :], dims))
     estimates = estimate(canonical(predictions, dims), design, reference)

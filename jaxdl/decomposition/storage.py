@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def save(result: Decomposition, path: str | os.PathLike[str]) -> None:
     }
     groups = dict(zip(GROUPS, _arrays_by_term(result), strict=True))
     groups |= {f"replicates/{unit}": values for unit, values in result.replicates.items()}
-    arrays = {name: np.stack([values[term] for term in terms]) for name, values in groups.items()}
+    arrays: dict[str, Any] = {name: np.stack([values[term] for term in terms]) for name, values in groups.items()}
     if result.settings is not None:
         arrays["settings"] = np.asarray(result.settings)
     with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".tmp", delete=False) as file:
@@ -93,8 +93,11 @@ def to_xarray(result: Decomposition) -> "Dataset":
         np.stack([values[term] for term in terms]) for values in _arrays_by_term(result)
     )
     bounds = [result.intervals[term] for term in terms]
-    coordinates = {"term": [label_of(term) for term in terms], "population": ("term", [result.populations[t] for t in terms])}
-    coordinates["estimand"] = ("term", [result.estimand(term) for term in terms])
+    coordinates: dict[str, Any] = {
+        "term": [label_of(term) for term in terms],
+        "population": ("term", [result.populations[term] for term in terms]),
+        "estimand": ("term", [result.estimand(term) for term in terms]),
+    }
     if result.settings is not None:
         coordinates["setting"] = np.asarray(result.settings)
     return xarray.Dataset(

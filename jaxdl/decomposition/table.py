@@ -27,7 +27,7 @@ def format_table(result: Decomposition) -> str:
 
 
 def _row(result: Decomposition, term, index: tuple[int, ...]) -> tuple[str, ...]:
-    low, high = (bound[index] for bound in result.intervals[term])
+    low, high = (np.asarray(bound)[index] for bound in result.intervals[term])
     error = result.standard_errors[term][index]
     interval = "none" if np.isnan(error) else f"{low:.5g} to {high:.5g}"
     shown = "none" if np.isnan(error) else f"{error:.2g}"
@@ -39,6 +39,8 @@ def _row(result: Decomposition, term, index: tuple[int, ...]) -> tuple[str, ...]
 def _title(result: Decomposition, index: tuple[int, ...]) -> str:
     parts = []
     for axis, position in zip(result.axes, index, strict=True):
-        known = axis == "settings" and result.settings is not None
-        parts.append(f"setting {result.settings[position]:.6g}" if known else f"{axis[:-1]} {position}")
+        if axis == "settings" and result.settings is not None:
+            parts.append(f"setting {result.settings[position]:.6g}")
+        else:
+            parts.append(f"{axis.removesuffix('s')} {position}")
     return ", ".join(parts)

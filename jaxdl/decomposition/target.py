@@ -28,7 +28,8 @@ class Target(NamedTuple):
 
 class Reference(NamedTuple):
     """A target resolved: bias² (or bias² + noise) is C0 + bias_offset, the risk C_all + risk_offset, where C0 = |E f - center|²
-    and C_all = E|f - center|² are what the runs estimate."""
+    and C_all = E|f - center|² are what the runs estimate.
+    """
 
     center: Float[Array, "points out"]
     bias: str
@@ -45,7 +46,11 @@ def resolve(target: Target, shape: tuple[int, ...]) -> Reference:
     Raises:
         ValueError: when nothing or too much is known, on shapes that differ, on NaN or infinity, on negative noise.
     """
-    known = {name: np.asarray(value, np.float64) for name, value in target._asdict().items() if value is not None and name != "noise"}
+    known = {
+        name: np.asarray(value, np.float64)
+        for name, value in target._asdict().items()
+        if value is not None and name != "noise"
+    }
     if len(known) != 1:
         msg = f"got a Target with {sorted(known) or 'nothing known'}; give exactly one of mean, labels, replicates, probabilities"
         raise ValueError(msg)

@@ -2,7 +2,7 @@
 
 from jaxdl.ensembles.collect import Runs, run
 from jaxdl.ensembles.devices import use_cpu_devices
-from jaxdl.ensembles.diverged import DivergedRun, DivergedRunsError
 from jaxdl.ensembles.dispatch import Chunk, stream
+from jaxdl.ensembles.diverged import DivergedRun, DivergedRunsError
 
 __all__ = ["Chunk", "DivergedRun", "DivergedRunsError", "Runs", "run", "stream", "use_cpu_devices"]

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from jaxdl.designs import Design
-from jaxdl.ensembles.diverged import DivergedRun, diverged_runs
 from jaxdl.ensembles.dispatch import Chunk, count_settings, stream
+from jaxdl.ensembles.diverged import DivergedRun, diverged_runs
 from jaxdl.types import Key, Outputs, Trial
 
 MEMORY_LIMIT = 2 * 2**30
@@ -58,25 +58,34 @@ def run(
 
 def collect(chunks: Iterable[Chunk], design: Design, num_settings: int, memory_limit: int = MEMORY_LIMIT) -> tuple:
     """`((outputs, aux), diverged)` of all chunks, whose settings are numbered from the first chunk's."""
-    kept = first_setting = None
+    kept, first_setting = None, 0
+    num_runs = num_settings * design.num_runs
     diverged: tuple[DivergedRun, ...] = ()
     for chunk in chunks:
         results = (chunk.outputs, chunk.aux)
         if kept is None:
             first_setting = chunk.setting
-            num_runs = num_settings * design.num_runs
-            total = sum(leaf[0].nbytes for leaf in jax.tree.leaves(results)) * num_runs
-            kept = jax.tree.map(lambda leaf: _storage((num_runs, *leaf.shape[1:]), leaf.dtype, total > memory_limit), results)  # noqa: B023
+            kept = _storage_for(results, num_runs, memory_limit)
         start = (chunk.setting - first_setting) * design.num_runs + chunk.first_run
-        jax.tree.map(lambda store, leaf: store.__setitem__(slice(start, start + len(leaf)), leaf), kept, results)  # noqa: B023
+        for store, leaf in zip(jax.tree.leaves(kept), jax.tree.leaves(results), strict=True):
+            store[start : start + len(leaf)] = leaf
         diverged += diverged_runs(design, chunk)
     table = (num_settings, *design.shape)
     return jax.tree.map(lambda store: store.reshape(*table, *store.shape[1:]), kept), diverged
 
 
-def _storage(shape: tuple[int, ...], dtype: np.dtype, on_disk: bool) -> np.ndarray:
-    if not on_disk:
-        return np.empty(shape, dtype)
-    # The file has no name, so the system frees it with the array, also when the process is killed.
-    with tempfile.TemporaryFile() as file:
-        return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+def _storage_for(results: Any, num_runs: int, memory_limit: int) -> Any:
+    """Empty arrays for all runs, given those of the first ones: in memory, or in files that have no name.
+
+    The system frees such a file with its array, also when the process is killed.
+    """
+    on_disk = sum(leaf[0].nbytes for leaf in jax.tree.leaves(results)) * num_runs > memory_limit
+
+    def storage(leaf: np.ndarray) -> np.ndarray:
+        shape = (num_runs, *leaf.shape[1:])
+        if not on_disk:
+            return np.empty(shape, leaf.dtype)
+        with tempfile.TemporaryFile() as file:
+            return np.memmap(file, dtype=leaf.dtype, mode="w+", shape=shape)
+
+    return jax.tree.map(storage, results)

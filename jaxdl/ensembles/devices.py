@@ -15,11 +15,15 @@ def use_cpu_devices(count: int | None = None) -> int:
     Raises:
         RuntimeError: when JAX has fixed another number of devices already.
     """
-    count = max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2) if count is None else count
+    count = (
+        max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2)
+        if count is None
+        else count
+    )
     if count < 1:
         msg = f"got {count} CPU devices; pass at least 1, or nothing for one per core"
         raise ValueError(msg)
-    if jax.config.jax_num_cpu_devices == count:
+    if jax.config.jax_num_cpu_devices == count:  # type: ignore[attr-defined]
         return count
     try:
         jax.config.update("jax_num_cpu_devices", count)

@@ -15,7 +15,7 @@ from jaxdl.ensembles.program import Program, compile_program
 from jaxdl.ensembles.progress import progress_of
 from jaxdl.types import Key, Outputs, Trial
 
-SECONDS_PER_DISPATCH = 0.3      # Ctrl-C waits for one dispatch; much shorter ones would cost more than their work
+SECONDS_PER_DISPATCH = 0.3  # Ctrl-C waits for one dispatch; much shorter ones would cost more than their work
 
 
 class Chunk(NamedTuple):
@@ -84,7 +84,10 @@ def count_settings(settings: Any) -> int:
         return 1
     shapes = [np.shape(leaf) for leaf in jax.tree.leaves(settings)]
     if not shapes or any(len(shape) == 0 or shape[0] != shapes[0][0] for shape in shapes) or shapes[0][0] == 0:
-        msg = f"got settings of shapes {shapes}; every leaf needs the same, non-empty leading axis, one entry for each setting: jnp.array([0.1, 1.0]), not a list"
+        msg = (
+            f"got settings of shapes {shapes}; every leaf needs the same, non-empty leading axis, one entry for each setting: "
+            "jnp.array([0.1, 1.0]), not a list"
+        )
         raise ValueError(msg)
     return shapes[0][0]
 
@@ -101,7 +104,7 @@ def _dispatch(program: Program, design: Design, inner: tuple[int, ...], block: i
     num_blocks = -(-outer_runs // block)
     pending: deque = deque()
     sent = fetched = 0
-    blocks_per_device = 1           # the first dispatch is the measure for the next
+    blocks_per_device = 1  # the first dispatch is the measure for the next
     clock = time.monotonic()
     while fetched < num_blocks:
         while sent < num_blocks and len(pending) < (2 if fetched else 1):
@@ -150,7 +153,10 @@ def _inner_axes(design: Design, inner: tuple[str, ...]) -> tuple[int, ...]:
         return ()
     last = design.sources[-len(inner) :]
     if inner != last or len(design.sources) != len(design.shape) or len(inner) == len(design.sources):
-        msg = f"got inner={inner}; the inner sources must be the last of a crossed or nested design's {design.sources}, not all of them"
+        msg = (
+            f"got inner={inner}; the inner sources must be the last of a crossed or nested design's {design.sources}, "
+            "not all of them"
+        )
         raise ValueError(msg)
     return tuple(range(len(design.shape) - len(inner), len(design.shape)))
 

@@ -37,7 +37,9 @@ class DivergedRunsError(ValueError):
 def finite_runs(outputs: Any) -> Bool[np.ndarray, " runs"]:
     """Which of the runs on the leading axis of `outputs` are finite throughout."""
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(outputs)]
-    finite = [np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1) for leaf in leaves if np.issubdtype(leaf.dtype, np.inexact)]
+    finite = [
+        np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1) for leaf in leaves if np.issubdtype(leaf.dtype, np.inexact)
+    ]
     return np.logical_and.reduce(finite) if finite else np.ones(len(leaves[0]), bool)
 
 

@@ -22,8 +22,8 @@ from jaxdl.designs import Design, RecordedKeys, keys_at
 from jaxdl.types import Key, Trial
 
 AXIS = "runs"
-BUFFER_BYTES = 4 * 2**20        # outputs of one dispatch, per device: large beside what a dispatch costs, small beside memory
-SMALLEST_CAPACITY = 64          # so that small studies of different sizes share one program
+BUFFER_BYTES = 4 * 2**20  # outputs of one dispatch, per device: large beside what a dispatch costs, small beside memory
+SMALLEST_CAPACITY = 64  # so that small studies of different sizes share one program
 
 
 class Program(NamedTuple):
@@ -40,7 +40,13 @@ class Program(NamedTuple):
 
 
 def compile_program(
-    trial: Trial, design: Design, inner: tuple[int, ...], block: int, devices: tuple[jax.Device, ...], root: Key, setting: Any
+    trial: Trial,
+    design: Design,
+    inner: tuple[int, ...],
+    block: int,
+    devices: tuple[jax.Device, ...],
+    root: Key,
+    setting: Any,
 ) -> Program:
     """The program for these inputs, from memory when an equal one was compiled before (any root key, any setting's values)."""
     outer_runs = int(np.prod([count for axis, count in enumerate(design.shape) if axis not in inner]))
@@ -49,7 +55,7 @@ def compile_program(
     arguments = jax.eval_shape(lambda *arrays: arrays, *leaves)
     # Levels are run-time values too: only the sizes of inner factors are part of the program.
     canonical = Design(design.sources, tuple(n if i in inner else 1 for i, n in enumerate(design.shape)), design.paths)
-    numerics = (jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision)
+    numerics = (jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision)  # type: ignore[attr-defined]
     return _compile(
         trial, canonical, inner, block, devices, jax.eval_shape(lambda key: key, root),
         structure, arguments, max(SMALLEST_CAPACITY, 2 ** (blocks_per_device - 1).bit_length()), numerics,
@@ -58,7 +64,7 @@ def compile_program(
 
 @functools.lru_cache(maxsize=16)
 def _compile(trial, design, inner, block, devices, root, structure, leaves, max_blocks, numerics) -> Program:
-    del numerics    # part of the cache's key alone
+    del numerics  # part of the cache's key alone
     setting = jax.tree.unflatten(structure, leaves)
     names_read: set[str] = set()
 
@@ -80,7 +86,9 @@ def _compile(trial, design, inner, block, devices, root, structure, leaves, max_
         buffers = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype), results)
 
         def step(index, buffers):
-            return jax.tree.map(lambda buffer, value: buffer.at[index].set(value), buffers, one_block(root, levels[index], setting))
+            return jax.tree.map(
+                lambda buffer, value: buffer.at[index].set(value), buffers, one_block(root, levels[index], setting)
+            )
 
         return jax.lax.fori_loop(0, counts[0], step, buffers)
 
@@ -88,7 +96,11 @@ def _compile(trial, design, inner, block, devices, root, structure, leaves, max_
         mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
         each, all_devices = PartitionSpec(AXIS), PartitionSpec()
         sharded = jax.shard_map(
-            blocks_of_one_device, mesh=mesh, in_specs=(all_devices, each, each, all_devices), out_specs=each, check_vma=False
+            blocks_of_one_device,
+            mesh=mesh,
+            in_specs=(all_devices, each, each, all_devices),
+            out_specs=each,
+            check_vma=False,
         )
         shape = (len(devices) * capacity, *levels.shape)
         counts = jax.ShapeDtypeStruct((len(devices),), jnp.int32)

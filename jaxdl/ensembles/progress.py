@@ -15,9 +15,15 @@ SECONDS_BETWEEN_LINES = 15.0
 def progress_of(total: int, enabled: bool) -> Iterator[Callable[[int], None]]:
     """A context that gives `advance(num_runs)`, to call when that many more runs are done."""
     if not enabled:
-        yield lambda num_runs: None
+        yield lambda _: None
     elif sys.stderr.isatty():
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("runs", total=total)
             yield lambda num_runs: bar.advance(task, num_runs)

@@ -68,13 +68,14 @@ def mlp(
     return from_flax(module, train_kwargs={"deterministic": False}, stochastic=True)
 
 
-def mlp_of_width(max_width: int, width: ScalarLike, num_outputs: int) -> Model:
+def mlp_of_width(max_width: int, width: ScalarLike, num_outputs: int, *, output_scale: ScalarLike = 1.0) -> Model:
     """One hidden ReLU layer whose width may be traced: one compilation for all widths up to `max_width`.
 
         f(x) = sum_{k < width} v_k relu(u_k · x + c_k) + b
 
     Units beyond `width` are silent: they feel no gradient, so that training is that of the narrow network, to the letter.
-    Kernels are normal with variance 2 / fan-in (He et al., 2015), where the fan-in of the output is `width`; biases are zero.
+    Kernels are normal with variance 2 / fan-in (He et al., 2015), where the fan-in of the output is `width`; the output's
+    standard deviation is multiplied by `output_scale`, with which a regression can start near zero. Biases are zero.
 
     Raises:
         ValueError: a largest width below one.
@@ -93,7 +94,7 @@ def mlp_of_width(max_width: int, width: ScalarLike, num_outputs: int) -> Model:
         key_hidden, key_output = jax.random.split(key)
         fan_in = x.shape[-1]
         hidden = jax.random.normal(key_hidden, (fan_in, max_width), x.dtype) * math.sqrt(2 / fan_in)
-        scale = jnp.sqrt(2 / jnp.asarray(width, x.dtype))
+        scale = output_scale * jnp.sqrt(2 / jnp.asarray(width, x.dtype))
         output = jax.random.normal(key_output, (max_width, num_outputs), x.dtype) * scale
         biases = jnp.zeros(max_width, x.dtype), jnp.zeros(num_outputs, x.dtype)
         return {"params": {"hidden": (hidden, biases[0]), "output": (output, biases[1])}}

@@ -15,7 +15,7 @@ from jaxdl.types import Key
 
 Estimator = Callable[[Study, Float[np.ndarray, "..."]], Mapping[Term, Float[np.ndarray, "*times"]]]
 """`(study, predictions) -> {term: estimate}`, for the terms that it knows."""
-LARGEST_DEVIATION = 4.0     # standard errors; by chance in fewer than 1 of 1,000 terms with 20 seeds
+LARGEST_DEVIATION = 4.0  # standard errors; by chance in fewer than 1 of 1,000 terms with 20 seeds
 
 
 class Row(NamedTuple):
@@ -96,8 +96,8 @@ def certify(
             for index in np.ndindex(means.shape):
                 where = f" at time {index[0]}" if index else ""
                 allowed = LARGEST_DEVIATION * errors[index] + study.tolerance + rounding[index]
-                deviation = abs(means[index] - exact[term][index])
+                known, mean, error = (float(part[index]) for part in (exact[term], means, errors))
                 rows.append(
-                    Row(study.name, label_of(term) + where, float(exact[term][index]), float(means[index]), float(errors[index]), bool(deviation <= allowed))
-                )  # fmt: skip
+                    Row(study.name, label_of(term) + where, known, mean, error, bool(abs(mean - known) <= allowed))
+                )
     return ReportCard(tuple(rows))

@@ -1,6 +1,7 @@
 """Linear regression on fixed inputs: ridge and gradient descent as spectral filters, exact at every step."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ from jaxtyping import Float
 
 from jaxdl import designs, learners, losses, models, objectives
 from jaxdl.decomposition import Target
+from jaxdl.decomposition.estimates import Term
 from jaxdl.truths.study import Exact, Study, simulated
 from jaxdl.types import Dataset, Keys
 
@@ -22,7 +24,7 @@ def inputs() -> Float[np.ndarray, "n features"]:
 
 
 def ridge_regression(*, strength: float = 1.0, num_runs: int = 400) -> tuple[Study, Exact]:
-    """argmin |Xw - y|² + lambda |w|² at the training inputs; filter g = s²/(s² + lambda) (Hastie et al., ESL, 3.47).
+    """Argmin |Xw - y|² + lambda |w|² at the training inputs; filter g = s²/(s² + lambda) (Hastie et al., ESL, 3.47).
 
     With X = U diag(s) V': bias² = (1/n) sum (1 - g)² s² (v'b)², variance = (sigma²/n) sum g².
 
@@ -32,7 +34,7 @@ def ridge_regression(*, strength: float = 1.0, num_runs: int = 400) -> tuple[Stu
     """
     x = inputs()
     terms = filter_terms(lambda s: s**2 / (s**2 + strength), init_std=0.0)
-    exact = {
+    exact: Exact = {
         "bias_squared": terms["bias_squared"],
         ("labels",): terms[("labels",)],
         "total_variance": terms[("labels",)],
@@ -74,7 +76,7 @@ def gradient_descent(
     steps = np.asarray(times)[:, None]
     terms = filter_terms(lambda s: 1 - (1 - learning_rate * s**2 / len(x)) ** steps, init_std)
     total = terms[("labels",)] + terms[("init",)]
-    exact = {
+    exact: Exact = {
         **terms,
         ("labels", "init"): np.zeros(len(times)),
         "total_variance": total,
@@ -99,8 +101,8 @@ def filter_terms(filter_of, init_std: float) -> Exact:
     x = inputs()
     _, singular_values, right = np.linalg.svd(x, full_matrices=False)
     g = filter_of(singular_values)
-    aligned = right.sum(axis=1)     # v'b with b = 1
-    terms = {
+    aligned = right.sum(axis=1)  # v'b with b = 1
+    terms: dict[Term, Any] = {
         "bias_squared": ((1 - g) ** 2 * singular_values**2 * aligned**2).sum(-1) / len(x),
         ("labels",): NOISE * (g**2).sum(-1) / len(x),
         ("init",): init_std**2 * ((1 - g) ** 2 * singular_values**2).sum(-1) / len(x),
@@ -108,7 +110,7 @@ def filter_terms(filter_of, init_std: float) -> Exact:
     return {term: np.asarray(value) for term, value in terms.items()}
 
 
-def _noisy(keys: Keys, x: Float[np.ndarray, "n features"]) -> Dataset:
-    x = jnp.asarray(x)
+def _noisy(keys: Keys, inputs: Float[np.ndarray, "n features"]) -> Dataset:
+    x = jnp.asarray(inputs)
     mean = x.sum(axis=1, keepdims=True)
     return Dataset(x, mean + NOISE**0.5 * jax.random.normal(keys["labels"], mean.shape), jnp.ones(len(x)))

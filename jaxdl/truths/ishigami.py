@@ -8,12 +8,13 @@ import numpy as np
 
 from jaxdl import designs
 from jaxdl.decomposition import Target
+from jaxdl.decomposition.estimates import Term
 from jaxdl.truths.study import Exact, Study, simulated
 from jaxdl.types import Keys
 
 
 def ishigami(*, levels: tuple[int, int, int] = (32, 32, 32), a: float = 7.0, b: float = 0.1) -> tuple[Study, Exact]:
-    """f = sin x1 + a sin² x2 + b x3⁴ sin x1 with x1, x2, x3 uniform on [-pi, pi], compared with a truth of zero.
+    """F = sin x1 + a sin² x2 + b x3⁴ sin x1 with x1, x2, x3 uniform on [-pi, pi], compared with a truth of zero.
 
         E f = a/2,  V_1 = (1 + b pi⁴/5)²/2,  V_2 = a²/8,  V_13 = 8 b² pi⁸/225,  all others 0.
 
@@ -28,7 +29,7 @@ def ishigami(*, levels: tuple[int, int, int] = (32, 32, 32), a: float = 7.0, b: 
 
     first, second, interaction = (1 + b * math.pi**4 / 5) ** 2 / 2, a**2 / 8, 8 * b**2 * math.pi**8 / 225
     total = first + second + interaction
-    exact = {
+    exact: dict[Term, float] = {
         "bias_squared": (a / 2) ** 2,
         ("x1",): first,
         ("x2",): second,

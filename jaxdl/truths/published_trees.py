@@ -38,7 +38,7 @@ def published_trees(*, bagged: bool = False) -> tuple[Study, Exact]:
     if bagged:
         predictions = fit_all(BaggingRegressor(DecisionTreeRegressor(), random_state=random))
     terms = (0.000240, 0.009340, 0.009960) if bagged else (-0.000003, 0.015556, 0.009960)
-    exact = dict(zip(("bias_squared", "total_variance", "noise"), map(np.asarray, terms), strict=True))
+    exact: Exact = dict(zip(("bias_squared", "total_variance", "noise"), map(np.asarray, terms), strict=True))
     name = "published trees, bagged" if bagged else "published trees"
     target = Target(mean=_mean(x_test), noise=y_test.var(axis=1, ddof=1))
     return Study(name, ("data",), lambda key: predictions, target, tolerance=5e-7), exact  # noqa: ARG005
@@ -48,6 +48,8 @@ def _mean(x: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     return np.exp(-(x**2)) + 1.5 * np.exp(-((x - 2) ** 2))
 
 
-def _draw(random: np.random.RandomState, num_examples: int, num_labels: int) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n labels"]]:
+def _draw(
+    random: np.random.RandomState, num_examples: int, num_labels: int
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n labels"]]:
     x = np.sort(random.rand(num_examples) * 10 - 5)
     return x, np.stack([_mean(x) + random.normal(0.0, NOISE_STD, num_examples) for _ in range(num_labels)], axis=1)

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxdl import designs, learners, models
 from jaxdl.decomposition import Target
+from jaxdl.decomposition.estimates import Term
 from jaxdl.truths.study import Exact, Study, simulated
 from jaxdl.types import Dataset, Keys
 
@@ -41,7 +42,9 @@ def belkin_hsu_xu(
     >>> round(float(exact["risk"]), 5)
     1.56632
     """
-    exact = {term: np.asarray(value) for term, value in minimum_norm_terms(n, p, num_features, signal, noise_std).items()}
+    exact = {
+        term: np.asarray(value) for term, value in minimum_norm_terms(n, p, num_features, signal, noise_std).items()
+    }
     coefficients = jnp.full((num_features, 1), math.sqrt(signal / num_features))
     test_points = math.sqrt(num_features) * jnp.eye(num_features)
     model = models.linear(intercept=False)
@@ -58,10 +61,11 @@ def belkin_hsu_xu(
     return simulated(f"random design, n={n}, p={p}", trial, design, target, ("points", "out")), exact
 
 
-def minimum_norm_terms(n: int, p: int, num_features: int, signal: float, noise_std: float) -> dict:
+def minimum_norm_terms(n: int, p: int, num_features: int, signal: float, noise_std: float) -> dict[Term, float]:
     """The terms of `belkin_hsu_xu` in closed form, without a study."""
     if not 0 < p <= num_features or n - 1 <= p <= n + 1:
-        msg = f"got n={n}, p={p}, D={num_features}; expected 1 <= p <= D, and p outside n - 1 to n + 1, where the variance is infinite"
+        msg = f"got n={n}, p={p}, D={num_features}; expected 1 <= p <= D, and p outside n - 1 to n + 1, where the "
+        msg += "variance is infinite"
         raise ValueError(msg)
     noise = noise_std**2
     seen = signal * p / num_features

@@ -5,11 +5,14 @@ import numpy as np
 
 from jaxdl import designs
 from jaxdl.decomposition import Target
+from jaxdl.decomposition.estimates import Term
 from jaxdl.truths.study import Exact, Study, simulated
 from jaxdl.types import Keys
 
 
-def sample_mean(*, num_examples: int = 20, noise_std: float = 1.0, offset: float = 0.5, num_runs: int = 200) -> tuple[Study, Exact]:
+def sample_mean(
+    *, num_examples: int = 20, noise_std: float = 1.0, offset: float = 0.5, num_runs: int = 200
+) -> tuple[Study, Exact]:
     """A constant fitted to n draws of N(0, sigma²), shifted by `offset`: variance sigma²/n, bias² offset², noise sigma².
 
     >>> study, exact = sample_mean(num_examples=25)
@@ -21,7 +24,7 @@ def sample_mean(*, num_examples: int = 20, noise_std: float = 1.0, offset: float
         return noise_std * jax.random.normal(keys["data"], (1, num_examples)).mean(axis=1) + offset
 
     variance = noise_std**2 / num_examples
-    exact = {
+    exact: dict[Term, float] = {
         "bias_squared": offset**2,
         ("data",): variance,
         "total_variance": variance,

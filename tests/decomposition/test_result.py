@@ -34,7 +34,13 @@ def test_an_archive_of_python_objects_is_never_unpickled(tmp_path):
 
 def test_the_table_names_terms_estimands_and_populations(result):
     table = result.table()
-    for word in ("bias_squared", "variance[data, init]", "interaction of data and init", "training size 40", "these test points"):
+    for word in (
+        "bias_squared",
+        "variance[data, init]",
+        "interaction of data and init",
+        "training size 40",
+        "these test points",
+    ):
         assert word in table
 
 
@@ -53,7 +59,9 @@ def test_a_result_draws_itself(result, tmp_path):
 
 def test_negative_estimates_are_never_clipped():
     estimates = [
-        squared_error(np.random.default_rng(seed).normal(size=(4, 2)), factors=("data",), target=Target(mean=np.zeros(2))).bias_squared
+        squared_error(
+            np.random.default_rng(seed).normal(size=(4, 2)), factors=("data",), target=Target(mean=np.zeros(2))
+        ).bias_squared
         for seed in range(50)
     ]
     assert min(estimates) < 0

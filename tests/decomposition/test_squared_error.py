@@ -60,9 +60,17 @@ def test_three_way_terms_are_means_over_pairs_of_runs():
 def test_crossed_estimates_are_unbiased():
     truth = {(0,): 1.0, (1,): 0.5, (0, 1): 2.0}
     means = mean_over_seeds(
-        lambda rng: squared_error(gaussian_table(rng, (5, 4), truth) + 0.5, factors=("a", "b"), target=Target(mean=np.zeros(3)))
+        lambda rng: squared_error(
+            gaussian_table(rng, (5, 4), truth) + 0.5, factors=("a", "b"), target=Target(mean=np.zeros(3))
+        )
     )
-    for term, expected in {("a",): 1.0, ("b",): 0.25, ("a", "b"): 4.0, "bias_squared": 0.25, "total_variance": 5.25}.items():
+    for term, expected in {
+        ("a",): 1.0,
+        ("b",): 0.25,
+        ("a", "b"): 4.0,
+        "bias_squared": 0.25,
+        "total_variance": 5.25,
+    }.items():
         mean, error = means[term]
         assert abs(mean - expected) < 4 * error
 
@@ -135,7 +143,9 @@ def test_times_are_kept_and_outputs_summed():
     assert whole.bias_squared.shape == (3,)
     assert whole.per_point.estimates["bias_squared"].shape == (3, 6)
     for time in range(3):
-        one = squared_error(f[:, :, time], factors=("a", "b"), dims=("points", "out"), target=Target(mean=np.zeros((6, 2))))
+        one = squared_error(
+            f[:, :, time], factors=("a", "b"), dims=("points", "out"), target=Target(mean=np.zeros((6, 2)))
+        )
         for term in one.estimates:
             np.testing.assert_allclose(whole.estimates[term][time], one.estimates[term], rtol=1e-12)
             np.testing.assert_allclose(whole.standard_errors[term][time], one.standard_errors[term], rtol=1e-10)
@@ -149,7 +159,9 @@ def test_scaling_and_shifting_predictions_with_the_target_scales_every_term(seed
     rng = np.random.default_rng(seed)
     f, mean = rng.normal(size=(4, 3, 5)), rng.normal(size=5)
     before = squared_error(f, factors=("a", "b"), target=Target(mean=mean, noise=0.1))
-    after = squared_error(f * scale + shift, factors=("a", "b"), target=Target(mean=mean * scale + shift, noise=0.1 * scale**2))
+    after = squared_error(
+        f * scale + shift, factors=("a", "b"), target=Target(mean=mean * scale + shift, noise=0.1 * scale**2)
+    )
     for term, value in before.estimates.items():
         np.testing.assert_allclose(after.estimates[term], scale**2 * value, rtol=1e-6, atol=1e-7 * scale**2)
 
@@ -204,7 +216,9 @@ def test_non_finite_predictions_are_refused():
 
 
 def test_what_a_study_does_not_identify_is_not_printed_as_bias():
-    result = squared_error(np.random.default_rng(0).normal(size=(5, 4)), factors=("data",), target=Target(labels=np.zeros(4)))
+    result = squared_error(
+        np.random.default_rng(0).normal(size=(5, 4)), factors=("data",), target=Target(labels=np.zeros(4))
+    )
     with pytest.raises(ValueError, match="does not identify 'bias_squared'"):
         _ = result.bias_squared
     assert "bias_squared " not in result.table()

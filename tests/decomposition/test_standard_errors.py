@@ -40,7 +40,9 @@ def test_the_exact_standard_deviations_are_the_published_ones():
 def test_the_estimators_have_their_exact_variances_and_the_jackknife_its_exact_mean(num_runs):
     """Leaving one of K runs out estimates the linear part without bias and 2 (K - 1)/(K - 2) times the degenerate part."""
     rng = np.random.default_rng(num_runs)
-    results = [squared_error(draws(rng, num_runs), factors=("data",), target=Target(mean=np.zeros(50))) for _ in range(600)]
+    results = [
+        squared_error(draws(rng, num_runs), factors=("data",), target=Target(mean=np.zeros(50))) for _ in range(600)
+    ]
     for term, (linear, degenerate) in exact_variances(num_runs).items():
         values = np.array([result.estimates[term] for result in results])
         kurtosis = ((values - values.mean()) ** 4).mean() / values.var() ** 2
@@ -51,11 +53,10 @@ def test_the_estimators_have_their_exact_variances_and_the_jackknife_its_exact_m
 
 
 def coverage(results, truth):
-    covered = {
+    return {
         term: np.mean([result.intervals[term].low <= exact <= result.intervals[term].high for result in results])
         for term, exact in truth.items()
     }
-    return covered
 
 
 def crossed_results(size, num_repetitions):
@@ -90,7 +91,10 @@ def test_crossed_intervals_cover_over_many_repetitions(size):
 
 def grouped_results(num_runs, num_repetitions):
     rng = np.random.default_rng(num_runs)
-    return [squared_error(draws(rng, num_runs), factors=("data",), target=Target(mean=np.zeros(50))) for _ in range(num_repetitions)]
+    return [
+        squared_error(draws(rng, num_runs), factors=("data",), target=Target(mean=np.zeros(50)))
+        for _ in range(num_repetitions)
+    ]
 
 
 GROUPED_TRUTH = {"bias_squared": (BIAS**2).mean(), "total_variance": 0.3}
@@ -115,7 +119,9 @@ def test_nested_intervals_cover():
     for _ in range(400):
         f = draws(rng, (40, 1)) + np.sqrt(0.5) * (draws(rng, (40, 4)) - BIAS)
         results.append(squared_error(f, factors=("data", "init"), nested=True, target=Target(mean=np.zeros(50))))
-    for term, share in coverage(results, {("data",): 0.3, ("init(data)",): 0.15, "bias_squared": (BIAS**2).mean()}).items():
+    for term, share in coverage(
+        results, {("data",): 0.3, ("init(data)",): 0.15, "bias_squared": (BIAS**2).mean()}
+    ).items():
         assert 0.87 <= share <= 0.998, (term, share)
 
 
@@ -138,7 +144,9 @@ def test_per_point_standard_errors_are_those_of_the_point_alone():
     for point in range(4):
         alone = squared_error(f[..., [point]], factors=("a", "b"), target=Target(mean=np.zeros(1)))
         for term in alone.estimates:
-            np.testing.assert_allclose(whole.per_point.standard_errors[term][point], alone.standard_errors[term], rtol=1e-10)
+            np.testing.assert_allclose(
+                whole.per_point.standard_errors[term][point], alone.standard_errors[term], rtol=1e-10
+            )
 
 
 def test_points_drawn_anew_have_wider_intervals():

@@ -12,8 +12,8 @@ import pytest
 from jaxdl import designs, ensembles, learners, losses, models, objectives
 from jaxdl.data import orders, problems
 from jaxdl.ensembles.collect import collect
-from jaxdl.ensembles.program import compile_program
 from jaxdl.ensembles.dispatch import stream
+from jaxdl.ensembles.program import compile_program
 
 KEY = jax.random.key(1)
 CROSSED = designs.crossed(data=5, init=3)
@@ -59,7 +59,7 @@ def test_inner_sources_give_the_same_numbers():
 
 
 def test_settings_share_one_trace_and_their_random_numbers():
-    @chex.assert_max_traces(n=2)     # one to learn the shapes, one to compile
+    @chex.assert_max_traces(n=2)  # one to learn the shapes, one to compile
     def trial(keys, setting):
         return setting["scale"] * two_normals(keys)
 
@@ -156,7 +156,9 @@ def test_trials_reuse_no_key():
 
 def test_chunks_come_in_run_order_whatever_their_size():
     chunks = list(stream(two_normals, designs.independent(1000, "data", "init"), KEY))
-    assert [chunk.first_run for chunk in chunks] == np.cumsum([0, *(len(chunk.outputs) for chunk in chunks)])[:-1].tolist()
+    assert [chunk.first_run for chunk in chunks] == np.cumsum([0, *(len(chunk.outputs) for chunk in chunks)])[
+        :-1
+    ].tolist()
     (outputs, _), diverged = collect(iter(chunks), designs.independent(1000, "data", "init"), 1)
     assert outputs.shape == (1, 1000, 4)
     assert diverged == ()

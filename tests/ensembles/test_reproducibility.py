@@ -10,7 +10,7 @@ import pytest
 
 WORKER = Path(__file__).with_name("worker.py")
 DEVICE_COUNTS = (2, 4, 8)
-SECONDS = 300       # batched LAPACK over several devices deadlocks on jax < 0.12 unless the engine prevents it
+SECONDS = 300  # batched LAPACK over several devices deadlocks on jax < 0.12 unless the engine prevents it
 TRIALS = ("mlp", "dropout", "convolution", "early stopping", "solve", "eigh", "svd", "lstsq", "newton")
 
 
@@ -20,7 +20,12 @@ def hashes():
 
     def result_of(count):
         done = subprocess.run(
-            [sys.executable, str(WORKER), str(count)], capture_output=True, text=True, timeout=SECONDS, env=environment, check=False
+            [sys.executable, str(WORKER), str(count)],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            env=environment,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -1,6 +1,6 @@
 """Runs a set of trials in single precision and prints a hash of each one's outputs, for the tests of reproducibility.
 
-    python worker.py NUM_DEVICES
+python worker.py NUM_DEVICES
 """
 
 import hashlib
@@ -105,7 +105,7 @@ def main():
     hashes = {}
     for name, trial in TRIALS.items():
         whole = ensembles.run(trial, designs.crossed(data=16, init=4), KEY).outputs
-        dispatch.SECONDS_PER_DISPATCH = 0.0       # one block in each dispatch
+        dispatch.SECONDS_PER_DISPATCH = 0.0  # one block in each dispatch
         one_by_one = ensembles.run(trial, designs.crossed(data=16, init=4), KEY).outputs
         dispatch.SECONDS_PER_DISPATCH = 0.3
         small = ensembles.run(trial, designs.crossed(data=4, init=4), KEY).outputs

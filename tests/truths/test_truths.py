@@ -56,7 +56,9 @@ def test_gradient_descent_has_the_published_values_at_every_time():
 
 def test_ishigami_has_the_published_values():
     _, exact = truths.ishigami()
-    np.testing.assert_allclose([exact["x1",], exact["x2",], exact["x1", "x3"]], [4.345888, 6.125, 3.373700], atol=5.1e-7)
+    np.testing.assert_allclose(
+        [exact["x1",], exact["x2",], exact["x1", "x3"]], [4.345888, 6.125, 3.373700], atol=5.1e-7
+    )
 
 
 SMALL = {
