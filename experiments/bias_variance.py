@@ -3,11 +3,12 @@
 Least-squares polynomials of degree 0 to 12 on a noisy sine, where the truth is known, and networks of growing width on handwritten
 digits, crossed over training sets and initialisations (Geman, Bienenstock & Doursat, 1992; Neal et al., 2018).
 
-    python -m experiments.bias_variance                    # half a minute on two cores, cold
+    python -m experiments.bias_variance                    # under a minute
     python -m experiments.bias_variance --profile full     # some minutes
 
-Expect the risk of polynomials to be lowest at degree 3, where bias² has gone and variance is still small, and every measured number
-within its error of the exact one. On the digits the errors of the network fall with its width, and its variance does too.
+Expect the risk of polynomials to drop at degree 3, to be lowest at 5, where bias² has gone, and to rise with the variance after that,
+every measured number within its error of the exact one. On the digits the variance of the network peaks at a middle width, where most
+of it is interaction of data and initialisation, and falls again.
 """
 
 from collections.abc import Mapping
@@ -311,15 +312,16 @@ def tables(config: Config, results: Mapping[str, Any]) -> str:
         "",
         f"Networks on the digits: n = {config.num_digits}, {config.num_datasets} training sets x {config.num_inits} "
         "initialisations, squared error of one-hot labels",
-        f"{'width':>6}" + "".join(f"  {term.replace('bias_squared', 'bias²').replace('_', ' '):>24}" for term in terms),
+        f"{'width':>6}" + "".join(f"  {term.replace('bias_squared', 'bias²').replace('_', ' '):>23}" for term in terms),
     ]
     for index, width in enumerate(config.widths):
         cells = [results[f"digits.{term}"][:2, index] for term in terms]
-        lines.append(f"{width:6d}" + "".join(f"  {f'{value:.4f} ± {error:.1e}':>24}" for value, error in cells))
+        lines.append(f"{width:6d}" + "".join(f"  {f'{value:.4f} ± {error:.1e}':>23}" for value, error in cells))
     lines += [
         "",
         "Training sets of digits are drawn without replacement from a pool of 1200, which they share: data variance over",
-        f"fresh sets of this size is {1200 / (1200 - config.num_digits):.3g} times as large. Single labels cannot tell bias² from noise.",
+        f"fresh sets of this size is {1200 / (1200 - config.num_digits):.3g} times as large. Single labels cannot tell bias² from "
+        "noise.",
     ]
     return "\n".join(lines)
 

@@ -63,13 +63,14 @@ def test_training_and_validation_share_no_example(key):
 
 
 def test_early_stopping_maps_over_keys_that_stop_at_different_steps(key):
-    model = models.polynomial(3)._replace(init=lambda key, x: {"params": {"weights": jnp.zeros((4, 1))}})
-    x = jnp.linspace(-1, 1, 20)[:, None]
-    dataset = Dataset(x, jnp.sin(9 * x), jnp.ones(20))
+    model = models.linear()._replace(init=lambda key, x: {"params": {"weights": jnp.zeros((4, 1))}})
+    rng = np.random.default_rng(0)
+    x, noise = rng.normal(size=(12, 3)), rng.normal(size=(12, 1))
+    dataset = Dataset(jnp.asarray(x), jnp.asarray(x[:, :1] + noise), jnp.ones(12))
     learner = learners.early_stopping(
         model,
         objectives.empirical_risk(model, losses.squared_error),
-        optax.adam(0.1),
+        optax.sgd(0.02),
         validation=objectives.evaluation_risk(model, losses.squared_error),
         num_steps=60,
         patience=5,
