@@ -6,9 +6,9 @@ digits, crossed over training sets and initialisations (Geman, Bienenstock & Dou
     python -m experiments.bias_variance                    # under a minute
     python -m experiments.bias_variance --profile full     # some minutes
 
-Expect the risk of polynomials to drop at degree 3, to be lowest at 5, where bias² has gone, and to rise with the variance after that,
-every measured number within its error of the exact one. On the digits the variance of the network peaks at a middle width, where most
-of it is interaction of data and initialisation, and falls again.
+Expect the risk of polynomials to drop at degree 3, to be lowest at 5, where bias² has gone, and to rise with the variance
+after that, every measured number within its error of the exact one. On the digits the variance of the network peaks at a
+middle width, where most of it is interaction of data and initialisation, and falls again.
 """
 
 from collections.abc import Mapping
@@ -27,6 +27,8 @@ MAX_DEGREE = 12
 NOISE_LEVELS = (0.0, 0.1, 0.3, 1.0)
 GRID = tuple((degree, size) for degree in (1, 3, 5, 9) for size in (20, 40, 80, 160))
 SMALL_SAMPLE = 15
+NUM_BATCHES = 20  # of runs, each decomposed on its own: the replicates of the rank and sign tests
+SHARE = 4  # side studies take one in SHARE of the runs
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Config:
     """Sizes, all fixed before the data are seen."""
 
     num_runs: int = 2000
-    """training sets of each polynomial; a multiple of 40"""
+    """training sets of each polynomial; a multiple of 80"""
     num_examples: int = 40
     """examples in each of them"""
     noise_std: float = 0.3
@@ -65,12 +67,17 @@ class Config:
             if getattr(self, name) < least:
                 msg = f"{name} is {getattr(self, name)}; expected at least {least}"
                 raise ValueError(msg)
-        if self.num_runs < 80 or self.num_runs % 40:
-            msg = f"num_runs is {self.num_runs}; expected a multiple of 40, at least 80"
+        if self.num_runs < 1 or self.num_runs % (SHARE * NUM_BATCHES):
+            msg = f"num_runs is {self.num_runs}; expected a multiple of {SHARE * NUM_BATCHES}"
             raise ValueError(msg)
-        if not 1 <= self.num_digits <= 1000 or not self.widths or min(self.widths) < 1 or self.noise_std <= 0:
-            msg = f"got num_digits {self.num_digits}, widths {self.widths}, noise_std {self.noise_std}; "
-            msg += "expected 1 to 1000 digits, positive widths and positive noise"
+        if len(self.widths) < 2 or self.widths[0] < 1 or list(self.widths) != sorted(set(self.widths)):
+            msg = f"widths are {self.widths}; expected at least two, positive and increasing"
+            raise ValueError(msg)
+        if not 1 <= self.num_digits <= 1000:
+            msg = f"num_digits is {self.num_digits}; expected 1 to 1000, well below the pool of 1200"
+            raise ValueError(msg)
+        if not 0 < self.noise_std < float("inf") or self.seed < 0:
+            msg = f"got noise_std {self.noise_std} and seed {self.seed}; expected a positive number and a seed of at least 0"
             raise ValueError(msg)
 
 
@@ -102,6 +109,7 @@ def polynomial_trial(num_points: int) -> "Trial":
         variables = learners.least_squares_qr(model, mask=mask)(keys, train)
         key_test, key_again = jax.random.split(keys["test"])
         predictions, fitted = model.apply(variables, x_test), model.apply(variables, x)
+        y_test = problem.labels(key_test, x_test)
 
         def risk_at_inputs(labels):
             return jnp.sum(train.weight * (fitted - labels)[:, 0] ** 2) / setting["num_examples"]
@@ -109,7 +117,8 @@ def polynomial_trial(num_points: int) -> "Trial":
         return predictions[:, 0], {
             "train": risk_at_inputs(train.y),
             "again": risk_at_inputs(problem.labels(key_again, x)),
-            "test": jnp.mean((predictions - problem.labels(key_test, x_test)) ** 2),
+            "test": jnp.mean((predictions - y_test) ** 2),
+            "oracle": jnp.mean((problem.mean(x_test) - y_test) ** 2),
         }
 
     return trial
@@ -170,7 +179,7 @@ def digits_trial(config: Config) -> "tuple[Trial, Any]":
         model = models.mlp_of_width(max(config.widths), width, 10, output_scale=0.1)
         objective = objectives.empirical_risk(model, losses.squared_error)
         fit = learners.minibatch_descent(
-            model, objective, optax.adam(1e-2), num_steps=config.num_steps, batch_size=50, order=orders.with_replacement
+            model, objective, optax.adam(1e-2), num_steps=config.num_steps, batch_size=min(50, config.num_digits), order=orders.with_replacement
         )  # fmt: skip
         variables = fit(designs.tied(keys, order="init"), sample(keys))
         return model.apply(variables, test.x), variables["report"]
@@ -196,7 +205,9 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
         names = ("degree", "num_examples", "noise_std")
         columns = {name: jnp.array(column) for name, column in zip(names, zip(*settings, strict=True), strict=True)}
         design = designs.independent(num_runs, "labels", "test")
-        return ensembles.run(trial, design, key_sine, settings=columns, block=64, progress=options.progress)
+        return ensembles.run(
+            trial, design, key_sine, settings=columns, block=64, strict=True, progress=options.progress
+        )  # fmt: skip
 
     def decomposed(predictions, target=target):
         return squared_error(predictions, factors=("labels",), target=target, training_size=config.num_examples)
@@ -204,9 +215,10 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     degrees = range(MAX_DEGREE + 1)
     capacity = runs_of([(degree, config.num_examples, config.noise_std) for degree in degrees], config.num_runs)
     results["capacity.test"] = capacity.aux["test"]
+    results["capacity.parts"] = [parts_of(decomposed(predictions)) for predictions in capacity.outputs]
     for term, rows in columns_of([decomposed(predictions) for predictions in capacity.outputs]).items():
         results[f"capacity.{term}"] = rows
-    batches = np.split(capacity.outputs, 20, axis=1)
+    batches = np.split(capacity.outputs, NUM_BATCHES, axis=1)
     results["capacity.batches"] = [
         columns_of([decomposed(each) for each in batch])["bias_squared"] for batch in batches
     ]
@@ -217,26 +229,27 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
         [(1, SMALL_SAMPLE, config.noise_std), (MAX_DEGREE, SMALL_SAMPLE, config.noise_std)], config.num_runs
     )
     results["small.distance"] = excess(small.outputs, small.outputs.mean(axis=1, keepdims=True))
-    batches = np.split(small.outputs, 20, axis=1)
+    batches = np.split(small.outputs, NUM_BATCHES, axis=1)
     results["small.batches"] = [
         [[float(each.bias_squared), float(each.total_variance)] for each in map(decomposed, batch)] for batch in batches
     ]
     results["small.exact"] = [exact_terms(config, degree, SMALL_SAMPLE) for degree in (1, MAX_DEGREE)]
 
-    grid = runs_of([(degree, size, config.noise_std) for degree, size in GRID], config.num_runs // 4)
+    grid = runs_of([(degree, size, config.noise_std) for degree, size in GRID], config.num_runs // SHARE)
     results |= {f"grid.{name}": values for name, values in grid.aux.items()}
     noise = runs_of(
-        [(degree, config.num_examples, std) for std in NOISE_LEVELS for degree in degrees], config.num_runs // 2
+        [(degree, config.num_examples, std) for std in NOISE_LEVELS for degree in degrees], config.num_runs // SHARE * 2
     )
-    results["noise.test"] = noise.aux["test"].reshape(len(NOISE_LEVELS), len(degrees), -1)
+    for name in ("test", "oracle"):
+        results[f"noise.{name}"] = noise.aux[name].reshape(len(NOISE_LEVELS), len(degrees), -1)
 
     for name, other in other_trials(config).items():
         sources = ("labels", "test") if name == "ridge" else ("labels", "test", "init")
-        runs = ensembles.run(
-            other, designs.independent(config.num_runs, *sources), key_sine, block=32, progress=options.progress
-        )
+        design = designs.independent(config.num_runs, *sources)
+        runs = ensembles.run(other, design, key_sine, block=32, strict=True, progress=options.progress)
         results |= {f"{name}.{risk}": values for risk, values in runs.aux.items()}
         results[f"{name}.excess"] = excess(runs.outputs, sine(config.num_points))
+        results[f"{name}.parts"] = parts_of(squared_error(runs.outputs, design=design, target=target))
 
     network, labels = digits_trial(config)
     digits = decompose(
@@ -256,6 +269,11 @@ def sine(num_points: int) -> Any:
 
     x = (2 * np.arange(num_points) + 1) / num_points - 1
     return np.sin(np.pi * x) + x / 2
+
+
+def parts_of(result: "Decomposition") -> tuple[float, float, float]:
+    """bias², variance and noise."""
+    return float(result.bias_squared), float(result.total_variance), float(result.noise)
 
 
 def excess(predictions: Any, mean: Any) -> Any:
@@ -321,7 +339,7 @@ def tables(config: Config, results: Mapping[str, Any]) -> str:
         "",
         "Training sets of digits are drawn without replacement from a pool of 1200, which they share: data variance over",
         f"fresh sets of this size is {1200 / (1200 - config.num_digits):.3g} times as large. Single labels cannot tell bias² from "
-        "noise.",
+        "noise. The minibatch order follows the initialisation, and its variance counts with it.",
     ]
     return "\n".join(lines)
 
@@ -358,7 +376,7 @@ def plot(config: Config, results: Mapping[str, Any]) -> "dict[str, Figure]":
     parts = {
         "bias_squared_plus_noise": "bias² + noise",
         ("data",): "variance: data",
-        ("init",): "variance: initialisation",
+        ("init",): "variance: initialisation, order",
         ("data", "init"): "variance: interaction",
     }
     parts_and_risk(right, np.array(config.widths, float), "digits", parts)

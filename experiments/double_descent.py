@@ -8,41 +8,23 @@ d'Ascoli et al. (2020) do.
     python -m experiments.double_descent --profile full     # some minutes
 
 Expect the risk to peak at p = n and to fall again, bias² to have no peak, and the exact curves to lie within the errors
-of measurement. With random features the peak is the interaction of data and initialisation, and a ridge removes it. For
+of measurement. With random features the peak is the interaction of initialisation and data, and a ridge removes it. For
 finite p there is no closed form; at p = infinity the learner is regression with the arc-cosine kernel (Cho & Saul,
 2009), in which only the data are random: that limit is measured with the same data, and drawn dashed.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from experiments import runner
+from experiments import double_descent_claims, double_descent_figures, double_descent_results, runner
 
 if TYPE_CHECKING:
     from jaxtyping import Array, Float
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from jaxdl.data.problems import Problem
     from jaxdl.decomposition import Decomposition
-    from jaxdl.statistics import Claim
     from jaxdl.types import Dataset, Keys, Trial
-
-LINEAR_PARTS = {
-    "bias²": ("bias_squared",),
-    "variance: inputs": ("variance[inputs]",),
-    "variance: inputs × label noise": ("variance[inputs, labels]",),
-}
-FEATURE_PARTS = {
-    "bias²": ("bias_squared",),
-    "variance: data": ("variance[inputs]", "variance[labels]", "variance[inputs, labels]"),
-    "variance: initialisation": ("variance[init]",),
-    "variance: inputs × initialisation": ("variance[inputs, init]",),
-    "variance: label noise × initialisation": ("variance[init, labels]", "variance[inputs, init, labels]"),
-}
-WITH_INIT = tuple(term for terms in FEATURE_PARTS.values() for term in terms if "init" in term)
-RISK = ("risk",)
 
 
 @dataclass(frozen=True)
@@ -51,7 +33,7 @@ class Config:
 
     num_examples: int = 40
     """n, for both models"""
-    noise_std: float = 0.5
+    noise_std: float = 0.3
     """standard deviation of the label noise"""
     linear_sizes: tuple[int, ...] = (
         4, 8, 12, 16, 20, 25, 30, 31, 32, 33, 34, 35, 36, 38, 40, 42, 44, 45, 46, 47, 48, 49, 50, 55, 60, 70, 80, 90, 100,
@@ -59,30 +41,39 @@ class Config:
     """p, the Gaussian features in use; the truth uses as many as the last"""
     linear_levels: tuple[int, int] = (256, 16)
     """draws of the inputs, each with every draw of the label noise"""
-    feature_sizes: tuple[int, ...] = (4, 8, 12, 16, 20, 25, 30, 35, 38, 40, 42, 45, 50, 60, 80, 110, 160, 240, 400)
+    feature_sizes: tuple[int, ...] = (4, 7, 10, 15, 20, 25, 30, 35, 38, 40, 42, 45, 50, 60, 80, 120, 200, 400)
     """p, the random ReLU features in use"""
-    feature_levels: tuple[int, int, int] = (24, 16, 8)
+    feature_levels: tuple[int, int, int] = (32, 16, 8)
     """draws of the inputs, the initialisation and the label noise, each with every other"""
-    num_inputs: int = 10
+    num_inputs: int = 8
     """input dimensions of the teacher network that random features learn"""
     num_points: int = 200
-    """test points of the random features"""
-    strength: float = 0.1
-    """ridge penalty, in units of the kernel"""
+    """its test points"""
+    input_scale: float = 10.0
+    """factor of the inputs: without it, the biases leave some features active at one or two examples alone, and then
+    least squares with p < n has no finite variance"""
+    strength: float = 2.0
+    """ridge penalty; the diagonal of the kernel is about input_scale² / 2"""
     gap: int = 5
-    """closer to n than this, tails are too heavy for intervals, and none is claimed"""
+    """closer to n than this, tails are too heavy for errors and intervals, and none is claimed"""
     agreement: float = 0.95
-    """DD1: the share of terms that must lie within 3 standard errors of the exact value"""
+    """DD1: the share of terms that must lie within 3 standard errors of the exact ones"""
     seed: int = 0
     """root of all random numbers"""
 
     def __post_init__(self) -> None:
         n, gap = self.num_examples, self.gap
-        for name, sizes, needed in (
-            ("linear_sizes", self.linear_sizes, {n // 2, n - gap, n + gap}),
-            ("feature_sizes", self.feature_sizes, {n // 2, n - gap, n + gap, 2 * n}),
+        for name, needed in (
+            ("linear_sizes", {n // 2, n - gap, n + gap}),
+            ("feature_sizes", {n // 2, n - gap, n + gap, 2 * n}),
         ):
-            if list(sizes) != sorted(set(sizes)) or not needed < set(sizes) or sizes[0] < 1 or sizes[-1] <= max(needed):
+            sizes = getattr(self, name)
+            if (
+                list(sizes) != sorted(set(sizes))
+                or not needed <= set(sizes)
+                or sizes[0] < 1
+                or sizes[-1] <= max(needed)
+            ):
                 msg = f"{name} is {sizes}; expected increasing numbers of features that hold {sorted(needed)} and end beyond"
                 raise ValueError(msg)
         if min(*self.linear_levels, *self.feature_levels) < 3:
@@ -105,59 +96,66 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
 
     n, num_linear, num_features = config.num_examples, config.linear_sizes[-1], config.feature_sizes[-1]
     key_linear, key_teacher, key_features = jax.random.split(jax.random.key(config.seed), 3)
-    linear, features = models.linear(intercept=False), models.random_features(num_features)
     gaussian = problems.gaussian_linear(jnp.full(num_linear, num_linear**-0.5), config.noise_std)
     teacher = problems.teacher_network(key_teacher, config.num_inputs, 50, noise_std=config.noise_std)
+    linear, features = models.linear(intercept=False), models.random_features(num_features)
     x_linear, x_teacher = gaussian.test_points(num_linear), teacher.test_points(config.num_points)
-
-    def first(p, total):
-        return (jnp.arange(total) < p).astype(float)
+    x_scaled = config.input_scale * x_teacher
 
     def fit_linear(keys, train, p):
-        return linear.apply(learners.least_squares(linear, mask=first(p, num_linear))(keys, train), x_linear)
+        mask = (jnp.arange(num_linear) < p).astype(float)
+        return linear.apply(learners.least_squares(linear, mask=mask)(keys, train), x_linear)
 
-    def fit_minimum_norm(keys, train, p):
-        return features.apply(learners.least_squares(features, mask=first(p, num_features))(keys, train), x_teacher)
-
-    def fit_ridge(keys, train, p):
+    def fit_features(keys, train, setting):
+        p, strength = setting["p"], setting["strength"]
+        mask = (jnp.arange(num_features) < p).astype(float)
+        scaled = train._replace(x=config.input_scale * train.x)
         # The kernel of p features is p / num_features times that of all: the penalty follows it.
-        fit = learners.ridge(features, config.strength * p / num_features, mask=first(p, num_features))
-        return features.apply(fit(keys, train), x_teacher)
+        with_ridge = learners.ridge(features, strength * p / num_features, mask=mask)
+        without = learners.least_squares(features, mask=mask)
+        variables = jax.lax.cond(strength > 0, lambda: with_ridge(keys, scaled), lambda: without(keys, scaled))
+        return features.apply(variables, x_scaled)
 
     def fit_kernel(keys, train, strength):
         del keys
-        gram = arc_cosine_kernel(train.x, train.x) + strength * jnp.eye(n)
-        return arc_cosine_kernel(x_teacher, train.x) @ jax.scipy.linalg.solve(gram, train.y, assume_a="pos")
+        x = config.input_scale * train.x
+        gram = arc_cosine_kernel(x, x) + strength * jnp.eye(n)
+        weights = jax.scipy.linalg.solve(gram, train.y, assume_a="pos")
+        return jnp.matmul(arc_cosine_kernel(x_scaled, x), weights, precision="highest")
 
-    def study(name, fit, problem, points, key, settings, **levels):
-        result = decompose(
-            for_all_labels(problem, n, fit), designs.crossed(**levels), key, inner=("labels",), dims=("points", "out"),
-            target=Target(mean=problem.mean(points), noise=config.noise_std**2), settings=jnp.array(settings, jnp.float32),
-            block=16, training_size=n, strict=options.strict, progress=options.progress,
+    def decomposed(fit, problem, points, key, settings, **levels):
+        return decompose(
+            for_all_labels(problem, n, fit), designs.crossed(**levels), key, settings=settings, inner=("labels",),
+            target=Target(mean=problem.mean(points), noise=config.noise_std**2), dims=("points", "out"), block=16,
+            training_size=n, strict=options.strict, progress=options.progress,
         )  # fmt: skip
-        return flat(name, result)
 
-    inputs, init, labels = config.feature_levels
+    sizes, p = jnp.array(config.linear_sizes, float), jnp.array(config.feature_sizes, float)
+    strengths = jnp.array([0.0, config.strength])
+    pairs = {"p": jnp.tile(p, 2), "strength": jnp.repeat(strengths, len(p))}
     common = (teacher, x_teacher, key_features)
-    # XLA gives each core a matrix of its own; were BLAS to split each again, its threads would fight for the cores.
+    num_inputs, num_labels = config.linear_levels
+    inputs, init, labels = config.feature_levels
+    # XLA gives each core matrices of its own; were BLAS to split each of them again, its threads would fight for cores.
     with threadpool_limits(1, user_api="blas"):
-        num_inputs, num_labels = config.linear_levels
-        results = study(
-            "linear", fit_linear, gaussian, x_linear, key_linear, config.linear_sizes, inputs=num_inputs, labels=num_labels
-        )
-        for name, fit in (("minimum norm", fit_minimum_norm), ("ridge", fit_ridge)):
-            results |= study(name, fit, *common, config.feature_sizes, inputs=inputs, init=init, labels=labels)
-        return results | study("kernel", fit_kernel, *common, (0.0, config.strength), inputs=inputs, labels=labels)
+        by_size = decomposed(fit_linear, gaussian, x_linear, key_linear, sizes, inputs=num_inputs, labels=num_labels)
+        by_pair = decomposed(fit_features, *common, pairs, inputs=inputs, init=init, labels=labels)
+        limits = decomposed(fit_kernel, *common, strengths, inputs=inputs, labels=labels)
+    return {
+        **flat("linear", by_size),
+        **flat("minimum norm", by_pair, slice(len(p))),
+        **flat("ridge", by_pair, slice(len(p), None)),
+        **flat("kernel", limits),
+    }
 
 
-def for_all_labels(problem: "Problem", n: int, fit: "Callable[[Keys, Dataset, Array], Array]") -> "Trial":
+def for_all_labels(problem: "Problem", n: int, fit: "Callable[[Keys, Dataset, Any], Array]") -> "Trial":
     """A trial over all levels of the label noise at once, so that what depends on the inputs alone is computed once."""
     import jax
 
     def trial(keys, setting):
         def with_labels(key_labels):
-            train = problem.sample({"inputs": keys["inputs"], "labels": key_labels}, n)
-            return fit(keys, train, setting)
+            return fit(keys, problem.sample({"inputs": keys["inputs"], "labels": key_labels}, n), setting)
 
         return jax.vmap(with_labels)(keys["labels"])
 
@@ -169,7 +167,7 @@ def arc_cosine_kernel(x: "Float[Array, 'n features']", z: "Float[Array, 'm featu
 
         |u| |v| (sin t + (pi - t) cos t) / (2 pi),   u = (x / sqrt(features), 1), v likewise, t the angle between them
 
-    The limit of the random features' own kernel as their number grows. Source: Cho & Saul (2009), of degree one.
+    The limit of the random features' own kernel as their number grows. Source: Cho & Saul (2009), degree one.
     """
     import jax.numpy as jnp
 
@@ -180,94 +178,28 @@ def arc_cosine_kernel(x: "Float[Array, 'n features']", z: "Float[Array, 'm featu
     return norms * (jnp.sin(angle) + (jnp.pi - angle) * cosine) / (2 * jnp.pi)
 
 
-def flat(study: str, result: "Decomposition") -> dict[str, Any]:
+def flat(study: str, result: "Decomposition", settings: slice = slice(None)) -> dict[str, Any]:
     """Estimates (terms, settings), and the same with one level of a factor left out (terms, levels, settings)."""
     import numpy as np
 
     from jaxdl.decomposition.result import label_of
 
-    arrays = {f"{study}.terms": [label_of(term) for term in result.estimates]}
-    arrays[f"{study}.estimates"] = np.stack(list(result.estimates.values()))
-    for factor, replicates in result.replicates.items():
-        arrays[f"{study}.without one of {factor}"] = np.stack(list(replicates.values()))
+    arrays = {f"{study}.terms": np.array([label_of(term) for term in result.estimates])}
+    for name, values in {"estimates": result.estimates, **result.replicates}.items():
+        label = name if name == "estimates" else f"without one of {name}"
+        arrays[f"{study}.{label}"] = np.stack(list(values.values()))[..., settings]
     return arrays
 
 
-class Measured(NamedTuple):
-    """A number or an array of them, with its jackknife standard error and 95 % interval."""
+EXPERIMENT = runner.Experiment(
+    name="double_descent",
+    description=__doc__,
+    profiles=PROFILES,
+    measure=measure,
+    tables=double_descent_results.tables,
+    plot=double_descent_figures.plot,
+    claims=double_descent_claims.claims,
+)
 
-    estimate: Any
-    standard_error: Any
-    interval: Any
-
-
-def measured(results: Mapping[str, Any], study: str, terms: tuple[str, ...], weights: Any = None) -> Measured:
-    """The sum of some terms at each setting; with `weights`, its weighted sum over settings, such as a difference."""
-    import numpy as np
-
-    from jaxdl.statistics import t_interval
-
-    rows = [list(results[f"{study}.terms"]).index(term) for term in terms]
-
-    def combined(values):
-        total = values[rows].sum(axis=0)
-        return total if weights is None else total @ weights
-
-    estimate = combined(results[f"{study}.estimates"])
-    deleted = [combined(values) for name, values in results.items() if name.startswith(f"{study}.without")]
-    parts = [((len(values) - 1) * values.var(axis=0), len(values) - 1) for values in deleted]
-    variance = sum(part for part, _ in parts)
-    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)  # Satterthwaite (1946)
-    return Measured(estimate, np.sqrt(variance), t_interval(estimate, np.sqrt(variance), freedom))
-
-
-def exact(config: Config, sizes: Any, terms: tuple[str, ...]) -> Any:
-    """The sum of some terms of the linear model in closed form; nan for n - 1 <= p <= n + 1, where it is infinite."""
-    import numpy as np
-
-    from jaxdl.decomposition.result import label_of
-    from jaxdl.truths.random_design import minimum_norm_terms
-
-    def at(p):
-        if abs(p - config.num_examples) <= 1:
-            return np.nan
-        values = minimum_norm_terms(config.num_examples, p, config.linear_sizes[-1], 1.0, config.noise_std)
-        return sum(value for term, value in values.items() if label_of(term) in terms)
-
-    return np.array([at(int(p)) for p in sizes])
-
-
-def claimed(config: Config, sizes: Any) -> Any:
-    """Where intervals are claimed: away from p = n, where squares of squares have no finite mean."""
-    import numpy as np
-
-    return np.abs(np.asarray(sizes) - config.num_examples) >= config.gap
-
-
-def tables(config: Config, results: Mapping[str, Any]) -> str:
-    """Linear model: measured ± s.e., exact, and their distance in standard errors. Random features: every part."""
-    import numpy as np
-
-    n = config.num_examples
-
-    def cell(value, error, is_claimed):
-        return f"{value:9.4f} ± {f'{error:.4f}' if is_claimed else 'none':<7}"
-
-    lines = [
-        f"Linear model, n = {n}, noise {config.noise_std**2:.4g}: measured ± s.e., exact, (measured - exact) / s.e.;",
-        f"no error is claimed for |p - n| < {config.gap}, and at |p - n| <= 1 the exact variances are infinite",
-    ]
-    sizes = config.linear_sizes
-    trusted = claimed(config, sizes)
-    columns = LINEAR_PARTS | {"variance: label noise": ("variance[labels]",), "risk": RISK}
-    for names in (("bias²", "variance: inputs", "risk"), ("variance: inputs × label noise", "variance: label noise")):
-        lines += ["", "    p" + "".join(f"  {name:^34}" for name in names)]
-        for index, p in enumerate(sizes):
-            line = f"{p:5d}"
-            for name in names:
-                value, error, _ = (part[index] for part in spread(measured(results, "linear", columns[name])))
-                truth = exact(config, [p], columns[name])[0]
-                score = f"{(value - truth) / error:+5.1f}" if trusted[index] else "     "
-                line += f"  {cell(value, error, trusted[index])} {truth:9.4f} {score}"
-            lines.append(line.rstrip())
-    return "\n".join(lines)
+if __name__ == "__main__":
+    raise SystemExit(runner.main(EXPERIMENT))

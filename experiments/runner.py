@@ -45,7 +45,7 @@ class Options:
     progress: bool = True
     """show how far it is, and the time left"""
     strict: bool = False
-    """stop with an error when any run diverges"""
+    """stop with an error when any run diverges; computes again"""
 
     def __post_init__(self) -> None:
         if self.devices is not None and self.devices < 1:
@@ -215,7 +215,7 @@ def _answer(experiment: Experiment, arguments: Sequence[str], command: str) -> i
         folder.mkdir(parents=True, exist_ok=True)
     except (ValueError, OSError) as error:
         return _fail(2, f"error: {error}")
-    run = None if options.fresh else _find(folder)
+    run = None if options.fresh or options.strict else _find(folder)
     if run is None:
         run = compute(experiment, profile, config, options, folder, command)
     else:

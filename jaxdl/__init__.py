@@ -1,4 +1,4 @@
-"""jaxdl: where does a learner's error come from, and what does its loss surface look like? Measured, with standard errors."""
+"""jaxdl: where does a learner's error come from? bias², variance by source and noise, measured with standard errors."""
 
 from importlib.metadata import version
 

@@ -12,6 +12,7 @@ hyperparameter share their random numbers.
 ['data', 'init']
 """
 
+import dataclasses
 import itertools
 import zlib
 from collections.abc import Iterator, Sequence
@@ -153,7 +154,7 @@ class RecordedKeys:
         if name not in self._keys:
             msg = (
                 f"the trial reads the source {name!r}, but the design has only {sorted(self._keys)}. Add {name!r} to the "
-                f"design, or let it follow another source: designs.tied(keys, {name}={next(iter(self._keys))!r})"
+                f"design, or let it follow a source that is there: designs.tied(keys, {name}={list(self._keys)[-1]!r})"
             )
             raise ValueError(msg)
         self.names_read.add(name)
@@ -207,6 +208,9 @@ def _nested_name(path: Sequence[str]) -> str:
 
 
 def _checked(design: Design) -> Design:
+    if not all(isinstance(name, str) for name in design.sources):
+        msg = f"got the sources {design.sources}; name each by a string: independent(512, 'data', 'init')"
+        raise ValueError(msg)
     if not design.sources:
         msg = "got a design without sources; name at least one, for example crossed(data=64, init=16)"
         raise ValueError(msg)
@@ -221,4 +225,4 @@ def _checked(design: Design) -> Design:
         if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
             msg = f"got {count!r} levels in {dict(zip(design.sources, design.shape, strict=False))}; pass whole numbers, at least 1"
             raise ValueError(msg)
-    return design
+    return dataclasses.replace(design, shape=tuple(map(int, design.shape)))

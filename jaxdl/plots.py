@@ -1,4 +1,4 @@
-"""Figures of the result types, drawn with matplotlib; no computation but clipping at zero, which the figures say."""
+"""Figures of the result types, drawn with matplotlib; no computation but clipping stacks at zero, which they say."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -48,7 +48,10 @@ def decomposition(result: Decomposition, *, label: str | None = None, logarithmi
     bands(left, x, {label_of(risk): (result.estimates[risk], result.intervals[risk])}, colours=(RISK_COLOUR,))
     terms = {label_of(term): (result.estimates[term], result.intervals[term]) for term in parts}
     bands(right, x, terms, colours=colours_of(parts))
-    right.set_yscale("log")
+    # Logarithmic, but through zero, which unbiased estimates may pass.
+    errors = np.concatenate([np.ravel(result.standard_errors[term]) for term in parts])
+    visible = errors[np.isfinite(errors) & (errors > 0)]
+    right.set_yscale("symlog", linthresh=float(np.median(visible)) if len(visible) else 1.0)
     for axes in (left, right):
         axes.set_xlabel(label or result.axes[0])
         if logarithmic:
@@ -105,7 +108,7 @@ def bands(
 ) -> None:
     """A line for each estimate, and its 95 % interval as error bars."""
     for (label, (estimate, (low, high))), colour in zip(lines.items(), colours, strict=True):
-        reach = np.nan_to_num(np.stack([estimate - low, high - estimate]))
+        reach = np.stack([estimate - low, high - estimate])  # nan where there is no interval: none is drawn
         axes.errorbar(
             x, estimate, yerr=reach, label=label, color=colour, marker="o", markersize=3, linewidth=1.2, capsize=2
         )
@@ -124,7 +127,7 @@ def _bars(left: "Axes", right: "Axes", result: Decomposition) -> None:
     for position, (part, colour) in enumerate(zip(parts, colours_of(parts), strict=True)):
         low, high = result.intervals[part]
         value = float(result.estimates[part])
-        reach = np.nan_to_num([[value - float(low)], [float(high) - value]])
+        reach = np.array([[value - float(low)], [float(high) - value]])
         right.errorbar([value], [position], xerr=reach, color=colour, marker="o", capsize=3)
     right.set_yticks(range(len(parts)), [label_of(part) for part in parts])
     right.set_xlabel("estimate with 95 % interval")

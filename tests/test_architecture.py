@@ -14,6 +14,7 @@ LAYERS = (
     {"data", "models", "losses", "penalties", "decomposition"},
     {"objectives", "plots"},
     {"learners", "ensembles"},
+    {"folds"},
     {"measure"},
     {"truths"},
 )

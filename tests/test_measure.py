@@ -97,7 +97,8 @@ def test_diverged_runs_are_left_out_by_the_rule_and_named(layout):
     threshold = float(np.mean(sorted(set(uniforms))[:2]))
     with pytest.warns(UserWarning, match="diverged_at"):
         result = decompose(diverging(threshold), design, KEY, target=TARGET, progress=False)
-    outputs = ensembles.run(diverging(threshold), design, KEY).outputs
+    with pytest.warns(UserWarning, match="diverged"):
+        outputs = ensembles.run(diverging(threshold), design, KEY).outputs
     kept = np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim)))
     assert kept.sum() == 39
     expected = squared_error(
@@ -161,6 +162,64 @@ def test_bad_arguments_are_refused_with_a_remedy(arguments, told):
     call = {"trial": trial, "design": DESIGNS["crossed"], "key": KEY, "target": TARGET, "progress": False} | arguments
     with pytest.raises(ValueError, match=told):
         decompose(**call)
+
+
+def test_a_nested_level_may_be_larger_than_a_chunk():
+    design = designs.nested(data=3, init=100)
+    measured = decompose(trial, design, KEY, target=TARGET, progress=False)
+    expected = squared_error(ensembles.run(trial, design, KEY).outputs, design=design, target=TARGET)
+    for term, value in expected.estimates.items():
+        np.testing.assert_allclose(measured.estimates[term], value, rtol=1e-12)
+
+
+def test_a_setting_that_diverges_altogether_leaves_the_others_in_place():
+    def explodes(keys, rate):
+        return trial(keys) * jnp.where(rate > 1, jnp.nan, 1.0)
+
+    with pytest.raises(DivergedRunsError, match="setting 1") as caught:
+        decompose(explodes, DESIGNS["crossed"], KEY, target=TARGET, settings=jnp.array([0.5, 2.0]), progress=False)
+    assert np.isfinite(caught.value.result.risk[0])
+    assert np.isnan(caught.value.result.risk[1])
+    with pytest.warns(UserWarning, match="conditional"):
+        result = decompose(
+            explodes,
+            DESIGNS["crossed"],
+            KEY,
+            target=TARGET,
+            settings=jnp.array([0.5, 2.0]),
+            max_diverged=1.0,
+            progress=False,
+        )
+    alone = decompose(trial, DESIGNS["crossed"], KEY, target=TARGET, progress=False)
+    np.testing.assert_allclose(result.risk[0], alone.risk, rtol=1e-12)
+
+
+def test_replicates_stay_at_the_place_of_their_level():
+    """So that two settings can be compared level by level, also when one of them lost a level."""
+
+    def loses_one(keys, is_ill):
+        is_bad = jnp.all(jax.random.key_data(keys["data"]) == bad)
+        return jnp.where(is_ill & is_bad, jnp.nan, trial(keys))
+
+    design = designs.crossed(data=30, init=4)
+    bad = jax.random.key_data(designs.keys_of_run(design, KEY, 2 * 4)["data"])
+    with pytest.warns(UserWarning, match="diverged"):
+        result = decompose(loses_one, design, KEY, target=TARGET, settings=jnp.array([True, False]), progress=False)
+    rows = result.replicates["data"]["risk"]
+    assert np.flatnonzero(np.isnan(rows[:, 0])).tolist() == [2]
+    assert np.isfinite(rows[:, 1]).all()
+    outputs = ensembles.run(trial, design, KEY).outputs
+    without = squared_error(np.delete(outputs, [2, 5], axis=0), factors=("data", "init"), target=TARGET)
+    np.testing.assert_allclose(rows[5, 0], without.risk, rtol=1e-10)
+
+
+def test_non_finite_runs_are_found_in_every_precision():
+    def half(keys):
+        values = trial(keys).astype(jnp.bfloat16)
+        return jnp.where(jax.random.uniform(keys["data"]) < 0.5, jnp.nan, values)
+
+    with pytest.raises(DivergedRunsError):
+        decompose(half, designs.independent(40, "data", "init"), KEY, progress=False)
 
 
 def test_progress_is_printed_now_and_then(capsys, monkeypatch):

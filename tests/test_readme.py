@@ -10,7 +10,9 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_study_of_the_readme_runs():
     [code] = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr
     for words in ("variance[data, init]", "training size 40", "bias_squared"):
         assert words in done.stdout

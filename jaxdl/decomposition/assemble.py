@@ -87,7 +87,7 @@ def _average(estimates: Estimates, populations: list[str]) -> _Average:
     """
     per_point = estimates.per_point
     num_points = per_point.shape[-1]
-    parts = [(jackknife_variance(values), values.shape[1] - 1) for values in estimates.replicates.values()]
+    parts = [(jackknife_variance(values), _num_present(values) - 1) for values in estimates.replicates.values()]
     if not parts:  # too few levels; only what no run affects is known exactly
         affected = np.array([term != "noise" for term in estimates.terms])[:, None]
         parts = [(np.where(affected, np.nan, np.zeros(per_point.shape[:2])), 1)]
@@ -114,15 +114,11 @@ def _with_noise(estimates: Estimates, noise: Float[Array, " points"]) -> Estimat
     )
 
 
+def _num_present(replicates: Float[Array, "terms levels times"]) -> int:
+    return int((~np.isnan(replicates).any(axis=(0, 2))).sum())
+
+
 def _padded(replicates: list[Array | None]) -> list[Array]:
-    """To one number of levels; those that a setting left out, because runs diverged there, are nan."""
-    known = [values for values in replicates if values is not None]
-    terms, _, times = known[0].shape
-    count = max(values.shape[1] for values in known)
-    padded = []
-    for values in replicates:
-        rows = np.full((terms, count, times), np.nan)
-        if values is not None:
-            rows[:, : values.shape[1]] = values
-        padded.append(rows)
-    return padded
+    """Settings with too few levels for standard errors have nan replicates."""
+    [shape] = {values.shape for values in replicates if values is not None}
+    return [np.full(shape, np.nan) if values is None else values for values in replicates]

@@ -15,7 +15,7 @@ quadratic in the level's own margins, so all of them come from one pass over the
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -31,37 +31,50 @@ MIN_LEVELS_TO_DELETE_ONE = 3
 
 
 def crossed_estimates(
-    table: Float[Array, "*levels times points out"], design: Design, reference: Reference | None
+    table: Float[Array, "*levels times points out"],
+    design: Design,
+    reference: Reference | None,
+    kept: Sequence[Array] | None = None,
 ) -> Estimates:
-    """All terms of a crossed design from its full table of predictions, a few test points at a time."""
+    """All terms of a crossed design from its full table of predictions, a few test points at a time.
+
+    From the levels in `kept` alone, where they are given: replicates of the others are nan, and so is everything when a factor
+    has fewer than two left.
+    """
     num_factors = len(design.shape)
-    counts = table.shape[:num_factors]
+    kept = [np.arange(count) for count in design.shape] if kept is None else kept
+    counts = tuple(map(len, kept))
     times, points, _ = table.shape[num_factors:]
     terms = term_names(design.components, reference)
-    per_point = np.empty((len(terms), times, points))
+    per_point = np.full((len(terms), times, points), np.nan)
     variance = np.full_like(per_point, np.nan)
-    deletable = [axis for axis in range(num_factors) if counts[axis] >= MIN_LEVELS_TO_DELETE_ONE]
+    if min(counts) < 2:
+        return Estimates(terms, per_point, variance, {})
+    deletable = range(num_factors) if min(counts) >= MIN_LEVELS_TO_DELETE_ONE else ()
     sums = {axis: np.zeros((len(terms), counts[axis], times)) for axis in deletable}
-    complete = len(deletable) == num_factors
 
     for time, chunk in itertools.product(range(times), _chunks(table.shape)):
-        values = np.asarray(table[(..., time, chunk, slice(None))], np.float64)
+        values = np.asarray(table[(..., time, chunk, slice(None))][np.ix_(*kept)], np.float64)
         # Centred, so that small variances around large means keep their digits.
         pivot = values[(0,) * num_factors] if reference is None else reference.center[chunk]
         offsets = None if reference is None else (reference.bias_offset[chunk], reference.risk_offset[chunk])
         margins = _margins(values - pivot, num_factors)
         squares = _mean_squares(margins, num_factors)
         per_point[:, time, chunk] = _terms(squares, counts, offsets)
-        chunk_variance = np.zeros((len(terms), chunk.stop - chunk.start))
+        parts = []
         for axis in deletable:
             fewer = tuple(count - (i == axis) for i, count in enumerate(counts))
             deleted = _terms(_deleted_mean_squares(margins, squares, axis, counts[axis], num_factors), fewer, offsets)
             sums[axis][:, :, time] += deleted.sum(axis=-1)
-            chunk_variance += jackknife_variance(deleted)
-        if complete:
-            variance[:, time, chunk] = chunk_variance
+            parts.append(jackknife_variance(deleted))
+        if parts:
+            variance[:, time, chunk] = np.sum(parts, axis=0)
 
-    replicates = {design.factors[axis]: total / points for axis, total in sums.items()} if complete else {}
+    replicates = {}
+    for axis, total in sums.items():
+        rows = np.full((len(terms), design.shape[axis], times), np.nan)
+        rows[:, kept[axis]] = total / points
+        replicates[design.factors[axis]] = rows
     return Estimates(terms, per_point, variance, replicates)
 
 

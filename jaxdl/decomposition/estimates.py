@@ -20,7 +20,8 @@ class Estimates(NamedTuple):
     per_point_variance: Float[Array, "terms times points"]
     """Jackknife variance of each per-point estimate, over runs; nan where the design gives none."""
     replicates: dict[str, Float[Array, "terms levels times"]]
-    """For each unit (a factor, or groups of runs): the averaged terms with one level of it deleted."""
+    """For each unit (a factor, or groups of runs): the averaged terms with one level of it deleted, at that level's place;
+    nan for levels that were left out of the study altogether."""
 
 
 def term_names(components: tuple[Component, ...], reference: Reference | None) -> tuple[Term, ...]:
@@ -44,7 +45,13 @@ def stack_terms(
 
 
 def jackknife_variance(replicates: Float[Array, "*terms levels columns"]) -> Float[Array, "*terms columns"]:
-    """(L - 1)/L times the sum of squared deviations of the L leave-one-out estimates (Quenouille, Tukey)."""
-    num_levels = replicates.shape[-2]
-    centred = replicates - replicates.mean(axis=-2, keepdims=True)
-    return (num_levels - 1) / num_levels * (centred**2).sum(axis=-2)
+    """(L - 1)/L times the sum of squared deviations of the L leave-one-out estimates (Quenouille, Tukey).
+
+    Levels that were left out of the study altogether are nan in `replicates`, and do not count.
+    """
+    present = ~np.isnan(replicates)
+    num_levels = present.sum(axis=-2)
+    values = np.where(present, replicates, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):  # nothing present: nan
+        centred = np.where(present, values - values.sum(axis=-2, keepdims=True) / num_levels[..., None, :], 0)
+        return (num_levels - 1) / num_levels * (centred**2).sum(axis=-2)

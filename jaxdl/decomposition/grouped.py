@@ -25,19 +25,21 @@ MIN_GROUPS = 3
 class GroupedMoments:
     """The running sums of one setting; `add` units in run order, then ask for `estimates`."""
 
-    def __init__(self, design: Design, reference: Reference | None, shape: tuple[int, int, int]):
-        times, points, out = shape
-        depth = len(design.shape)
+    def __init__(self, design: Design, reference: Reference | None):
         self._design = design
         self._reference = reference
         self._pivot = None if reference is None else reference.center
         self._next_unit = 0
         self._counts = np.zeros(NUM_GROUPS)
-        self._sums = np.zeros((NUM_GROUPS, times, points, out))
-        self._products = np.zeros((NUM_GROUPS, depth + 1, times, points))  # Q, then c_1 .. c_depth
+        self._sums = np.zeros(())  # (groups, times, points, out), once the first units tell the shape
+        self._products = np.zeros(())  # (groups, Q then c_1 .. c_depth, times, points)
 
     def add(self, runs: Float[Array, "units *inner times points out"], kept: Float[Array, " units"]) -> None:
         """Add consecutive units; those with `kept` zero take their place in the order and count for nothing."""
+        if self._next_unit == 0:
+            times, points, out = runs.shape[-3:]
+            self._sums = np.zeros((NUM_GROUPS, times, points, out))
+            self._products = np.zeros((NUM_GROUPS, len(self._design.shape) + 1, times, points))
         runs = np.where(kept.reshape(-1, *[1] * (runs.ndim - 1)) > 0, runs, 0).astype(np.float64)
         if self._pivot is None and kept.any():
             self._pivot = runs[np.argmax(kept)][(0,) * (len(self._design.shape) - 1)]
@@ -56,7 +58,7 @@ class GroupedMoments:
             position += size
 
     def estimates(self) -> Estimates:
-        """All terms, with one replicate for each group that holds a unit."""
+        """All terms, nan with fewer than two units, and one replicate for each group; nan for a group that is empty."""
         total = self._terms(self._counts.sum()[None], self._sums.sum(0)[None], self._products.sum(0)[None])[:, 0]
         occupied = np.flatnonzero(self._counts)
         terms = term_names(self._design.components, self._reference)
@@ -64,17 +66,13 @@ class GroupedMoments:
         rest = self._counts.sum() - self._counts[occupied]
         if len(occupied) < MIN_GROUPS or (rest < 2).any():
             return Estimates(terms, total, variance, {})
-        averaged = []
+        replicates = np.full((len(terms), min(NUM_GROUPS, self._design.shape[0]), total.shape[1]), np.nan)
         for time in range(total.shape[1]):
-            at = np.s_[:, time : time + 1]
-            deleted = self._terms(
-                rest,
-                self._sums[at].sum(0) - self._sums[at][occupied],
-                self._products[:, :, time : time + 1].sum(0) - self._products[occupied, :, time : time + 1],
-            )[:, :, 0]
+            sums, products = self._sums[:, [time]], self._products[:, :, [time]]
+            deleted = self._terms(rest, sums.sum(0) - sums[occupied], products.sum(0) - products[occupied])[:, :, 0]
             variance[:, time] = jackknife_variance(deleted)
-            averaged.append(deleted.mean(axis=-1))
-        return Estimates(terms, total, variance, {"groups": np.stack(averaged, axis=-1)})
+            replicates[:, occupied, time] = deleted.mean(axis=-1)
+        return Estimates(terms, total, variance, {"groups": replicates})
 
     def _terms(
         self,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from jaxdl.decomposition.estimates import Term
 from jaxdl.designs import Component, Design
@@ -44,7 +44,7 @@ class Decomposition:
     """The averaged terms with one level of a factor (or one group of runs) left out: paired comparisons need them."""
     axes: tuple[str, ...] = ()
     """Which of "settings" and "times" the arrays have."""
-    settings: Float[Array, " settings"] | None = None
+    settings: Shaped[Array, " settings"] | None = None
     training_size: int | None = None
     notes: tuple[str, ...] = ()
     """What the numbers are conditional on: runs that diverged, levels left out."""
@@ -53,7 +53,7 @@ class Decomposition:
     @property
     def variance(self) -> Mapping[Component, Float[Array, "*axes"]]:
         """Variance by source: `variance[("data",)]`, and interactions: `variance[("data", "init")]`."""
-        return {term: value for term, value in self.estimates.items() if isinstance(term, tuple)}
+        return _Components({term: value for term, value in self.estimates.items() if isinstance(term, tuple)})
 
     @property
     def bias_squared(self) -> Float[Array, "*axes"]:
@@ -79,6 +79,11 @@ class Decomposition:
     def risk(self) -> Float[Array, "*axes"]:
         """E|f - y|²."""
         return self._named("risk")
+
+    @property
+    def excess_risk(self) -> Float[Array, "*axes"]:
+        """E|f - E[y | x]|², when the mean is known and the noise is not."""
+        return self._named("excess_risk")
 
     @property
     def intervals(self) -> dict[Term, Interval]:
@@ -134,9 +139,17 @@ class Decomposition:
         if term not in self.estimates:
             known = [name for name in self.estimates if isinstance(name, str)]
             msg = f"this study does not identify {term!r}; it identifies {known} and the components {list(self.variance)}. "
-            msg += "bias² needs Target(mean=...), replicate labels, or labels with noise; a component a crossed or nested design"
+            msg += "Target(mean=..., noise=...), probabilities or replicate labels identify all of them"
             raise ValueError(msg)
         return self.estimates[term]
+
+
+class _Components(dict[Component, Array]):
+    """Variance components by source; a missing one names those that the design identifies."""
+
+    def __missing__(self, component: object) -> Array:
+        msg = f"no component {component!r}; this design identifies {list(self)}, each a tuple of factors"
+        raise KeyError(msg)
 
 
 def label_of(term: Term) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -17,12 +18,14 @@ from jaxdl.designs import Design
 
 Array = np.ndarray
 KNOWN_DIMS = ("times", "points", "out")
+UNITS_BYTES = 2**25  # of predictions in double precision, folded at once
 
 
 def squared_error(
     predictions: Float[Array, "..."],
     *,
-    factors: Sequence[str],
+    factors: Sequence[str] = (),
+    design: Design | None = None,
     target: Target | None = None,
     dims: Sequence[str] = ("points",),
     nested: bool = False,
@@ -39,6 +42,7 @@ def squared_error(
     Args:
         predictions: `(levels of each factor, then dims)`.
         factors: names of the leading axes, crossed with one another unless `nested`. A single factor is K independent runs.
+        design: instead of `factors`, the design that made the predictions: `ensembles.run(trial, design, key).outputs`.
         target: what is known of the truth; without it, variances only.
         dims: names of the trailing axes, among "times" (kept), "points" (averaged) and "out" (summed), in this order.
         nested: each factor draws its levels anew inside every level of the factors before it.
@@ -58,32 +62,52 @@ def squared_error(
     True
     """
     predictions = np.asarray(predictions)
-    dims, factors = tuple(dims), tuple(factors)
-    check_dims(dims)
-    if predictions.ndim != len(factors) + len(dims):
-        msg = f"got predictions of shape {predictions.shape} for factors {factors} and dims {dims}; expected one axis for each"
+    if not (np.issubdtype(predictions.dtype, np.number) or jax.dtypes.issubdtype(predictions.dtype, np.inexact)):
+        msg = f"got predictions of dtype {predictions.dtype}; expected real numbers"
         raise ValueError(msg)
-    shape = predictions.shape[: len(factors)]
-    layout = designs.nested if nested else designs.crossed
-    design = layout(**dict(zip(factors, shape, strict=True)))
+    if np.iscomplexobj(predictions):
+        msg = "got complex predictions; pass real and imaginary parts as two outputs, on an axis 'out'"
+        raise ValueError(msg)
+    check_dims(dims)
+    if isinstance(factors, str) or bool(factors) == (design is not None) or len(set(factors)) < len(factors):
+        msg = f"got factors={factors!r} and design={design}; name each leading axis once, factors=('data', 'init'), or "
+        msg += "give the design"
+        raise ValueError(msg)
+    num_factors = len(factors) if design is None else len(design.shape)
+    if predictions.ndim != num_factors + len(dims) or 0 in predictions.shape:
+        named = tuple(factors) if design is None else design.factors
+        msg = f"got predictions of shape {predictions.shape} for factors {named} and dims {tuple(dims)}; "
+        msg += "expected one axis for each, none of them empty"
+        raise ValueError(msg)
+    shape = predictions.shape[:num_factors]
+    if design is None:
+        design = (designs.nested if nested else designs.crossed)(**dict(zip(factors, shape, strict=True)))
+    if design.shape != shape:
+        msg = f"got predictions of shape {predictions.shape} for a design of shape {design.shape}; their leading axes must agree"
+        raise ValueError(msg)
     check_levels(design)
     if not np.isfinite(predictions).all():
         count = int((~np.isfinite(predictions)).sum())
         msg = f"got {count} NaN or infinite predictions; leave those runs out, whole levels at a time"
         raise ValueError(msg)
-    reference = None if target is None else resolve(target, point_shape(predictions.shape[len(factors) :], dims))
+    dims = tuple(dims)
+    reference = None if target is None else resolve(target, point_shape(predictions.shape[num_factors:], dims))
     estimates = estimate(canonical(predictions, dims), design, reference)
     axes = ("times",) if "times" in dims else ()
     return assemble([estimates], design, reference, axes=axes, random_points=random_points, training_size=training_size)
 
 
-def estimate(table: Float[Array, "*levels times points out"], design: Design, reference: Reference | None) -> Estimates:
-    """The terms of one full table of finite predictions."""
+def estimate(
+    table: Float[Array, "*levels times points out"],
+    design: Design,
+    reference: Reference | None,
+    kept: Sequence[Array] | None = None,
+) -> Estimates:
+    """The terms of a full table of predictions; of a crossed one, from the levels in `kept` alone."""
     if len(design.shape) > 1 and not design.is_nested:
-        return crossed_estimates(table, design, reference)
-    moments = GroupedMoments(design, reference, table.shape[-3:])
-    inner_size = math.prod(table.shape[1:]) or 1
-    size = max(1, 2**22 // inner_size)
+        return crossed_estimates(table, design, reference, kept)
+    moments = GroupedMoments(design, reference)
+    size = max(1, UNITS_BYTES // (8 * math.prod(table.shape[1:])))
     for start in range(0, len(table), size):
         part = table[start : start + size]
         moments.add(part, np.ones(len(part)))
@@ -102,10 +126,14 @@ def point_shape(shape: tuple[int, ...], dims: tuple[str, ...]) -> tuple[int, ...
     return tuple(size for name, size in zip(dims, shape, strict=True) if name != "times")
 
 
-def check_dims(dims: tuple[str, ...]) -> None:
+def check_dims(dims: Sequence[str]) -> None:
     """Refuse unknown, repeated or disordered names."""
-    if "points" not in dims or dims != tuple(name for name in KNOWN_DIMS if name in dims):
-        msg = f"got dims={dims}; name the trailing axes from {KNOWN_DIMS}, in this order, with 'points' among them"
+    if (
+        isinstance(dims, str)
+        or "points" not in dims
+        or tuple(dims) != tuple(name for name in KNOWN_DIMS if name in dims)
+    ):
+        msg = f"got dims={dims!r}; name the trailing axes from {KNOWN_DIMS}, in this order, with 'points' among them"
         raise ValueError(msg)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-import tempfile
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ def save(result: Decomposition, path: str | os.PathLike[str]) -> None:
         "paths": result.design.paths,
         "populations": [result.populations[term] for term in terms],
         "axes": result.axes,
-        "training_size": result.training_size,
+        "training_size": None if result.training_size is None else int(result.training_size),
         "notes": result.notes,
         "diverged": [str(run) for run in result.diverged],
         "units": list(result.replicates),
@@ -41,9 +41,18 @@ def save(result: Decomposition, path: str | os.PathLike[str]) -> None:
     arrays: dict[str, Any] = {name: np.stack([values[term] for term in terms]) for name, values in groups.items()}
     if result.settings is not None:
         arrays["settings"] = np.asarray(result.settings)
-    with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".tmp", delete=False) as file:
-        np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
-    Path(file.name).replace(target)
+    if not target.parent.is_dir():
+        msg = f"cannot write {target}: there is no folder {target.parent}"
+        raise FileNotFoundError(msg)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load(path: str | os.PathLike[str]) -> Decomposition:
@@ -53,12 +62,17 @@ def load(path: str | os.PathLike[str]) -> Decomposition:
         ValueError: when the file is no saved decomposition.
     """
     target = _npz_path(path)
-    with np.load(target, allow_pickle=False) as archive:
-        facts = json.loads(str(archive["facts"])) if "facts" in archive else {}
-        if facts.get("format") != FORMAT:
-            msg = f"{target} is not a saved decomposition (format {facts.get('format')!r}, expected {FORMAT!r})"
-            raise ValueError(msg)
-        arrays = {name: archive[name] for name in archive.files if name != "facts"}
+    facts, arrays = {}, {}
+    try:
+        with np.load(target, allow_pickle=False) as archive:
+            facts = json.loads(str(archive["facts"]))
+            arrays = {name: archive[name] for name in archive.files if name != "facts"}
+    except (ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        msg = f"{target} is not a saved decomposition, or is damaged: {error}"
+        raise ValueError(msg) from error
+    if facts.get("format") != FORMAT:
+        msg = f"{target} is not a saved decomposition (format {facts.get('format')!r}, expected {FORMAT!r})"
+        raise ValueError(msg)
     terms: list[Term] = [tuple(term) if isinstance(term, list) else term for term in facts["terms"]]
 
     def named(name: str) -> dict[Term, np.ndarray]:

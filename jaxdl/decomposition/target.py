@@ -46,6 +46,9 @@ def resolve(target: Target, shape: tuple[int, ...]) -> Reference:
     Raises:
         ValueError: when nothing or too much is known, on shapes that differ, on NaN or infinity, on negative noise.
     """
+    if not isinstance(target, Target):
+        msg = f"got a target of type {type(target).__name__}; say what it is: Target(mean=...), Target(labels=...), ..."
+        raise ValueError(msg)
     known = {
         name: np.asarray(value, np.float64)
         for name, value in target._asdict().items()

@@ -1,6 +1,9 @@
 """Keep the outputs of all runs, one axis for each factor of the design; in a memory-mapped file when they are large."""
 
+import math
+import os
 import tempfile
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -9,7 +12,7 @@ import numpy as np
 
 from jaxdl.designs import Design
 from jaxdl.ensembles.dispatch import Chunk, count_settings, stream
-from jaxdl.ensembles.diverged import DivergedRun, diverged_runs
+from jaxdl.ensembles.diverged import DivergedRun, DivergedRunsError, naming_diverged, summary
 from jaxdl.types import Key, Outputs, Trial
 
 MEMORY_LIMIT = 2 * 2**30
@@ -32,15 +35,19 @@ def run(
     inner: Sequence[str] = (),
     block: int = 8,
     devices: Sequence[jax.Device] | None = None,
+    strict: bool = False,
     progress: bool = False,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Runs:
     """Run every cell of the design and keep the outputs: one leading axis for each factor.
 
-    Outputs beyond `memory_limit` bytes go to an unnamed temporary file, mapped into memory. The other arguments are
-    those of `stream`.
+    Outputs beyond `memory_limit` bytes go to an unnamed temporary file, mapped into memory. Runs that diverge stay where they
+    are and are warned about, or are an error when `strict`. The other arguments are those of `stream`.
 
-    >>> import warnings
+    Raises:
+        ValueError: when arguments do not fit together.
+        DivergedRunsError: when `strict` and a run diverged; its `result` holds all runs.
+
     >>> from jaxdl import designs
     >>> def trial(keys):
     ...     return jax.random.normal(keys["data"], (3,)) + jax.random.normal(keys["init"], (3,))
@@ -49,18 +56,22 @@ def run(
     ((4, 2, 3), ())
     """
     chunks = stream(trial, design, key, settings=settings, inner=inner, block=block, devices=devices, progress=progress)
-    num_settings = count_settings(settings)
-    (outputs, aux), diverged = collect(chunks, design, num_settings, memory_limit)
-    if settings is None:
-        outputs, aux = jax.tree.map(lambda leaf: leaf[0], (outputs, aux))
-    return Runs(outputs, aux, diverged)
+    diverged: list[DivergedRun] = []
+    kept = collect(naming_diverged(chunks, design, diverged), design, count_settings(settings), memory_limit)
+    outputs, aux = kept if settings is not None else jax.tree.map(lambda leaf: leaf[0], kept)
+    runs = Runs(outputs, aux, tuple(diverged))
+    if diverged and strict:
+        msg = f"{summary(diverged)}. strict=True allows none; all runs are in this error's `result`"
+        raise DivergedRunsError(msg, runs.diverged, runs)
+    if diverged:
+        warnings.warn(f"{summary(diverged)}. Their outputs are kept as they are", stacklevel=2)
+    return runs
 
 
 def collect(chunks: Iterable[Chunk], design: Design, num_settings: int, memory_limit: int = MEMORY_LIMIT) -> tuple:
-    """`((outputs, aux), diverged)` of all chunks, whose settings are numbered from the first chunk's."""
+    """`(outputs, aux)` of all chunks, with leading axes `(settings, *factors)`; settings are numbered from the first chunk's."""
     kept, first_setting = None, 0
     num_runs = num_settings * design.num_runs
-    diverged: tuple[DivergedRun, ...] = ()
     for chunk in chunks:
         results = (chunk.outputs, chunk.aux)
         if kept is None:
@@ -69,9 +80,8 @@ def collect(chunks: Iterable[Chunk], design: Design, num_settings: int, memory_l
         start = (chunk.setting - first_setting) * design.num_runs + chunk.first_run
         for store, leaf in zip(jax.tree.leaves(kept), jax.tree.leaves(results), strict=True):
             store[start : start + len(leaf)] = leaf
-        diverged += diverged_runs(design, chunk)
     table = (num_settings, *design.shape)
-    return jax.tree.map(lambda store: store.reshape(*table, *store.shape[1:]), kept), diverged
+    return jax.tree.map(lambda store: store.reshape(*table, *store.shape[1:]), kept)
 
 
 def _storage_for(results: Any, num_runs: int, memory_limit: int) -> Any:
@@ -86,6 +96,8 @@ def _storage_for(results: Any, num_runs: int, memory_limit: int) -> Any:
         if not on_disk:
             return np.empty(shape, leaf.dtype)
         with tempfile.TemporaryFile() as file:
+            if hasattr(os, "posix_fallocate"):  # a full disk is an error here, not a crash at the first write
+                os.posix_fallocate(file.fileno(), 0, max(1, math.prod(shape) * leaf.dtype.itemsize))
             return np.memmap(file, dtype=leaf.dtype, mode="w+", shape=shape)
 
     return jax.tree.map(storage, results)

@@ -28,6 +28,8 @@ def use_cpu_devices(count: int | None = None) -> int:
     try:
         jax.config.update("jax_num_cpu_devices", count)
     except RuntimeError as error:
+        if jax.local_device_count("cpu") == count:  # fixed already, by another option, to the same number
+            return count
         msg = (
             f"cannot change to {count} CPU devices: this process has computed something with JAX already. Restart it (in a "
             "notebook, the kernel) and call use_cpu_devices() before anything else"

@@ -59,7 +59,7 @@ def stream(
     Raises:
         ValueError: when arguments do not fit together, or the trial reads a source that the design lacks.
     """
-    inner_axes = _inner_axes(design, tuple(inner))
+    inner_axes = _inner_axes(design, inner)
     _check_arguments(key, block)
     num_settings = count_settings(settings)
     chosen = ensemble_devices(devices)
@@ -94,7 +94,7 @@ def count_settings(settings: Any) -> int:
 
 def _setting_at(settings: Any, index: int) -> Any:
     # As strongly typed arrays, so that Python numbers and arrays of one dtype share a compilation.
-    return jax.tree.map(lambda leaf: np.asarray(leaf)[index], settings)
+    return jax.tree.map(lambda leaf: (leaf if isinstance(leaf, jax.Array) else np.asarray(leaf))[index], settings)
 
 
 def _dispatch(program: Program, design: Design, inner: tuple[int, ...], block: int, key: Key, setting: Any) -> Iterator:
@@ -148,11 +148,14 @@ def _gather(leaf: jax.Array, counts: np.ndarray, num_runs: int, num_inner: int) 
     return runs.reshape(-1, *runs.shape[1 + num_inner :])
 
 
-def _inner_axes(design: Design, inner: tuple[str, ...]) -> tuple[int, ...]:
+def _inner_axes(design: Design, inner: Sequence[str]) -> tuple[int, ...]:
+    if isinstance(inner, str):
+        msg = f"got inner={inner!r}; pass a tuple of sources, inner=({inner!r},)"
+        raise ValueError(msg)
     if not inner:
         return ()
     last = design.sources[-len(inner) :]
-    if inner != last or len(design.sources) != len(design.shape) or len(inner) == len(design.sources):
+    if tuple(inner) != last or len(design.sources) != len(design.shape) or len(inner) == len(design.sources):
         msg = (
             f"got inner={inner}; the inner sources must be the last of a crossed or nested design's {design.sources}, "
             "not all of them"
@@ -168,7 +171,7 @@ def _check_arguments(key: Key, block: int) -> None:
     if "rbg" in str(jax.random.key_impl(key)):
         msg = "got an 'rbg' key, whose random numbers change under vmap; pass jax.random.key(0, impl='threefry2x32')"
         raise ValueError(msg)
-    if block < 1:
+    if not isinstance(block, int | np.integer) or block < 1:
         msg = f"got block={block}; a block holds at least one run (the default, 8, suits CPUs)"
         raise ValueError(msg)
 

@@ -1,6 +1,6 @@
 """Runs with non-finite outputs: found, named, and left out by a stated rule; never averaged in silence."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -37,9 +37,9 @@ class DivergedRunsError(ValueError):
 def finite_runs(outputs: Any) -> Bool[np.ndarray, " runs"]:
     """Which of the runs on the leading axis of `outputs` are finite throughout."""
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(outputs)]
-    finite = [
-        np.isfinite(leaf).reshape(len(leaf), -1).all(axis=1) for leaf in leaves if np.issubdtype(leaf.dtype, np.inexact)
-    ]
+    # jax's own notion of a subtype: NumPy's does not know bfloat16.
+    inexact = [leaf for leaf in leaves if jax.dtypes.issubdtype(leaf.dtype, np.inexact)]
+    finite = [np.isfinite(leaf).all(axis=tuple(range(1, leaf.ndim))) for leaf in inexact]
     return np.logical_and.reduce(finite) if finite else np.ones(len(leaves[0]), bool)
 
 
@@ -53,6 +53,13 @@ def diverged_runs(design: Design, chunk: Chunk) -> tuple[DivergedRun, ...]:
         return DivergedRun(run, dict(zip(design.factors, map(int, levels), strict=True)), chunk.setting, aux)
 
     return tuple(name(int(index)) for index in np.flatnonzero(~finite_runs(chunk.outputs)))
+
+
+def naming_diverged(chunks: Iterable[Chunk], design: Design, found: list[DivergedRun]) -> Iterator[Chunk]:
+    """The chunks as they come, with their diverged runs added to `found`."""
+    for chunk in chunks:
+        found.extend(diverged_runs(design, chunk))
+        yield chunk
 
 
 def summary(diverged: Iterable[DivergedRun], limit: int = 5) -> str:

@@ -23,6 +23,13 @@ from jaxdl.types import Key, Trial
 
 AXIS = "runs"
 BUFFER_BYTES = 4 * 2**20  # outputs of one dispatch, per device: large beside what a dispatch costs, small beside memory
+COMPILED_OPTIONS = (
+    "jax_enable_x64",
+    "jax_default_matmul_precision",
+    "jax_threefry_partitionable",
+    "jax_numpy_dtype_promotion",
+    "jax_debug_nans",
+)
 SMALLEST_CAPACITY = 64  # so that small studies of different sizes share one program
 
 
@@ -55,16 +62,22 @@ def compile_program(
     arguments = jax.eval_shape(lambda *arrays: arrays, *leaves)
     # Levels are run-time values too: only the sizes of inner factors are part of the program.
     canonical = Design(design.sources, tuple(n if i in inner else 1 for i, n in enumerate(design.shape)), design.paths)
-    numerics = (jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision)  # type: ignore[attr-defined]
+    # Options that change what is compiled; `jit` has them in its own cache's key.
+    options = tuple(getattr(jax.config, name) for name in COMPILED_OPTIONS)
+    try:
+        hash(trial)
+    except TypeError as error:
+        msg = f"got a trial of type {type(trial).__name__}, which cannot be hashed; wrap it: lambda keys: trial(keys)"
+        raise ValueError(msg) from error
     return _compile(
         trial, canonical, inner, block, devices, jax.eval_shape(lambda key: key, root),
-        structure, arguments, max(SMALLEST_CAPACITY, 2 ** (blocks_per_device - 1).bit_length()), numerics,
+        structure, arguments, max(SMALLEST_CAPACITY, 2 ** (blocks_per_device - 1).bit_length()), options,
     )  # fmt: skip
 
 
 @functools.lru_cache(maxsize=16)
-def _compile(trial, design, inner, block, devices, root, structure, leaves, max_blocks, numerics) -> Program:
-    del numerics  # part of the cache's key alone
+def _compile(trial, design, inner, block, devices, root, structure, leaves, max_blocks, options) -> Program:
+    del options  # part of the cache's key alone
     setting = jax.tree.unflatten(structure, leaves)
     names_read: set[str] = set()
 

@@ -145,6 +145,7 @@ def _weighted_problem(
         frozen = {}
     else:
         frozen = {name: part for name, part in model.init(keys["init"], dataset.x).items() if name != "params"}
+    assert model.features is not None  # refused when the learner was made
     phi = model.features(frozen, dataset.x)
 
     expected = {"weights": (phi.shape[1], dataset.y.shape[1])}

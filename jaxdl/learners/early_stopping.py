@@ -69,24 +69,24 @@ def early_stopping(
             return validation(state.variables, validation_part, None)[0]
 
         def is_running(search: _Search) -> Bool[Array, ""]:
-            return (search.index < num_steps) & (search.index - search.best_index < patience)
+            return (search.num_taken < num_steps) & (search.num_taken - search.best_at < patience)
 
         def advance(search: _Search) -> _Search:
-            state, index = step(search.index, search.state), search.index + 1
+            state, num_taken = step(search.num_taken, search.state), search.num_taken + 1
             value = validation_of(state)
-            challenger = (state.variables, value, index)
-            incumbent = (search.best_variables, search.best_value, search.best_index)
+            challenger = (state.variables, value, num_taken)
+            incumbent = (search.best_variables, search.best_value, search.best_at)
             is_better = value < search.best_value
             best = jax.tree.map(lambda new, old: jnp.where(is_better, new, old), challenger, incumbent)
-            return _Search(state, index, *best)
+            return _Search(state, num_taken, *best)
 
         state, zero = initial_state(model, optimizer, keys, dataset), jnp.int32(0)
         start = _Search(state, zero, state.variables, validation_of(state), zero)
         end = lax.while_loop(is_running, advance, start)
         report = {
-            "diverged_at": diverged_at(end.state, end.index),
-            "best_at": end.best_index,
-            "stopped_at": end.index,
+            "diverged_at": diverged_at(end.state, end.num_taken),
+            "best_at": end.best_at,
+            "stopped_at": end.num_taken,
         }
         return {**end.best_variables, "report": report}
 
@@ -95,10 +95,10 @@ def early_stopping(
 
 class _Search(NamedTuple):
     state: State
-    index: Int[Array, ""]
+    num_taken: Int[Array, ""]
     best_variables: Variables
     best_value: Scalar
-    best_index: Int[Array, ""]
+    best_at: Int[Array, ""]
 
 
 def _held_out(key: Key, num_examples: int, fraction: float) -> Bool[Array, " n"]:

@@ -42,10 +42,11 @@ def from_flax(
         return {"params": {}, **module.init(key, x, **eval_kwargs)}
 
     def apply(variables: Variables, x: Array) -> Array:
-        return module.apply(variables, x, **eval_kwargs)
+        # A pair only where collections are mutable.
+        return module.apply(variables, x, **eval_kwargs)  # type: ignore[return-value]
 
     def train_apply(variables: Variables, x: Array, key: Key | None) -> tuple[Array, Variables]:
-        rngs = {"dropout": key} if stochastic else {}
+        rngs = {} if key is None else {"dropout": key}
         outputs, updated = module.apply(variables, x, **train_kwargs, rngs=rngs, mutable=list(mutable))
         return outputs, _updated(variables, updated)
 
@@ -73,7 +74,8 @@ def from_nnx(build: Callable[[nnx.Rngs], nnx.Module], *, stochastic: bool = Fals
     """
 
     def variables_of(module: nnx.Module) -> Variables:
-        _, params, _, state = nnx.split(module, nnx.Param, nnx.RngState, ...)
+        _, *states = nnx.split(module, nnx.Param, nnx.RngState, ...)
+        params, _, state = states
         return {"params": nnx.to_pure_dict(params), "state": nnx.to_pure_dict(state)}
 
     def filled(variables: Variables, key: Key) -> nnx.Module:

@@ -84,20 +84,31 @@ def certify(
     >>> certify([truths.sample_mean()], jax.random.key(0)).passed
     True
     """
+    if num_seeds < 2:
+        msg = f"got num_seeds={num_seeds}; a standard error over seeds needs at least 2"
+        raise ValueError(msg)
     keys = [jax.random.fold_in(key, seed) for seed in range(num_seeds)]
     rows = []
     for study, exact in studies:
         estimates = [estimator(study, study.predictions(each)) for each in keys]
-        for term in [term for term in exact if term in estimates[0]]:
+        unknown = [term for term in estimates[0] if term not in exact]
+        if unknown or not estimates[0]:
+            msg = f"the estimator returned {list(estimates[0])} for {study.name}, whose terms are {list(exact)}; "
+            msg += "return some of these"
+            raise ValueError(msg)
+        for term in estimates[0]:
             values = np.stack([np.asarray(each[term], np.float64) for each in estimates])
             # Rounding of sums over runs: what is left of a difference that is zero in exact arithmetic.
-            rounding = 1e-6 * np.abs(exact["total_variance"])
+            rounding = 1e-6 * max(float(np.abs(value).max()) for value in exact.values())
             means, errors = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(num_seeds)
             for index in np.ndindex(means.shape):
                 where = f" at time {index[0]}" if index else ""
-                allowed = LARGEST_DEVIATION * errors[index] + study.tolerance + rounding[index]
+                allowed = LARGEST_DEVIATION * errors[index] + study.tolerance + rounding
                 known, mean, error = (float(part[index]) for part in (exact[term], means, errors))
                 rows.append(
                     Row(study.name, label_of(term) + where, known, mean, error, bool(abs(mean - known) <= allowed))
                 )
+    if not rows:
+        msg = "got no studies to certify with; pass some, for example [truths.sample_mean()]"
+        raise ValueError(msg)
     return ReportCard(tuple(rows))
