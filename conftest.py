@@ -14,6 +14,9 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+collect_ignore = ["tests/ensembles/worker.py"]  # a program of its own, not a module with doctests
+
+
 @pytest.fixture
 def key():
     """A fixed root key."""

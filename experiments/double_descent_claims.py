@@ -1,6 +1,6 @@
 """Claims DD1 to DD3: double descent and its sources, judged by the results of `double_descent`.
 
-Criteria are fixed here and in the configuration, before any data are seen.
+Criteria are fixed here and in the configuration, whatever the data say.
 """
 
 from collections.abc import Callable, Mapping

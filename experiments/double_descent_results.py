@@ -100,7 +100,8 @@ def tables(config: "Config", results: Mapping[str, Any]) -> str:
     n, gap, sizes = config.num_examples, config.gap, config.linear_sizes
     lines = [
         f"Linear model, n = {n}, noise {config.noise_std**2:.4g}: measured ± s.e., exact, and z, their distance in s.e.",
-        f"No s.e. is claimed for |p - n| < {gap}, where tails are heavy; for |p - n| <= 1 the exact variance is infinite.",
+        f"No s.e. is claimed for |p - n| < {gap}, where tails are heavy; up to |p - n| = 7 it is often too small. For",
+        "|p - n| <= 1 the exact variance is infinite.",
     ]
     shown = {**LINEAR_PARTS, "variance: label noise": LABEL_NOISE, "risk": RISK}
     for names in (("bias²", "variance: inputs", "risk"), ("variance: label noise", "variance: inputs × label noise")):

@@ -73,9 +73,8 @@ def test_many_random_features_come_nearer_to_the_kernel_than_few(results, index,
 
 
 def test_everything_that_is_shown_is_made_from_the_results(results):
-    table = EXPERIMENT.tables(SMALLEST, results).splitlines()
-    assert len([line for line in table if line.startswith(" 12 ")]) == 4
-    assert len([line for line in table if line.startswith("inf ")]) == len(FEATURE_STUDIES)
+    first_cells = [line.split()[0] for line in EXPERIMENT.tables(SMALLEST, results).splitlines() if line]
+    assert (first_cells.count("12"), first_cells.count("inf")) == (4, 2)
     assert set(EXPERIMENT.plot(SMALLEST, results)) == {"linear", "random_features"}
     assert [claim.number for claim in EXPERIMENT.claims(SMALLEST, results)] == ["DD1", "DD2", "DD3"]
 
