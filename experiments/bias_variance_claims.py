@@ -166,7 +166,7 @@ def _gap(config: "Config", results: Mapping[str, Any]) -> "Claim":
     """K004."""
     import numpy as np
 
-    from experiments.bias_variance import GRID, NUM_BATCHES
+    from experiments.bias_variance_trials import GRID, NUM_BATCHES
     from jaxdl.statistics import Claim, Interval, holm, judge, judge_all, judge_test, mean_interval, trend_test
 
     degrees, sizes = sorted({degree for degree, _ in GRID}), sorted({size for _, size in GRID})
@@ -241,7 +241,7 @@ def _floor(config: "Config", results: Mapping[str, Any]) -> "Claim":
     """K006."""
     import numpy as np
 
-    from experiments.bias_variance import NOISE_LEVELS
+    from experiments.bias_variance_trials import NOISE_LEVELS
     from jaxdl.statistics import Claim, Verdict, bootstrap_interval, judge, mean_interval
 
     variances = np.square(NOISE_LEVELS)
