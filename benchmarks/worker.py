@@ -68,6 +68,7 @@ class Worker:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            msg = f"the worker `{self.name}` ended with status {self._process.wait()}; its own message is above"
+            self.close()
+            msg = f"the worker `{self.name}` ended with status {self._process.returncode}; its own message is above"
             raise RuntimeError(msg)
         return json.loads(line)

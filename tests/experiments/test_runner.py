@@ -314,12 +314,13 @@ def test_the_list_shows_the_question_and_the_verdicts_of_the_latest_run(run, tmp
     assert listing.summary(EXPERIMENT, tmp_path).splitlines()[2:] == ["  K999 inconclusive", f"  quick: {page}"]
 
 
-def test_the_list_finds_the_experiments_of_a_package(monkeypatch):
+def test_the_list_finds_the_experiments_of_a_package(monkeypatch, tmp_path):
+    for name in ("tiny_experiment", "helper"):  # only the former holds an experiment
+        (tmp_path / f"{name}.py").touch()
     package = type(sys)("package")
-    package.__path__ = [str(Path(tiny_experiment.__file__).parent)]
+    package.__path__ = [str(tmp_path)]
     monkeypatch.setitem(sys.modules, "package", package)
     monkeypatch.setitem(sys.modules, "package.tiny_experiment", tiny_experiment)
-    monkeypatch.setitem(sys.modules, "package.test_runner", sys.modules[__name__])
     found = {experiment.name for experiment in listing.experiments_in(package)}
     assert found == {"tiny"}
 
