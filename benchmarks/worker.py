@@ -5,6 +5,7 @@ then reads makes it measure once and answer with JSON.
 """
 
 import argparse
+import contextlib
 import importlib.metadata
 import json
 import subprocess
@@ -56,8 +57,9 @@ class Worker:
     def measure(self, seed: int) -> dict:
         """What the worker answers to one seed."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{seed}\n")
-        self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # of a worker that has ended, as there is nothing to read then
+            self._process.stdin.write(f"{seed}\n")
+            self._process.stdin.flush()
         return self._read()
 
     def close(self) -> None:

@@ -21,3 +21,7 @@ def test_the_study_of_the_readme_runs():
 def test_the_readme_links_to_files_that_exist():
     for target in re.findall(r"\]\(((?!http)[^)#]+)\)", README.read_text()):
         assert (README.parent / target).exists(), target
+
+
+def test_the_readme_has_no_place_left_to_fill():
+    assert not re.search(r"@[A-Z]+@", README.read_text())
