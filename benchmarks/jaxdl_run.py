@@ -2,21 +2,26 @@
 
 import jax
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Array, Int
 
 from benchmarks.jaxdl_trial import SOURCES, trial_of
 from benchmarks.problem import Problem
 from benchmarks.worker import Contestant, serve
 from jaxdl import designs, ensembles
+from jaxdl.types import Keys
 
 
 def prepare(problem: Problem, width: int, fits: int, threads: int) -> Contestant:
     del threads  # one device for each core, which is set before anything computes
-    trial = trial_of(problem, width)
+    predict = trial_of(problem, width)
+
+    def trial(keys: Keys) -> Int[Array, " points"]:
+        return predict(keys).argmax(axis=1)
+
     design = designs.independent(fits, *SOURCES)
 
     def fit(seed: int) -> Int[np.ndarray, "fits points"]:
-        return ensembles.run(trial, design, jax.random.key(seed)).outputs.argmax(axis=2)
+        return ensembles.run(trial, design, jax.random.key(seed)).outputs
 
     return fit
 

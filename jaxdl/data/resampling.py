@@ -179,8 +179,9 @@ def _without_replacement(dataset: Dataset, n: int, m: int) -> Callable[[Keys], D
 
 
 def _rows(dataset: Dataset, indices: Int[Array, "*shape"]) -> Dataset:
-    """The rows at `indices`, weights included."""
-    return Dataset(*(jnp.take(field, indices, axis=0) for field in dataset))
+    """The rows at `indices`, which are known to exist, weights included."""
+    # Checking the bounds of every row would cost a twentieth of the training of a small network.
+    return Dataset(*(field.at[indices].get(mode="promise_in_bounds") for field in map(jnp.asarray, dataset)))
 
 
 def _num_examples(dataset: Dataset) -> int:
