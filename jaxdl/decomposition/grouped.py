@@ -10,10 +10,12 @@ Standard errors delete one group at a time; with at most 32 units this is the or
 after a pivot has been subtracted, and add units one by one in run order, so that no split into chunks changes a bit.
 """
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from jaxtyping import Float
 
-from jaxdl.decomposition.estimates import Estimates, jackknife_variance, stack_terms, term_names
+from jaxdl.decomposition.estimates import Estimates, Term, jackknife_variance, stack_terms, term_names
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design
 
@@ -22,29 +24,41 @@ NUM_GROUPS = 32
 MIN_GROUPS = 3
 
 
-class GroupedMoments:
-    """The running sums of one setting; `add` units in run order, then ask for `estimates`."""
+class GroupedMeans(ABC):
+    """The running sums of one setting; `add` units in run order, then ask for `estimates`.
+
+    A subclass says which statistics of a unit are summed, and which terms are functions of their means.
+    """
+
+    is_corrected = False
+    """Whether estimates are functions of means that are not linear in them, whose bias the jackknife removes to first order."""
 
     def __init__(self, design: Design, reference: Reference | None):
         self._design = design
         self._reference = reference
-        self._pivot = None if reference is None else reference.center
         self._next_unit = 0
         self._counts = np.zeros(NUM_GROUPS)
-        self._sums = np.zeros(())  # (groups, times, points, out), once the first units tell the shape
-        self._products = np.zeros(())  # (groups, Q then c_1 .. c_depth, times, points)
+        self._sums: tuple[Array, ...] = ()  # each (groups, ...), once the first units tell the shapes
+
+    @property
+    @abstractmethod
+    def terms(self) -> tuple[Term, ...]:
+        """The names of what is estimated."""
+
+    @abstractmethod
+    def _statistics(self, runs: Float[Array, "units *inner times points out"], kept: Array) -> tuple[Array, ...]:
+        """Arrays `(units, ..., times, points, k)` whose means over units determine the terms; units with `kept` zero are arbitrary."""
+
+    @abstractmethod
+    def _terms(self, counts: Float[Array, " rows"], sums: tuple[Array, ...]) -> Float[Array, "terms rows times points"]:
+        """The terms of several sets of units, each with its number of units and its sums."""
 
     def add(self, runs: Float[Array, "units *inner times points out"], kept: Float[Array, " units"]) -> None:
         """Add consecutive units; those with `kept` zero take their place in the order and count for nothing."""
-        if self._next_unit == 0:
-            times, points, out = runs.shape[-3:]
-            self._sums = np.zeros((NUM_GROUPS, times, points, out))
-            self._products = np.zeros((NUM_GROUPS, len(self._design.shape) + 1, times, points))
         runs = np.where(kept.reshape(-1, *[1] * (runs.ndim - 1)) > 0, runs, 0).astype(np.float64)
-        if self._pivot is None and kept.any():
-            self._pivot = runs[np.argmax(kept)][(0,) * (len(self._design.shape) - 1)]
-        centred = runs - (0 if self._pivot is None else self._pivot)
-        means, products = _unit_statistics(centred, self._design.shape)
+        statistics = self._statistics(runs, kept)
+        if self._next_unit == 0:
+            self._sums = tuple(np.zeros((NUM_GROUPS, *each.shape[1:])) for each in statistics)
         position = 0
         while position < len(runs):
             group = self._next_unit % NUM_GROUPS
@@ -52,42 +66,73 @@ class GroupedMoments:
             groups, units = slice(group, group + size), slice(position, position + size)
             weight = kept[units]
             self._counts[groups] += weight
-            self._sums[groups] += means[units] * weight[:, None, None, None]
-            self._products[groups] += products[units] * weight[:, None, None, None]
+            for total, values in zip(self._sums, statistics, strict=True):
+                total[groups] += values[units] * weight.reshape(-1, *[1] * (values.ndim - 1))
             self._next_unit += size
             position += size
 
     def estimates(self) -> Estimates:
         """All terms, nan with fewer than two units, and one replicate for each group; nan for a group that is empty."""
-        total = self._terms(self._counts.sum()[None], self._sums.sum(0)[None], self._products.sum(0)[None])[:, 0]
-        occupied = np.flatnonzero(self._counts)
-        terms = term_names(self._design.components, self._reference)
+        counts, terms = self._counts, self.terms
+        total = self._terms(counts.sum()[None], tuple(each.sum(0)[None] for each in self._sums))[:, 0]
+        occupied = np.flatnonzero(counts)
         variance = np.full_like(total, np.nan)
-        rest = self._counts.sum() - self._counts[occupied]
-        if len(occupied) < MIN_GROUPS or (rest < 2).any():
+        rest = counts.sum() - counts[occupied]
+        has_errors = len(occupied) >= MIN_GROUPS and (rest >= 2).all()
+        if not has_errors and not (self.is_corrected and len(occupied) > 1):
             return Estimates(terms, total, variance, {})
         replicates = np.full((len(terms), min(NUM_GROUPS, self._design.shape[0]), total.shape[1]), np.nan)
         for time in range(total.shape[1]):
-            sums, products = self._sums[:, [time]], self._products[:, :, [time]]
-            deleted = self._terms(rest, sums.sum(0) - sums[occupied], products.sum(0) - products[occupied])[:, :, 0]
+            sums = tuple(np.take(each, [time], axis=_time_axis(each)) for each in self._sums)
+            deleted = self._terms(rest, tuple(each.sum(0) - each[occupied] for each in sums))[:, :, 0]
             variance[:, time] = jackknife_variance(deleted)
             replicates[:, occupied, time] = deleted.mean(axis=-1)
+            if self.is_corrected:
+                total[:, time] = _without_bias(total[:, time], deleted, counts[occupied])
+        if not has_errors:
+            return Estimates(terms, total, np.full_like(variance, np.nan), {})
         return Estimates(terms, total, variance, {"groups": replicates})
 
-    def _terms(
-        self,
-        counts: Float[Array, " rows"],
-        sums: Float[Array, "rows times points out"],
-        products: Float[Array, "rows d times points"],
-    ) -> Float[Array, "terms rows times points"]:
+
+class GroupedMoments(GroupedMeans):
+    """The sums behind the terms of the squared error: S, then Q and c_1 .. c_depth."""
+
+    _pivot: Array | None = None
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        return term_names(self._design.components, self._reference)
+
+    def _statistics(self, runs: Array, kept: Array) -> tuple[Array, ...]:
+        if self._pivot is None:
+            if self._reference is not None:
+                self._pivot = self._reference.center
+            elif kept.any():
+                self._pivot = runs[np.argmax(kept)][(0,) * (len(self._design.shape) - 1)]
+        return _unit_statistics(runs - (0 if self._pivot is None else self._pivot), self._design.shape)
+
+    def _terms(self, counts: Array, sums: tuple[Array, ...]) -> Array:
+        total, products = sums
         n = counts[:, None, None]
         with np.errstate(invalid="ignore", divide="ignore"):  # fewer than two units: nan, which says so
-            nothing_shared = (np.einsum("...o,...o->...", sums, sums) - products[:, 0]) / (n * (n - 1))
-            shared = products[:, 1:] / n[:, None]
-        steps = np.diff(np.concatenate([nothing_shared[:, None], shared], axis=1), axis=1)
-        components = list(np.moveaxis(steps, 1, 0)) if self._design.components else []
+            nothing_shared = (np.einsum("...o,...o->...", total, total) - products[..., 0]) / (n * (n - 1))
+            shared = products[..., 1:] / n[..., None]
+        steps = np.diff(np.concatenate([nothing_shared[..., None], shared], axis=-1), axis=-1)
+        components = list(np.moveaxis(steps, -1, 0)) if self._design.components else []
         offsets = None if self._reference is None else (self._reference.bias_offset, self._reference.risk_offset)
-        return stack_terms(nothing_shared, shared[:, -1], components, offsets)
+        return stack_terms(nothing_shared, shared[..., -1], components, offsets)
+
+
+def _time_axis(statistic: Array) -> int:
+    return statistic.ndim - 3
+
+
+def _without_bias(
+    total: Float[Array, "terms points"], deleted: Float[Array, "terms groups points"], counts: Float[Array, " groups"]
+) -> Float[Array, "terms points"]:
+    """The jackknife for groups of unequal size: G T - sum (1 - n_g/n) T_{-g} (Busing, Meijer & van der Leeden, 1999)."""
+    shares = 1 - counts / counts.sum()
+    return len(counts) * total - np.einsum("g,tgp->tp", shares, deleted)
 
 
 def _unit_statistics(runs: Array, shape: tuple[int, ...]) -> tuple[Array, Array]:
@@ -105,4 +150,4 @@ def _unit_statistics(runs: Array, shape: tuple[int, ...]) -> tuple[Array, Array]
         (n * outer - inner) / (n - 1)
         for n, outer, inner in zip(shape[1:], mean_squares[:-1], mean_squares[1:], strict=True)
     ]
-    return means, np.stack([mean_squares[0], *unbiased, mean_squares[-1]], axis=1)
+    return means, np.stack([mean_squares[0], *unbiased, mean_squares[-1]], axis=-1)
