@@ -1,7 +1,9 @@
 """Ways to draw many training sets, each with its law: what a variance over the draws estimates, and how to convert it.
 
 The laws are exact for the sample mean of n independent examples of variance s², and hold to first order for smooth
-learners. None of them gives the bias from real data alone: one data set never separates bias² from noise.
+learners. None of them gives the bias from real data alone: one data set never separates bias² from noise. Draws from one
+data set centre on what that data set says, not on the population's truth, so that their bias² + noise holds the data set's
+own deviation as well; laws say how much.
 """
 
 from collections.abc import Callable
@@ -9,7 +11,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array, Bool, Int
 
 from jaxdl.data.problems import Problem
 from jaxdl.types import Dataset, Key, Keys, Sampler
@@ -31,6 +33,8 @@ class Resampling(NamedTuple):
     """What to multiply the variance over draws by to estimate the variance over fresh sets of `training_size`."""
     estimand: str
     """The same in a sentence, with what the draws do to bias and risk."""
+    excess_factor: float = 0.0
+    """How many times the variance over draws their bias² + noise exceeds that of fresh sets as large as a draw."""
 
 
 class DisjointParts(NamedTuple):
@@ -93,14 +97,66 @@ def bootstrap(dataset: Dataset, *, as_weights: bool = False) -> Resampling:
         f"variance over fresh training sets of {n} examples, once multiplied by n/(n-1) = {n}/{n - 1}; "
         "draws centre on this data set, so their bias² + noise exceeds the truth by about the variance"
     )
-    return Resampling(draw_counts if as_weights else draw_rows, n, n / (n - 1), estimand)
+    return Resampling(draw_counts if as_weights else draw_rows, n, n / (n - 1), estimand, n / (n - 1))
+
+
+def out_of_bag(dataset: Dataset) -> Resampling:
+    """`bootstrap(dataset, as_weights=True)`, with the law of predictions at the rows that a draw leaves out.
+
+    Row by row, over the draws that leave it out: each row is judged by runs that never saw it, and no test set is needed
+    (Breiman, 1996, Out-of-bag estimation). For the sample mean the variance over draws has expectation
+    `s²(n-2)/(n(n-1))`, so `(n-1)/(n-2)` times it estimates `s²/n`. Draws centre on the other n - 1 rows: bias² + noise has
+    expectation `s² + s²/(n-1)`, an excess of `n/(n-2)` times the variance, and the risk `s²(1 + 2/n)` is that of n/2 fresh
+    examples. `left_out(dataset, draw)` tells the rows; `decomposition.out_of_bag` folds the predictions.
+
+    Raises:
+        ValueError: fewer than three examples, or arrays whose shapes do not fit together.
+
+    >>> dataset = Dataset(jnp.zeros((4, 1)), jnp.zeros((4, 1)), jnp.ones(4))
+    >>> law = out_of_bag(dataset)
+    >>> law.training_size, law.variance_factor, law.excess_factor
+    (4, 1.5, 2.0)
+    """
+    n = _num_examples(dataset)
+    if n < 3:
+        message = (
+            f"the data set has {n} examples, expected at least 3: with 2, a draw that leaves one out has no variance"
+        )
+        raise ValueError(message)
+    estimand = (
+        f"variance over fresh training sets of {n} examples, once multiplied by (n-1)/(n-2) = {n - 1}/{n - 2}; draws "
+        f"centre on the other {n - 1} rows, so their bias² + noise exceeds the truth by about the variance"
+    )
+    return Resampling(bootstrap(dataset, as_weights=True).sample, n, (n - 1) / (n - 2), estimand, n / (n - 2))
+
+
+def left_out(dataset: Dataset, draw: Dataset) -> Bool[Array, " n"]:
+    """The rows of `dataset` that weigh zero in `draw`, a draw by `out_of_bag(dataset)` or another that changes weights alone.
+
+    Rows that weigh zero in the data set itself belong to neither. Draws that repeat rows say nothing of this kind.
+
+    Raises:
+        ValueError: a draw of another length than the data set.
+
+    >>> dataset = Dataset(jnp.zeros((3, 1)), jnp.zeros((3, 1)), jnp.ones(3))
+    >>> left_out(dataset, dataset._replace(weight=jnp.array([2.0, 0.0, 1.0]))).tolist()
+    [False, True, False]
+    """
+    if draw.weight.shape != dataset.weight.shape:
+        message = (
+            f"the draw has weights of shape {draw.weight.shape}, the data set {dataset.weight.shape}, expected one shape: "
+            "draw by out_of_bag(dataset) or bootstrap(dataset, as_weights=True)"
+        )
+        raise ValueError(message)
+    return (draw.weight == 0) & (dataset.weight > 0)
 
 
 def subsample(dataset: Dataset, num_examples: int) -> Resampling:
     """Some m = `num_examples` of n rows, drawn without replacement.
 
     For the sample mean the variance over draws has expectation `s²(1/m - 1/n)`, so `n/(n-m)` times it estimates `s²/m`:
-    the variance at size m. Bias and risk are those of size m as well.
+    the variance at size m. The risk is that of size m as well; bias² + noise at size m is too large by `s²/n`, which is
+    `m/(n-m)` times the variance over draws.
 
     Raises:
         ValueError: m outside 1 to n - 1 (n rows of n have no variance), or shapes that do not fit together.
@@ -118,9 +174,12 @@ def subsample(dataset: Dataset, num_examples: int) -> Resampling:
         raise ValueError(message)
     estimand = (
         f"variance over fresh training sets of {num_examples} examples, once multiplied by n/(n-m) = "
-        f"{n}/{n - num_examples}; bias and risk at size {num_examples}"
+        f"{n}/{n - num_examples}; risk at size {num_examples}, and bias² + noise there once reduced by m/(n-m) times the "
+        "variance over draws"
     )
-    return Resampling(_without_replacement(dataset, n, num_examples), num_examples, n / (n - num_examples), estimand)
+    sample = _without_replacement(dataset, n, num_examples)
+    rest = n - num_examples
+    return Resampling(sample, num_examples, n / rest, estimand, num_examples / rest)
 
 
 def half_sample(dataset: Dataset) -> Resampling:
@@ -143,7 +202,7 @@ def half_sample(dataset: Dataset) -> Resampling:
         f"variance over fresh training sets of {n} examples, once multiplied by m/(n-m) = {m}/{n - m}; "
         f"but bias and risk at size {m}: do not add them to it"
     )
-    return Resampling(_without_replacement(dataset, n, m), n, m / (n - m), estimand)
+    return Resampling(_without_replacement(dataset, n, m), n, m / (n - m), estimand, m / (n - m))
 
 
 def disjoint_split(key: Key, dataset: Dataset, num_parts: int) -> DisjointParts:

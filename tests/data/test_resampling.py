@@ -55,6 +55,9 @@ def test_the_sample_mean_has_the_variance_of_its_law(name, key):
     # Converted, every law estimates s² / training_size.
     np.testing.assert_allclose(law.variance_factor * variance, 1 / size, rtol=1e-12)
     assert str(size) in law.estimand
+    # Draws centre on the data set, which deviates by s² / n from the truth; fresh ones do not.
+    deviation = 0 if name == "fresh" else 1 / (21 if "odd" in name else 20)
+    np.testing.assert_allclose(law.excess_factor * variance, deviation, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["fresh", "bootstrap", "bootstrap as weights", "subsample 5"])
@@ -104,6 +107,27 @@ def test_bootstrap_weights_and_rows_are_the_same_draw(key):
     np.testing.assert_allclose(weighted_mean(rows), weighted_mean(counts), rtol=1e-12)
 
 
+def test_out_of_bag_draws_are_bootstrap_draws_and_tell_which_rows_they_leave_out(key):
+    weighted = DATASET._replace(weight=DATASET.x[:, 0])  # row 0 is in no bag, and left out of none
+    law = resampling.out_of_bag(weighted)
+    draw, bootstrap, left_out = jax.jit(
+        lambda keys: (
+            law.sample(keys),
+            resampling.bootstrap(weighted).sample(keys),
+            resampling.left_out(weighted, law.sample(keys)),
+        )
+    )({"data": key})
+    np.testing.assert_array_equal(draw.y, weighted.y)
+    rows = set(bootstrap.x[:, 0].astype(int).tolist())
+    assert set(np.flatnonzero(left_out).tolist()) == set(range(1, NUM_EXAMPLES)) - rows
+    assert str(law.training_size) in law.estimand
+
+
+def test_a_draw_leaves_a_row_out_as_often_as_it_should(key):
+    fractions = draws(resampling.out_of_bag(DATASET), key, lambda draw: jnp.mean(resampling.left_out(DATASET, draw)))
+    assert abs(fractions.mean() - 0.95**20) < 4 * fractions.std() / np.sqrt(NUM_DRAWS)
+
+
 def test_fresh_draws_read_inputs_and_labels_where_a_design_has_them(key):
     law = resampling.fresh(problems.noisy_sine(), 6)
     keys = {"inputs": key, "labels": jax.random.key(1)}
@@ -145,6 +169,8 @@ def unchecked():
         (lambda: resampling.subsample(DATASET, 20), "num_examples is 20, expected 1 to 19.*use bootstrap"),
         (lambda: resampling.subsample(DATASET, 0), "num_examples is 0, expected 1 to 19"),
         (lambda: resampling.bootstrap(numbered(1)), "1 examples, expected at least 2"),
+        (lambda: resampling.out_of_bag(numbered(2)), "2 examples, expected at least 3"),
+        (lambda: resampling.left_out(DATASET, numbered(5)), r"weights of shape \(5,\), the data set \(20,\)"),
         (lambda: resampling.half_sample(DATASET._replace(y=DATASET.y[:, 0])), r"y \(20,\).*expected \(n, features\)"),
         (lambda: resampling.bootstrap(DATASET._replace(weight=jnp.ones(19))), r"weight \(19,\)"),
         (lambda: resampling.disjoint_split(jax.random.key(0), DATASET, 1), "num_parts is 1, expected 2 to 20"),
