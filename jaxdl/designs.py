@@ -38,6 +38,8 @@ class Design:
     sources: tuple[str, ...]
     shape: tuple[int, ...]
     paths: tuple[tuple[int, ...], ...]
+    fixed: tuple[str, ...] = ()
+    """Sources that stay at one level, on which every number is conditional; see `varying`."""
 
     @property
     def num_runs(self) -> int:
@@ -48,6 +50,34 @@ class Design:
     def is_nested(self) -> bool:
         """Whether a source draws afresh inside each level of the sources before it."""
         return any(len(path) > 1 for path in self.paths)
+
+    @property
+    def is_crossed(self) -> bool:
+        """Whether several factors meet in full."""
+        return len(self.shape) > 1 and not self.is_nested
+
+    @property
+    def varying(self) -> "Design":
+        """The same runs without the factors that have a single level: what remains to be measured.
+
+        A source that never changes is `fixed`. One seed for many data sets, `crossed(data=64, init=1)`, measures the
+        variance over data *for that seed*, which is one draw of V_data + V_data:init; a fresh seed inside each data set,
+        `nested(data=64, init=1)`, measures the total variance.
+
+        >>> crossed(data=64, init=1).varying.fixed, nested(data=64, init=1).varying.sources
+        (('init',), ('data', 'init'))
+        """
+        kept = [axis for axis, count in enumerate(self.shape) if count > 1]
+        if len(kept) == len(self.shape):
+            return self
+        paths = [tuple(kept.index(axis) for axis in path if axis in kept) for path in self.paths]
+        moving = [(source, path) for source, path in zip(self.sources, paths, strict=True) if path]
+        return Design(
+            tuple(source for source, _ in moving),
+            tuple(self.shape[axis] for axis in kept),
+            tuple(path for _, path in moving),
+            (*self.fixed, *(source for source, path in zip(self.sources, paths, strict=True) if not path)),
+        )
 
     @property
     def factors(self) -> tuple[str, ...]:

@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Num
 
 from jaxdl.decomposition.estimates import Estimates
-from jaxdl.decomposition.grouped import GroupedMoments
-from jaxdl.decomposition.squared import estimate
+from jaxdl.decomposition.loss_decomposition import LossDecomposition
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design
 from jaxdl.ensembles import Chunk, DivergedRun
@@ -27,21 +26,25 @@ class Folded(NamedTuple):
     left_out: str
 
 
-def fold(chunks: Iterable[Chunk], design: Design, reference: Reference | None, memory_limit: int) -> Folded:
+def fold(
+    chunks: Iterable[Chunk], loss: LossDecomposition, design: Design, reference: Reference | None, memory_limit: int
+) -> Folded:
     """All chunks of one setting, with predictions `(runs, times, points, out)`.
 
     A crossed design keeps its predictions; an independent or nested one adds its units to running sums.
     """
     diverged: list[DivergedRun] = []
     named = (chunk._replace(aux=None) for chunk in naming_diverged(chunks, design, diverged))
-    if len(design.shape) > 1 and not design.is_nested:
-        (table, _) = collect(named, design, 1, memory_limit)
-        return _fold_table(table[0], design, reference, diverged)
-    return _fold_units(named, design, reference, diverged)
+    varying = design.varying
+    if varying.is_crossed:
+        (table, _) = collect(named, varying, 1, memory_limit)
+        return _fold_table(table[0], loss, varying, reference, diverged)
+    return _fold_units(named, loss, varying, reference, diverged)
 
 
 def _fold_table(
-    table: Float[np.ndarray, "*levels times points out"],
+    table: Num[np.ndarray, "*levels times points out"],
+    loss: LossDecomposition,
     design: Design,
     reference: Reference | None,
     diverged: list[DivergedRun],
@@ -49,14 +52,14 @@ def _fold_table(
     """Estimate from the levels in which nothing diverged."""
     finite = np.ones(design.shape, bool)
     for run in diverged:
-        finite[tuple(run.levels.values())] = False
+        finite[tuple(run.levels[factor] for factor in design.factors)] = False
     kept = _levels_to_keep(finite)
     dropped = {
         factor: sorted(set(range(count)) - set(levels.tolist()))
         for factor, count, levels in zip(design.factors, design.shape, kept, strict=True)
     }
     left_out = "; ".join(f"levels {levels} of {factor}" for factor, levels in dropped.items() if levels)
-    estimates = estimate(table, design, reference, kept)
+    estimates = loss.estimate(table, design, reference, kept)
     enough = min(map(len, kept)) > 1
     lost = 1 - math.prod(map(len, kept)) / design.num_runs if enough else 1.0
     return Folded(estimates, tuple(diverged), lost, left_out)
@@ -75,21 +78,25 @@ def _levels_to_keep(finite: Bool[np.ndarray, "..."]) -> list[np.ndarray]:
 
 
 def _fold_units(
-    chunks: Iterable[Chunk], design: Design, reference: Reference | None, diverged: list[DivergedRun]
+    chunks: Iterable[Chunk],
+    loss: LossDecomposition,
+    design: Design,
+    reference: Reference | None,
+    diverged: list[DivergedRun],
 ) -> Folded:
     """Add units (runs, or whole outer levels); a unit with a diverged run counts for nothing."""
-    moments, num_kept = GroupedMoments(design, reference), 0
+    sums, num_kept = loss.grouped(design, reference), 0
     for units in _whole_units(chunks, design):
         finite = finite_runs(units)
         num_kept += int(finite.sum())
-        moments.add(units, finite.astype(np.float64))
+        sums.add(units, finite.astype(np.float64))
     num_units = design.shape[0]
     lost = 1 - num_kept / num_units if num_kept > 1 else 1.0
     left_out = f"{num_units - num_kept} of {num_units} levels of {design.factors[0]}" if diverged else ""
-    return Folded(moments.estimates(), tuple(diverged), lost, left_out)
+    return Folded(sums.estimates(), tuple(diverged), lost, left_out)
 
 
-def _whole_units(chunks: Iterable[Chunk], design: Design) -> Iterator[Float[np.ndarray, "units ..."]]:
+def _whole_units(chunks: Iterable[Chunk], design: Design) -> Iterator[Num[np.ndarray, "units ..."]]:
     """Runs regrouped into whole outer levels, which may be spread over several chunks."""
     inside = math.prod(design.shape[1:])
     pending: list[np.ndarray] = []

@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from jaxdl import ensembles
-from jaxdl.decomposition import Decomposition, Target
+from jaxdl.decomposition import Decomposition, LossDecomposition, Target, squared_error
 from jaxdl.decomposition.assemble import assemble
-from jaxdl.decomposition.squared import canonical, check_dims, check_levels, point_shape
-from jaxdl.decomposition.target import Reference, resolve
+from jaxdl.decomposition.loss_decomposition import canonical, check_dims, check_levels, point_shape, warn_of_fixed
+from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design
 from jaxdl.ensembles import Chunk, DivergedRunsError
 from jaxdl.ensembles.collect import MEMORY_LIMIT
@@ -28,6 +28,7 @@ def decompose(
     key: Key,
     *,
     target: Target | None = None,
+    loss: LossDecomposition = squared_error,
     dims: Sequence[str] = ("points",),
     settings: Any = None,
     inner: Sequence[str] = (),
@@ -40,7 +41,9 @@ def decompose(
     memory_limit: int = MEMORY_LIMIT,
     progress: bool = True,
 ) -> Decomposition:
-    """Measure bias², variance by source, and noise of the squared error of a learning procedure.
+    """Measure bias, variance by source, and noise of a learning procedure, in any of the losses of `decomposition`.
+
+    For the squared error,
 
         E|f - y|² = |E f - E[y|x]|² + sum_u V_u + E|y - E[y|x]|²
 
@@ -50,6 +53,7 @@ def decompose(
         design: `designs.crossed`, `nested` or `independent`.
         key: the root key; with the levels of the design it determines every run.
         target: what is known of the truth at the test points; without it, variances only.
+        loss: `decomposition.squared_error`, `cross_entropy`, `kohavi_wolpert`, `zero_one` or `bregman(potential)`.
         dims: names of the axes of the predictions, from "times", "points" and "out", in this order.
         settings: hyperparameters to sweep, a pytree with one common leading axis; they share one compilation and their random
             numbers. The result has a leading axis for them.
@@ -82,7 +86,8 @@ def decompose(
     True
     """
     check_dims(dims)
-    check_levels(design)
+    varying = check_levels(design)
+    warn_of_fixed(varying)
     if not 0 <= max_diverged <= 1:
         msg = f"got max_diverged={max_diverged}; pass a fraction of the runs, between 0 and 1"
         raise ValueError(msg)
@@ -95,13 +100,14 @@ def decompose(
     for _, of_one_setting in itertools.groupby(chunks, key=lambda chunk: chunk.setting):
         first = next(of_one_setting)
         if not folded:
-            reference = _resolve(first, tuple(dims), target)
+            reference = _resolve(first, tuple(dims), target, loss)
         rest = itertools.chain([first], of_one_setting)  # noqa: B031 - each group is used up before the next begins
-        folded.append(fold(_canonical(rest, tuple(dims)), design, reference, memory_limit))
+        folded.append(fold(_canonical(rest, tuple(dims)), loss, design, reference, memory_limit))
 
     result = assemble(
         [each.estimates for each in folded],
-        design,
+        loss,
+        varying,
         reference,
         axes=(*(("settings",) if settings is not None else ()), *(("times",) if "times" in dims else ())),
         random_points=random_points,
@@ -119,13 +125,13 @@ def _canonical(chunks: Iterable[Chunk], dims: tuple[str, ...]) -> Iterator[Chunk
     return (chunk._replace(outputs=canonical(chunk.outputs, dims)) for chunk in chunks)
 
 
-def _resolve(first: Chunk, dims: tuple[str, ...], target: Target | None) -> Reference | None:
+def _resolve(first: Chunk, dims: tuple[str, ...], target: Target | None, loss: LossDecomposition) -> Reference | None:
     """Check the first predictions against the names of their axes, and the target against them."""
     if not isinstance(first.outputs, np.ndarray) or first.outputs.ndim - 1 != len(dims):
         shapes = jax.tree.map(lambda leaf: leaf.shape[1:], first.outputs)
         msg = f"got predictions of shape {shapes} from one run, and dims={dims}; expected one array with one axis for each name"
         raise ValueError(msg)
-    return None if target is None else resolve(target, point_shape(first.outputs.shape[1:], dims))
+    return loss.reference(target, point_shape(first.outputs.shape[1:], dims))
 
 
 def _notes(folded: list[Folded], num_settings: int) -> tuple[str, ...]:

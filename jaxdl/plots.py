@@ -1,11 +1,16 @@
-"""Figures of the result types, drawn with matplotlib; no computation but clipping stacks at zero, which they say."""
+"""Figures of the result types, drawn with matplotlib.
+
+No computation but clipping stacks at zero and smoothing spectra, both of which the figures say.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Num
 
+from jaxdl.curvature import SpectralDensity, cumulative
 from jaxdl.decomposition import Decomposition
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.result import label_of
@@ -19,6 +24,7 @@ Array = np.ndarray
 # Okabe & Ito's palette, told apart by colour-blind readers and in grey.
 BIAS_COLOUR, NOISE_COLOUR, RISK_COLOUR = "#0072B2", "#BBBBBB", "#000000"
 VARIANCE_COLOURS = ("#E69F00", "#009E73", "#CC79A7", "#F0E442", "#56B4E9", "#D55E00", "#999933")
+BIASES = ("bias_squared", "bias_squared_plus_noise", "bias", "bias_plus_noise")
 FIGURE_SIZE = (10.0, 4.0)
 
 
@@ -57,7 +63,43 @@ def decomposition(result: Decomposition, *, label: str | None = None, logarithmi
         if logarithmic:
             axes.set_xscale("log")
         axes.legend(fontsize="small")
-    left.set_ylabel("squared error")
+    left.set_ylabel(result.loss)
+    return figure
+
+
+def density(result: SpectralDensity, *, width: float | None = None) -> "Figure":
+    """Two panels: the density of the eigenvalues, smoothed; and their cumulative share, not smoothed, with its band.
+
+    Every node becomes a normal density of standard deviation `width`, by default a hundredth of the range of the nodes.
+    Narrower than the spacing of the nodes, it shows them and not the spectrum.
+    """
+    nodes, weights = np.asarray(result.nodes), np.asarray(result.weights * result.probe_weights[:, None])
+    width = width or float(np.ptp(nodes)) / 100 or 1.0
+    x = np.linspace(nodes.min() - 5 * width, nodes.max() + 5 * width, 1001)
+    kernels = np.exp(-(((x[:, None] - nodes.reshape(1, -1)) / width) ** 2) / 2) / (width * np.sqrt(2 * np.pi))
+    figure = new_figure()
+    left, right = figure.subplots(1, 2)
+    left.semilogy(x, kernels @ weights.ravel(), color=BIAS_COLOUR, linewidth=1.2)
+    left.set_ylim(bottom=0.1 / (int(result.dimension) * width))  # a tenth of a single eigenvalue's height
+    left.set_ylabel("density")
+    left.annotate(f"smoothed, width {width:.2g}", (0.99, 0.98), xycoords="axes fraction", ha="right", va="top")
+    share = cumulative(result, jnp.asarray(x, result.nodes.dtype))
+    right.plot(x, share.estimate, color=RISK_COLOUR, linewidth=1, label="estimate")
+    right.fill_between(x, share.low, share.high, color=BIAS_COLOUR, alpha=0.4, linewidth=0, label="guaranteed band")
+    reach = 2 * np.asarray(share.standard_error)
+    right.fill_between(
+        x,
+        np.maximum(share.low - reach, 0),
+        np.minimum(share.high + reach, 1),
+        color=BIAS_COLOUR,
+        alpha=0.15,
+        linewidth=0,
+        label="and 2 standard errors of the probes",
+    )
+    right.set_ylabel("share of the eigenvalues")
+    right.legend(fontsize="small")
+    for axes in (left, right):
+        axes.set_xlabel("eigenvalue")
     return figure
 
 
@@ -72,18 +114,19 @@ def new_figure(size: tuple[float, float] = FIGURE_SIZE) -> "Figure":
 
 
 def parts_of(result: Decomposition) -> list[Term]:
-    """The terms that add up to the risk, from the bottom of the stack: noise, bias², variances."""
-    components: list[Term] = [*result.variance] or ["total_variance"]
-    named: list[Term] = [
-        term for term in ("noise", "bias_squared", "bias_squared_plus_noise") if term in result.estimates
-    ]
-    return [*named, *components]
+    """The terms that add up to the risk, from the bottom of the stack: noise, bias, variances."""
+    components: list[Term] = [*(f"share[{name}]" for name in result.shares)] or [*result.variance]
+    if "net_variance" in result.estimates:  # Domingos's effects, of which some are negative
+        components = ["net_variance"]
+    biases = ("noise_effect" if "noise_effect" in result.estimates else "noise", *BIASES)
+    named: list[Term] = [term for term in biases if term in result.estimates]
+    return [*named, *(components or ["total_variance"])]
 
 
 def colours_of(parts: Sequence[Term]) -> list[str]:
-    """One colour for each part: fixed for bias² and noise, in turn for the variances."""
+    """One colour for each part: fixed for bias and noise, in turn for the variances."""
     variances = iter(VARIANCE_COLOURS * (1 + len(parts) // len(VARIANCE_COLOURS)))
-    fixed = {"noise": NOISE_COLOUR, "bias_squared": BIAS_COLOUR, "bias_squared_plus_noise": BIAS_COLOUR}
+    fixed = {"noise": NOISE_COLOUR, "noise_effect": NOISE_COLOUR} | dict.fromkeys(BIASES, BIAS_COLOUR)
     return [fixed[part] if part in fixed else next(variances) for part in parts]
 
 
@@ -122,7 +165,7 @@ def _bars(left: "Axes", right: "Axes", result: Decomposition) -> None:
         left.bar(0, height, bottom=bottom, color=colour, label=label_of(part))
         bottom += height
     left.set_xticks([])
-    left.set_ylabel("squared error")
+    left.set_ylabel(result.loss)
     left.legend(fontsize="small")
     for position, (part, colour) in enumerate(zip(parts, colours_of(parts), strict=True)):
         low, high = result.intervals[part]

@@ -153,8 +153,7 @@ def test_a_study_of_diverged_runs_alone_says_so():
         ({"target": Target(mean=np.zeros((4, 1)))}, r"shape \(4, 1\) for predictions of shape \(4,\)"),
         ({"dims": ("points", "out")}, "one axis for each name"),
         ({"dims": ("pixels",)}, "with 'points' among them"),
-        ({"design": designs.crossed(data=6, init=1)}, "1 level of 'init'"),
-        ({"design": designs.independent(1, "data", "init")}, r"1 level of 'data\+init'"),
+        ({"design": designs.independent(1, "data", "init")}, "nothing varies"),
         ({"design": designs.independent(8, "data")}, r"'init'.*\['data'\]"),
     ],
 )
@@ -226,3 +225,12 @@ def test_progress_is_printed_now_and_then(capsys, monkeypatch):
     monkeypatch.setattr("jaxdl.ensembles.progress.SECONDS_BETWEEN_LINES", 0.0)
     decompose(trial, DESIGNS["crossed"], KEY, target=TARGET)
     assert "24 of 24 runs" in capsys.readouterr().err
+
+
+def test_one_fixed_seed_is_warned_about_and_labelled():
+    with pytest.warns(UserWarning, match="init has a single level"):
+        result = decompose(trial, designs.crossed(data=6, init=1), KEY, target=TARGET, progress=False)
+    outputs = ensembles.run(trial, designs.crossed(data=6, init=1), KEY).outputs
+    expected = squared_error(outputs[:, 0], factors=("data",), target=TARGET)
+    np.testing.assert_allclose(result.variance["data",], expected.variance["data",], rtol=1e-12)
+    assert "for the one init drawn, interactions with init included" in result.estimand(("data",))

@@ -1,8 +1,45 @@
-"""Where the error comes from: bias², variance by source and noise, unbiased, with standard errors."""
+"""Where the error comes from: bias, variance by source and noise, with standard errors, for every loss."""
 
+from jaxdl.decomposition import noise, plug_in, potentials
+from jaxdl.decomposition.bagging import InfinitesimalJackknife, OutOfBag, infinitesimal_jackknife, out_of_bag
+from jaxdl.decomposition.bregman import BregmanLoss, JensenGap, bregman, cross_entropy, jensen_gap
+from jaxdl.decomposition.classes import kohavi_wolpert, zero_one
+from jaxdl.decomposition.comparison import Comparison, EnsembleForecast, compare, ensemble_forecast
+from jaxdl.decomposition.loss_decomposition import LossDecomposition
+from jaxdl.decomposition.noise_bracket import NoiseBracket, bias_squared_interval, bracket
+from jaxdl.decomposition.potentials import Potential
 from jaxdl.decomposition.result import Decomposition, PerPoint
 from jaxdl.decomposition.squared import squared_error
 from jaxdl.decomposition.storage import load
 from jaxdl.decomposition.target import Target
 
-__all__ = ["Decomposition", "PerPoint", "Target", "load", "squared_error"]
+__all__ = [
+    "BregmanLoss",
+    "Comparison",
+    "Decomposition",
+    "EnsembleForecast",
+    "InfinitesimalJackknife",
+    "JensenGap",
+    "LossDecomposition",
+    "NoiseBracket",
+    "OutOfBag",
+    "PerPoint",
+    "Potential",
+    "Target",
+    "bias_squared_interval",
+    "bracket",
+    "bregman",
+    "compare",
+    "cross_entropy",
+    "ensemble_forecast",
+    "infinitesimal_jackknife",
+    "jensen_gap",
+    "kohavi_wolpert",
+    "load",
+    "noise",
+    "out_of_bag",
+    "plug_in",
+    "potentials",
+    "squared_error",
+    "zero_one",
+]

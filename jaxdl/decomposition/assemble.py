@@ -1,7 +1,7 @@
 """From the estimates of each setting to one result: averages over test points, standard errors, populations, names."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -11,11 +11,14 @@ from jaxdl.decomposition.result import Decomposition, PerPoint
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design
 
+if TYPE_CHECKING:
+    from jaxdl.decomposition.loss_decomposition import LossDecomposition
+
 Array = np.ndarray
 FIXED_POINTS = "these test points"
 DRAWN_POINTS = "test points drawn anew"
 DRAWN_LABELS = "test points and labels drawn anew"
-TERMS_WITH_LABELS = ("bias_squared", "bias_squared_plus_noise", "noise", "risk")
+LABEL_FREE = ("total_variance", "main_prediction_uncertain")
 
 
 class _Average(NamedTuple):
@@ -28,6 +31,7 @@ class _Average(NamedTuple):
 
 def assemble(
     estimates: Sequence[Estimates],
+    loss: "LossDecomposition",
     design: Design,
     reference: Reference | None,
     *,
@@ -54,7 +58,9 @@ def assemble(
 
     units = dict.fromkeys(unit for each in estimates for unit in each.replicates)
     return Decomposition(
+        loss=loss.name,
         design=design,
+        estimands={term: loss.estimand(term, design) for term in terms},
         estimates=by_term([each.estimate for each in averages]),
         standard_errors=by_term([np.sqrt(each.variance) for each in averages]),
         degrees_of_freedom=by_term([each.degrees_of_freedom for each in averages]),
@@ -69,15 +75,20 @@ def assemble(
         axes=axes,
         settings=settings,
         training_size=training_size,
-        notes=notes,
+        notes=(*loss.notes(design), *notes),
         diverged=diverged,
     )
 
 
 def _population(term: Term, reference: Reference | None, random_points: bool) -> str:
-    if reference is not None and reference.labels_are_random and term in TERMS_WITH_LABELS:
+    if reference is not None and reference.labels_are_random and _involves_labels(term):
         return DRAWN_LABELS
     return DRAWN_POINTS if random_points else FIXED_POINTS
+
+
+def _involves_labels(term: Term) -> bool:
+    """Variances and their parts are the predictions' own; all else compares them with labels."""
+    return isinstance(term, str) and term not in LABEL_FREE and not term.startswith("share[")
 
 
 def _average(estimates: Estimates, populations: list[str]) -> _Average:

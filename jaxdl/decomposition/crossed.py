@@ -15,10 +15,10 @@ quadratic in the level's own margins, so all of them come from one pass over the
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from jaxdl.decomposition.estimates import Estimates, jackknife_variance, stack_terms, term_names
 from jaxdl.decomposition.target import Reference
@@ -31,18 +31,18 @@ MIN_LEVELS_TO_DELETE_ONE = 3
 
 
 def crossed_estimates(
-    table: Float[Array, "*levels times points out"],
+    table: Num[Array, "*levels times points out"],
     design: Design,
     reference: Reference | None,
-    kept: Sequence[Array] | None = None,
+    kept: Sequence[Array],
+    transform: Callable[[Array], Array] = np.asarray,
 ) -> Estimates:
     """All terms of a crossed design from its full table of predictions, a few test points at a time.
 
-    From the levels in `kept` alone, where they are given: replicates of the others are nan, and so is everything when a factor
-    has fewer than two left.
+    From the levels in `kept` alone: replicates of the others are nan, and so is everything when a factor has fewer than two
+    left. The terms are those of the `transform` of the predictions, taken chunk by chunk.
     """
     num_factors = len(design.shape)
-    kept = [np.arange(count) for count in design.shape] if kept is None else kept
     counts = tuple(map(len, kept))
     times, points, _ = table.shape[num_factors:]
     terms = term_names(design.components, reference)
@@ -53,12 +53,12 @@ def crossed_estimates(
     deletable = range(num_factors) if min(counts) >= MIN_LEVELS_TO_DELETE_ONE else ()
     sums = {axis: np.zeros((len(terms), counts[axis], times)) for axis in deletable}
 
-    for time, chunk in itertools.product(range(times), _chunks(table.shape)):
-        values = np.asarray(table[(..., time, chunk, slice(None))][np.ix_(*kept)], np.float64)
+    for time, chunk in itertools.product(range(times), chunks_of_points(table.shape)):
+        values = transform(np.asarray(table[(..., time, chunk, slice(None))][np.ix_(*kept)], np.float64))
         # Centred, so that small variances around large means keep their digits.
         pivot = values[(0,) * num_factors] if reference is None else reference.center[chunk]
         offsets = None if reference is None else (reference.bias_offset[chunk], reference.risk_offset[chunk])
-        margins = _margins(values - pivot, num_factors)
+        margins = margins_of(values - pivot, num_factors)
         squares = _mean_squares(margins, num_factors)
         per_point[:, time, chunk] = _terms(squares, counts, offsets)
         parts = []
@@ -78,21 +78,22 @@ def crossed_estimates(
     return Estimates(terms, per_point, variance, replicates)
 
 
-def _chunks(shape: tuple[int, ...]) -> Iterator[slice]:
+def chunks_of_points(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Test points of a table of `shape` that are worked on together."""
     *levels, _, points, out = shape
     size = max(1, CHUNK_BYTES // (8 * math.prod(levels) * out))
     return (slice(start, min(start + size, points)) for start in range(0, points, size))
 
 
-def _subsets(num_factors: int) -> list[Subset]:
-    """By size, then in order: the empty set first, all factors last."""
+def subsets_of(num_factors: int) -> list[Subset]:
+    """Sets of factors by size, then in order: the empty set first, all factors last."""
     return [frozenset(u) for size in range(num_factors + 1) for u in itertools.combinations(range(num_factors), size)]
 
 
-def _margins(values: Float[Array, "*levels points out"], num_factors: int) -> dict[Subset, Array]:
+def margins_of(values: Float[Array, "*levels points out"], num_factors: int) -> dict[Subset, Array]:
     """Cell means over the factors outside each subset; averaged axes are kept with length one."""
     margins = {frozenset(range(num_factors)): values}
-    for subset in reversed(_subsets(num_factors)[:-1]):
+    for subset in reversed(subsets_of(num_factors)[:-1]):
         axis = min(set(range(num_factors)) - subset)
         margins[subset] = margins[subset | {axis}].mean(axis=axis, keepdims=True)
     return margins
@@ -132,7 +133,7 @@ def _deleted_mean_squares(
 def _terms(
     squares: dict[Subset, Array], counts: tuple[int, ...], offsets: tuple[Array, Array] | None
 ) -> Float[Array, "terms ..."]:
-    subsets = _subsets(len(counts))
+    subsets = subsets_of(len(counts))
     products = dict(squares)
     for axis, count in enumerate(counts):
         for subset in subsets:

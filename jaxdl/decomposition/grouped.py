@@ -11,9 +11,10 @@ after a pivot has been subtracted, and add units one by one in run order, so tha
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from jaxdl.decomposition.estimates import Estimates, Term, jackknife_variance, stack_terms, term_names
 from jaxdl.decomposition.target import Reference
@@ -46,14 +47,14 @@ class GroupedMeans(ABC):
         """The names of what is estimated."""
 
     @abstractmethod
-    def _statistics(self, runs: Float[Array, "units *inner times points out"], kept: Array) -> tuple[Array, ...]:
-        """Arrays `(units, ..., times, points, k)` whose means over units determine the terms; units with `kept` zero are arbitrary."""
+    def _statistics(self, runs: Num[Array, "units *inner times points out"], kept: Array) -> tuple[Array, ...]:
+        """Arrays `(units, ..., times, points, k)` to be summed over units; those of units with `kept` zero do not matter."""
 
     @abstractmethod
     def _terms(self, counts: Float[Array, " rows"], sums: tuple[Array, ...]) -> Float[Array, "terms rows times points"]:
         """The terms of several sets of units, each with its number of units and its sums."""
 
-    def add(self, runs: Float[Array, "units *inner times points out"], kept: Float[Array, " units"]) -> None:
+    def add(self, runs: Num[Array, "units *inner times points out"], kept: Float[Array, " units"]) -> None:
         """Add consecutive units; those with `kept` zero take their place in the order and count for nothing."""
         runs = np.where(kept.reshape(-1, *[1] * (runs.ndim - 1)) > 0, runs, 0).astype(np.float64)
         statistics = self._statistics(runs, kept)
@@ -95,15 +96,19 @@ class GroupedMeans(ABC):
 
 
 class GroupedMoments(GroupedMeans):
-    """The sums behind the terms of the squared error: S, then Q and c_1 .. c_depth."""
+    """The sums behind the terms of the squared error, of the `transform` of predictions: S, then Q and c_1 .. c_depth."""
 
-    _pivot: Array | None = None
+    def __init__(self, design: Design, reference: Reference | None, transform: Callable[[Array], Array] = np.asarray):
+        super().__init__(design, reference)
+        self._transform = transform
+        self._pivot: Array | None = None
 
     @property
     def terms(self) -> tuple[Term, ...]:
         return term_names(self._design.components, self._reference)
 
     def _statistics(self, runs: Array, kept: Array) -> tuple[Array, ...]:
+        runs = self._transform(runs)
         if self._pivot is None:
             if self._reference is not None:
                 self._pivot = self._reference.center

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -28,13 +28,17 @@ class PerPoint(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Decomposition:
-    """Bias², variance components, noise and risk, averaged over test points; axes `(settings, times)` where there are any.
+    """Bias, variance components, noise and risk, averaged over test points; axes `(settings, times)` where there are any.
 
-    Terms are named `"bias_squared"` (or `"bias_squared_plus_noise"`), `("data",)`, `("data", "init")` for variance components,
-    `"total_variance"`, `"noise"` and `"risk"`. Estimates are unbiased, so that a small one may be negative: none is clipped.
+    Terms are named `"bias_squared"` (or `"bias_squared_plus_noise"`; `"bias"` for losses other than squares), `("data",)`,
+    `("data", "init")` for variance components, `"total_variance"`, `"noise"` and `"risk"`. Estimates are unbiased, so that a
+    small one may be negative: none is clipped.
     """
 
+    loss: str
     design: Design
+    """What varied; its `fixed` sources did not, and the numbers are conditional on them."""
+    estimands: dict[Term, str]
     estimates: dict[Term, Float[Array, "*axes"]]
     standard_errors: dict[Term, Float[Array, "*axes"]]
     degrees_of_freedom: dict[Term, Float[Array, "*axes"]]
@@ -57,7 +61,7 @@ class Decomposition:
 
     @property
     def bias_squared(self) -> Float[Array, "*axes"]:
-        """|E f - E[y | x]|²; an error when labels without a noise estimate leave it unidentified."""
+        """|E f - E[y | x]|² of the squared error; an error when labels without a noise estimate leave it unidentified."""
         return self._named("bias_squared")
 
     @property
@@ -66,18 +70,36 @@ class Decomposition:
         return self._named("bias_squared_plus_noise")
 
     @property
+    def bias(self) -> Float[Array, "*axes"]:
+        """The loss of the central prediction above the noise, for losses other than squares."""
+        return self._named("bias")
+
+    @property
+    def bias_plus_noise(self) -> Float[Array, "*axes"]:
+        """The loss of the central prediction over labels: bias and noise together."""
+        return self._named("bias_plus_noise")
+
+    @property
+    def shares(self) -> dict[str, Float[Array, "*axes"]]:
+        """Shapley's share of the total variance for each factor of a crossed design, in a Bregman loss."""
+        named = {
+            term: value for term, value in self.estimates.items() if isinstance(term, str) and term.startswith("share[")
+        }
+        return {term.removeprefix("share[").removesuffix("]"): value for term, value in named.items()}
+
+    @property
     def total_variance(self) -> Float[Array, "*axes"]:
-        """E|f - E f|²."""
+        """E|f - E f|², or what the loss has in its place."""
         return self._named("total_variance")
 
     @property
     def noise(self) -> Float[Array, "*axes"]:
-        """E|y - E[y | x]|²."""
+        """E|y - E[y | x]|², or what the loss has in its place."""
         return self._named("noise")
 
     @property
     def risk(self) -> Float[Array, "*axes"]:
-        """E|f - y|²."""
+        """E|f - y|², or the expected loss."""
         return self._named("risk")
 
     @property
@@ -96,17 +118,19 @@ class Decomposition:
 
     def estimand(self, term: Term) -> str:
         """What a term estimates."""
-        sources = ", ".join(self.design.sources)
-        if isinstance(term, tuple):
-            return _component_estimand(term)
-        return {
-            "bias_squared": f"|E f - E[y|x]|², E over {sources}",
-            "bias_squared_plus_noise": f"E|E f - y|², E f over {sources}: bias² and noise together",
-            "total_variance": f"E|f - E f|² over {sources}",
-            "noise": "E|y - E[y|x]|²",
-            "risk": "E|f - y|²",
-            "excess_risk": "E|f - E[y|x]|²",
-        }[term]
+        return self.estimands[term]
+
+    def at(self, *, setting: int | None = None, time: int | None = None) -> "Decomposition":
+        """One setting, or one time, or both: the same result without that axis.
+
+        Raises:
+            ValueError: for an axis that the result does not have, or a position beyond it.
+        """
+        result = self
+        for axis, position in (("settings", setting), ("times", time)):
+            if position is not None:
+                result = _select(result, axis, position)
+        return result
 
     def table(self) -> str:
         """Term, estimate, standard error, 95 % interval, estimand and population, as plain text."""
@@ -144,6 +168,29 @@ class Decomposition:
         return self.estimates[term]
 
 
+def _select(result: Decomposition, axis: str, position: int) -> Decomposition:
+    shape = np.shape(result.total_variance)
+    size = shape[result.axes.index(axis)] if axis in result.axes else 0
+    if not -size <= position < size:
+        msg = f"got {axis.removesuffix('s')}={position} for a result with axes {result.axes} of sizes {shape}"
+        raise ValueError(msg)
+    place = result.axes.index(axis)
+
+    def taken(values: dict[Term, Array], leading: int = 0) -> dict[Term, Array]:
+        return {term: np.asarray(np.take(value, position, axis=leading + place)) for term, value in values.items()}
+
+    return replace(
+        result,
+        estimates=taken(result.estimates),
+        standard_errors=taken(result.standard_errors),
+        degrees_of_freedom=taken(result.degrees_of_freedom),
+        per_point=PerPoint(*map(taken, result.per_point)),
+        replicates={unit: taken(values, leading=1) for unit, values in result.replicates.items()},
+        axes=tuple(name for name in result.axes if name != axis),
+        settings=None if axis == "settings" else result.settings,
+    )
+
+
 class _Components(dict[Component, Array]):
     """Variance components by source; a missing one names those that the design identifies."""
 
@@ -155,13 +202,3 @@ class _Components(dict[Component, Array]):
 def label_of(term: Term) -> str:
     """`variance[data, init]` for components, the term itself otherwise."""
     return f"variance[{', '.join(term)}]" if isinstance(term, tuple) else term
-
-
-def _component_estimand(component: Component) -> str:
-    if len(component) > 1:
-        return f"interaction of {' and '.join(component)}"
-    [factor] = component
-    if "(" not in factor:
-        return f"Var E[f | {factor}]"
-    source, outer = factor.rstrip(")").split("(")
-    return f"E Var[f | {outer}] over {source}, interactions with {outer} included"

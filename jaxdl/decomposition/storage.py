@@ -15,7 +15,7 @@ from jaxdl.designs import Design
 if TYPE_CHECKING:
     from xarray import Dataset
 
-FORMAT = "jaxdl.decomposition/1"
+FORMAT = "jaxdl.decomposition/2"
 GROUPS = ("estimates", "standard_errors", "degrees_of_freedom", "point_estimates", "point_errors")
 
 
@@ -26,9 +26,12 @@ def save(result: Decomposition, path: str | os.PathLike[str]) -> None:
     facts = {
         "format": FORMAT,
         "terms": [list(term) if isinstance(term, tuple) else term for term in terms],
+        "loss": result.loss,
+        "estimands": [result.estimands[term] for term in terms],
         "sources": result.design.sources,
         "shape": result.design.shape,
         "paths": result.design.paths,
+        "fixed": result.design.fixed,
         "populations": [result.populations[term] for term in terms],
         "axes": result.axes,
         "training_size": None if result.training_size is None else int(result.training_size),
@@ -79,7 +82,11 @@ def load(path: str | os.PathLike[str]) -> Decomposition:
         return {term: arrays[name][index, ...] for index, term in enumerate(terms)}
 
     return Decomposition(
-        design=Design(tuple(facts["sources"]), tuple(facts["shape"]), tuple(map(tuple, facts["paths"]))),
+        loss=facts["loss"],
+        design=Design(
+            tuple(facts["sources"]), tuple(facts["shape"]), tuple(map(tuple, facts["paths"])), tuple(facts["fixed"])
+        ),
+        estimands=dict(zip(terms, facts["estimands"], strict=True)),
         estimates=named("estimates"),
         standard_errors=named("standard_errors"),
         degrees_of_freedom=named("degrees_of_freedom"),
@@ -124,7 +131,7 @@ def to_xarray(result: Decomposition) -> "Dataset":
             "per_point_standard_error": ((*dims, "point"), point_errors),
         },
         coordinates,
-        {"notes": "; ".join(result.notes)},
+        {"loss": result.loss, "notes": "; ".join(result.notes)},
     )
 
 

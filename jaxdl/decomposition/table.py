@@ -10,11 +10,12 @@ HEADINGS = ("term", "estimate", "std. error", "95 % interval", "estimand", "popu
 def format_table(result: Decomposition) -> str:
     """One block of rows for each setting and time; negative estimates stay negative."""
     shape = np.shape(next(iter(result.estimates.values())))
-    runs = f"{result.design.num_runs} runs, " + " x ".join(
+    runs = f"{result.loss}: {result.design.num_runs} runs, " + " x ".join(
         f"{count} {factor}" for factor, count in zip(result.design.factors, result.design.shape, strict=True)
     )
+    fixed = f", one {' and '.join(result.design.fixed)}" if result.design.fixed else ""
     size = "" if result.training_size is None else f"; training size {result.training_size}"
-    blocks = [f"{runs}{size}"]
+    blocks = [f"{runs}{fixed}{size}"]
     for index in np.ndindex(shape):
         rows = [HEADINGS, *(_row(result, term, index) for term in result.estimates)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]

@@ -9,7 +9,7 @@ Array = np.ndarray
 
 
 class Target(NamedTuple):
-    """The truth at the test points; give one of `mean`, `labels`, `replicates` and `probabilities`.
+    """The truth at the test points; give one of `mean`, `labels`, `replicates`, `probabilities` and `counts`.
 
     Shapes are those of one run's predictions at one time, `(points,)` or `(points, out)`: never broadcast.
     """
@@ -22,6 +22,8 @@ class Target(NamedTuple):
     """R >= 2 independent labels for each point, on a leading axis: identifies bias² and noise."""
     probabilities: Array | None = None
     """P(class | x), for predictions compared with one-hot labels: identifies bias² and noise."""
+    counts: Array | None = None
+    """How many annotators chose each class, `(points, classes)`: for losses of classes; identifies bias and noise."""
     noise: Array | float | None = None
     """E|y - E[y | x]|², summed over outputs: a number, or one for each point."""
 
@@ -58,6 +60,9 @@ def resolve(target: Target, shape: tuple[int, ...]) -> Reference:
         msg = f"got a Target with {sorted(known) or 'nothing known'}; give exactly one of mean, labels, replicates, probabilities"
         raise ValueError(msg)
     [(name, value)] = known.items()
+    if name == "counts":
+        msg = "got counts of annotators, which belong to classes: use cross_entropy, zero_one or kohavi_wolpert"
+        raise ValueError(msg)
     expected = (value.shape[0] if value.ndim else 0, *shape) if name == "replicates" else shape
     if value.shape != expected:
         wanted = f"(R, {', '.join(map(str, shape))})" if name == "replicates" else str(shape)
@@ -66,11 +71,9 @@ def resolve(target: Target, shape: tuple[int, ...]) -> Reference:
             "broadcast: add or drop an axis, for example labels[:, 0] or labels[:, None]"
         )
         raise ValueError(msg)
-    if not np.isfinite(value).all():
-        msg = f"got {int((~np.isfinite(value)).sum())} NaN or infinite values in the target's {name}; remove those test points"
-        raise ValueError(msg)
+    check_finite(name, value)
     zero = np.zeros(shape[0])
-    noise = _noise(target.noise, shape[0])
+    noise = checked_noise(target.noise, shape[0])
     value = value.reshape(*value.shape, 1) if len(shape) == 1 else value
     if name == "mean":
         if noise is None:
@@ -84,10 +87,7 @@ def resolve(target: Target, shape: tuple[int, ...]) -> Reference:
         msg = f"got noise together with {name}, which determine the noise themselves; leave noise out"
         raise ValueError(msg)
     if name == "probabilities":
-        if (value < 0).any() or not np.allclose(value.sum(-1), 1, atol=1e-5):
-            msg = f"got probabilities between {value.min():.3g} and {value.max():.3g}, with sums {value.sum(-1).min():.6g} to "
-            msg += f"{value.sum(-1).max():.6g}; expected non-negative rows that sum to one"
-            raise ValueError(msg)
+        checked_probabilities(value)
         spread = (value * (1 - value)).sum(-1)
         return Reference(value, "bias_squared", zero, "risk", spread, spread, False)
     count = len(value)
@@ -98,7 +98,8 @@ def resolve(target: Target, shape: tuple[int, ...]) -> Reference:
     return Reference(value.mean(0), "bias_squared", -spread / count, "risk", spread * (count - 1) / count, spread, True)
 
 
-def _noise(noise: Array | float | None, num_points: int) -> Float[Array, " points"] | None:
+def checked_noise(noise: Array | float | None, num_points: int) -> Float[Array, " points"] | None:
+    """The noise at each point; refuse other shapes, negative and infinite values."""
     if noise is None:
         return None
     value = np.asarray(noise, np.float64)
@@ -109,3 +110,19 @@ def _noise(noise: Array | float | None, num_points: int) -> Float[Array, " point
         msg = f"got noise {value if value.ndim == 0 else value.min()}; a variance is finite and not negative"
         raise ValueError(msg)
     return np.broadcast_to(value, (num_points,))
+
+
+def check_finite(name: str, value: Array) -> None:
+    """Refuse NaN and infinity."""
+    if not np.isfinite(value).all():
+        msg = f"got {int((~np.isfinite(value)).sum())} NaN or infinite values in the target's {name}; remove those test points"
+        raise ValueError(msg)
+
+
+def checked_probabilities(value: Float[Array, "points classes"]) -> Float[Array, "points classes"]:
+    """Refuse rows that are no distribution."""
+    if (value < 0).any() or not np.allclose(value.sum(-1), 1, atol=1e-5):
+        msg = f"got probabilities between {value.min():.3g} and {value.max():.3g}, with sums {value.sum(-1).min():.6g} to "
+        msg += f"{value.sum(-1).max():.6g}; expected non-negative rows that sum to one"
+        raise ValueError(msg)
+    return value

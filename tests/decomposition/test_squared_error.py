@@ -203,9 +203,24 @@ def test_column_targets_are_never_broadcast():
         squared_error(np.zeros((5, 4)), factors=("data",), target=Target(labels=np.zeros((4, 1))))
 
 
-def test_one_level_is_refused_where_a_variance_is_asked_for():
-    with pytest.raises(ValueError, match="got 1 level of 'b'"):
-        squared_error(np.zeros((5, 1, 4)), factors=("a", "b"))
+def test_a_study_in_which_nothing_varies_is_refused():
+    with pytest.raises(ValueError, match="nothing varies"):
+        squared_error(np.zeros((1, 1, 4)), factors=("a", "b"))
+
+
+def test_one_fixed_seed_measures_the_variance_for_that_seed_and_says_so():
+    f = np.random.default_rng(0).normal(size=(5, 4))
+    with pytest.warns(UserWarning, match=r"init has a single level.*V\[data\] plus its interactions with init"):
+        fixed = squared_error(f[:, None], factors=("data", "init"), target=Target(mean=np.zeros(4)))
+    alone = squared_error(f, factors=("data",), target=Target(mean=np.zeros(4)))
+    assert fixed.estimates == alone.estimates
+    assert "for the one init drawn" in fixed.estimand(("data",))
+    assert "one init" in fixed.table()
+
+
+def test_a_fresh_seed_in_each_data_set_measures_the_total_alone():
+    f = np.random.default_rng(0).normal(size=(5, 1, 4))
+    assert list(squared_error(f, factors=("data", "init"), nested=True).estimates) == ["total_variance"]
 
 
 def test_non_finite_predictions_are_refused():

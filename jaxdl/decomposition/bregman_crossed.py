@@ -1,0 +1,145 @@
+"""Jensen gaps of a crossed table: every order in which sources can be told apart, and Shapley's shares.
+
+For each set u of factors let J_u = E A(E[η|u]): nothing is known at u = {}, everything at the full set. Telling factor j after u
+explains J_{u+j} - J_u of the total J_all - J_{}. A is applied to means over the other factors' levels, which makes J_u too large
+by a term of order 1/levels; a jackknife over each of these factors removes it.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Num
+
+from jaxdl.decomposition.crossed import MIN_LEVELS_TO_DELETE_ONE, Subset, chunks_of_points, margins_of, subsets_of
+from jaxdl.decomposition.estimates import Estimates, Term, jackknife_variance
+from jaxdl.decomposition.potentials import Potential
+from jaxdl.decomposition.target import Reference
+from jaxdl.designs import Component, Design
+
+Array = np.ndarray
+
+
+def gap_names(components: Sequence[Component | str], reference: Reference | None) -> tuple[Term, ...]:
+    """Names in the order of the terms: bias, components (and shares), total variance, risk."""
+    if reference is None:
+        return (*components, "total_variance")
+    return (reference.bias, *components, "total_variance", reference.risk)
+
+
+def crossed_gaps(
+    potential: Potential,
+    table: Num[Array, "*levels times points out"],
+    design: Design,
+    reference: Reference | None,
+    kept: Sequence[Array],
+) -> Estimates:
+    """All terms of a crossed design, a few test points at a time; standard errors delete one level of each factor at a time."""
+    num_factors = len(design.shape)
+    counts = tuple(map(len, kept))
+    times, points, _ = table.shape[num_factors:]
+    steps = _steps(num_factors)
+    names = gap_names(
+        [*(_step_name(design.factors, *step) for step in steps), *map(_share_name, design.factors)], reference
+    )
+    per_point = np.full((len(names), times, points), np.nan)
+    variance = np.full_like(per_point, np.nan)
+    if min(counts) < 2:
+        return Estimates(names, per_point, variance, {})
+    has_errors = min(counts) >= MIN_LEVELS_TO_DELETE_ONE
+    sums = [np.zeros((len(names), count, times)) for count in counts] if has_errors else []
+    for time, chunk in itertools.product(range(times), chunks_of_points(table.shape)):
+        values = np.asarray(table[(..., time, chunk, slice(None))][np.ix_(*kept)], np.float64)
+        margins = margins_of(values, num_factors)
+        averages = {u: _mean(potential.value(margin)) for u, margin in margins.items()}
+        deleted = [_deleted(potential, margins, averages, axis, counts[axis]) for axis in range(num_factors)]
+        corrected = {
+            u: value
+            + sum((counts[j] - 1) * (value - deleted[j][0][u].mean(axis=0)) for j in range(num_factors) if j not in u)
+            for u, value in averages.items()
+        }
+        per_point[:, time, chunk] = _terms(corrected, steps, _linear(margins, reference, chunk), reference, chunk)
+        parts = []
+        for axis in range(num_factors) if has_errors else ():
+            rows = _terms(deleted[axis][0], steps, _linear_of(deleted[axis][1], reference, chunk), reference, chunk)
+            sums[axis][:, :, time] += rows.sum(axis=-1)
+            parts.append(jackknife_variance(rows))
+        if parts:
+            variance[:, time, chunk] = np.sum(parts, axis=0)
+    replicates = {}
+    for axis, total in enumerate(sums):
+        rows = np.full((len(names), design.shape[axis], times), np.nan)
+        rows[:, kept[axis]] = total / points
+        replicates[design.factors[axis]] = rows
+    return Estimates(names, per_point, variance, replicates)
+
+
+def _steps(num_factors: int) -> list[tuple[int, Subset]]:
+    """Factor j told after the set u, for every j and every u without it."""
+    return [(j, u) for u in subsets_of(num_factors) for j in range(num_factors) if j not in u]
+
+
+def _step_name(factors: tuple[str, ...], j: int, u: Subset) -> Component:
+    known = ",".join(factors[i] for i in sorted(u))
+    return (f"{factors[j]}({known})" if known else factors[j],)
+
+
+def _share_name(factor: str) -> str:
+    return f"share[{factor}]"
+
+
+def _mean(values: Float[Array, "*levels points"]) -> Float[Array, " points"]:
+    return values.mean(axis=tuple(range(values.ndim - 1)))
+
+
+def _deleted(
+    potential: Potential, margins: dict[Subset, Array], averages: dict[Subset, Array], axis: int, count: int
+) -> tuple[dict[Subset, Float[Array, "levels points"]], Float[Array, "levels points out"]]:
+    """J_u without each level of the factor on `axis`, and the mean of η without it."""
+
+    def over_others(values: Array) -> Array:
+        return values.mean(axis=tuple(i for i in range(values.ndim - 1) if i != axis))
+
+    rows, central = {}, margins[frozenset()]
+    for u, margin in margins.items():
+        if axis in u:
+            rows[u] = (count * averages[u] - over_others(potential.value(margin))) / (count - 1)
+        else:
+            without = (count * margin - margins[u | {axis}]) / (count - 1)
+            rows[u] = over_others(potential.value(without))
+            if not u:
+                central = without
+    return rows, central.reshape(count, *central.shape[-2:])
+
+
+def _linear(margins: dict[Subset, Array], reference: Reference | None, chunk: slice) -> Array | None:
+    central = margins[frozenset()]
+    return _linear_of(central.reshape(central.shape[-2:]), reference, chunk)
+
+
+def _linear_of(central: Float[Array, "... points out"], reference: Reference | None, chunk: slice) -> Array | None:
+    return None if reference is None else np.einsum("...po,po->...p", central, reference.center[chunk])
+
+
+def _terms(
+    gaps: dict[Subset, Float[Array, "*rows points"]],
+    steps: list[tuple[int, Subset]],
+    linear: Array | None,
+    reference: Reference | None,
+    chunk: slice,
+) -> Float[Array, "terms *rows points"]:
+    num_factors = max(map(len, gaps))
+    everything = frozenset(range(num_factors))
+    explained = [gaps[u | {j}] - gaps[u] for j, u in steps]
+    orders = [math.factorial(len(u)) * math.factorial(num_factors - 1 - len(u)) for _, u in steps]
+    shares = [
+        sum(n * value for n, value, (i, _) in zip(orders, explained, steps, strict=True) if i == j)
+        / math.factorial(num_factors)
+        for j in range(num_factors)
+    ]
+    total = gaps[everything] - gaps[frozenset()]
+    if reference is None or linear is None:
+        return np.stack([*explained, *shares, total])
+    bias = gaps[frozenset()] - linear + reference.bias_offset[chunk]
+    return np.stack([bias, *explained, *shares, total, gaps[everything] - linear + reference.risk_offset[chunk]])

@@ -1,0 +1,278 @@
+"""The 0-1 loss of classifiers: Domingos's and James's decompositions, and the unbiased one of Kohavi and Wolpert.
+
+Predicted classes are the largest scores along an axis "out", the lowest class among equals, or class numbers where there is no
+such axis.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Float, Num
+from scipy import special
+
+from jaxdl.decomposition.class_target import ClassTarget, class_numbers, one_hot, resolve_classes
+from jaxdl.decomposition.crossed import MIN_LEVELS_TO_DELETE_ONE, chunks_of_points, crossed_estimates
+from jaxdl.decomposition.estimates import Estimates, Term, jackknife_variance
+from jaxdl.decomposition.grouped import GroupedMeans, GroupedMoments
+from jaxdl.decomposition.loss_decomposition import LossDecomposition
+from jaxdl.decomposition.squared import component_estimand, given_fixed
+from jaxdl.decomposition.target import Reference, Target
+from jaxdl.designs import Design
+
+Array = np.ndarray
+HALF = 0.5
+
+
+class KohaviWolpert(LossDecomposition):
+    """Unbiased bias², variance components and noise of the 0-1 loss, as half the squared error of one-hot predictions.
+
+        P(f ≠ y) = ½|π - q|² + ½(1 - |q|²) + ½(1 - |π|²),
+
+    where q is the law of the predicted class and π that of the label. Being quadratic, every term has an unbiased estimate and
+    splits by source with all interactions, which no term of Domingos's has.
+
+    References:
+        Kohavi & Wolpert (1996), Bias plus variance decomposition for zero-one loss functions.
+
+    >>> classes = np.random.default_rng(0).choice(3, p=(0.6, 0.3, 0.1), size=(2000, 1))
+    >>> pi = np.array([[0.2, 0.7, 0.1]])
+    >>> result = kohavi_wolpert(classes, factors=("data",), target=Target(probabilities=pi))
+    >>> bool(abs(result.total_variance - 0.27) < 4 * result.standard_errors["total_variance"]), result.noise.round(2).item()
+    (True, 0.23)
+    """
+
+    name = "0-1 loss, Kohavi and Wolpert"
+
+    def reference(self, target: Target | None, shape: tuple[int, ...]) -> Reference | None:
+        if target is None:
+            return None
+        classes = _classes(target, shape)
+        spread = HALF * (1 - (classes.probabilities**2).sum(axis=-1))
+        center, zero = np.sqrt(HALF) * classes.probabilities, np.zeros(len(spread))
+        if classes.is_exact:
+            return Reference(center, "bias_squared", zero, "risk", spread, spread, False)
+        if classes.noise is not None:
+            return Reference(center, "bias_squared", -classes.noise, "risk", zero, classes.noise, True)
+        if classes.has_single_labels:
+            return Reference(center, "bias_squared_plus_noise", zero, "risk", zero, None, True)
+        num_annotators = np.asarray(classes.num_annotators)
+        noise = spread * num_annotators / (num_annotators - 1)
+        return Reference(center, "bias_squared", -noise / num_annotators, "risk", spread, noise, True)
+
+    def grouped(self, design: Design, reference: Reference | None) -> GroupedMeans:
+        return GroupedMoments(design, reference, _indicators(reference, np.sqrt(HALF)))
+
+    def from_table(
+        self,
+        table: Num[Array, "*levels times points out"],
+        design: Design,
+        reference: Reference | None,
+        kept: Sequence[Array],
+    ) -> Estimates:
+        return crossed_estimates(table, design, reference, kept, _indicators(reference, np.sqrt(HALF)))
+
+    def estimand(self, term: Term, design: Design) -> str:
+        if isinstance(term, tuple):
+            return component_estimand(term, design) + ", f one-hot, halved"
+        given = given_fixed(design)
+        return {
+            "bias_squared": f"½|q - π|²{given}",
+            "bias_squared_plus_noise": f"½E|q - y|²{given}: bias² and noise together",
+            "total_variance": f"½(1 - |q|²){given}",
+            "noise": "½(1 - |π|²)",
+            "risk": f"P(f ≠ y){given}",
+        }[term]
+
+
+class ZeroOne(LossDecomposition):
+    """Domingos's decomposition of the 0-1 loss, with James's effects beside it.
+
+    At a point, with q_k = P(f = k), π_k = P(y = k), the best class y* = argmax π and the main prediction m = argmax q,
+
+        P(f ≠ y) = c1 N + B + c2 V,   N = 1 - π_y*,   B = [m ≠ y*],   V = 1 - q_m,
+        c2 = 1 where m = y*, and -q_y*/(1 - q_m) elsewhere;   c1 = q_y* - sum over k ≠ y* of q_k π_k / (1 - π_y*).
+
+    `noise_effect` is c1 N and `net_variance` c2 V, so that risk = noise_effect + bias + net_variance exactly: where the main
+    prediction is wrong, variance *reduces* the error. James: risk = N + systematic_effect + variance_effect, with
+    π_y* - π_m and the rest.
+
+    No term but the risk has an unbiased estimate, because argmax and max of observed frequencies are not those of the law: the
+    numbers are plug-in, their standard errors jackknifed, and `main_prediction_uncertain` reports the probability, by the
+    normal approximation to its two leading classes, that the main prediction of this many runs is not that of the law.
+    `kohavi_wolpert` is the unbiased companion, and the one that splits by source.
+
+    References:
+        Domingos (2000), A unified bias-variance decomposition; James (2003), Variance and bias for general loss functions.
+
+    >>> classes = np.repeat([0, 1, 2], [6, 3, 1])[:, None]
+    >>> result = zero_one(classes, factors=("data",), target=Target(probabilities=np.array([[0.2, 0.7, 0.1]])))
+    >>> [round(float(result.estimates[term]), 6) for term in ("risk", "noise_effect", "bias", "net_variance")]
+    [0.66, -0.04, 1.0, -0.3]
+    """
+
+    name = "0-1 loss, Domingos"
+
+    def reference(self, target: Target | None, shape: tuple[int, ...]) -> Reference | None:
+        if target is None:
+            return None
+        classes = _classes(target, shape)
+        zero = np.zeros(shape[0])
+        name = "bias_plus_noise" if classes.has_single_labels else "bias"
+        if classes.noise is not None:
+            msg = "got labels and a noise level; the 0-1 loss needs to know which class is best: pass probabilities=, or counts="
+            raise ValueError(msg)
+        noise = None if classes.has_single_labels else 1 - classes.probabilities.max(axis=-1)
+        return Reference(classes.probabilities, name, zero, "risk", zero, noise, not classes.is_exact)
+
+    def grouped(self, design: Design, reference: Reference | None) -> GroupedMeans:
+        return _GroupedFrequencies(design, reference)
+
+    def from_table(
+        self,
+        table: Num[Array, "*levels times points out"],
+        design: Design,
+        reference: Reference | None,
+        kept: Sequence[Array],
+    ) -> Estimates:
+        return _crossed_frequencies(table, design, reference, kept)
+
+    def estimand(self, term: Term, design: Design) -> str:
+        given = given_fixed(design)
+        return {
+            "bias": f"P(main prediction ≠ best class) over points{given}",
+            "bias_plus_noise": f"P(main prediction ≠ label) over points{given}: bias and noise together",
+            "total_variance": f"V = P(f ≠ main prediction){given}",
+            "net_variance": f"c2 V{given}: negative where the main prediction is wrong",
+            "noise_effect": "c1 N",
+            "systematic_effect": "π_best - π_main (James)",
+            "variance_effect": "P(f ≠ y) - P(main prediction ≠ y) (James)",
+            "main_prediction_uncertain": "P(main prediction of these runs ≠ that of their law)",
+            "noise": "N = 1 - max π",
+            "risk": f"P(f ≠ y){given}",
+        }[str(term)]
+
+    def notes(self, design: Design) -> tuple[str, ...]:
+        return (
+            f"plug-in estimates from {design.num_runs} runs, ties to the lowest class; only the risk is unbiased "
+            "(kohavi_wolpert is, in every term)",
+        )
+
+
+kohavi_wolpert = KohaviWolpert()
+zero_one = ZeroOne()
+
+
+class _GroupedFrequencies(GroupedMeans):
+    """How often each class is predicted at each point."""
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        return _names(self._reference)
+
+    def _statistics(self, runs: Array, kept: Array) -> tuple[Array, ...]:
+        del kept
+        indicators = _indicators(self._reference, 1.0)(runs)
+        return (indicators.mean(axis=tuple(range(1, len(self._design.shape)))),)
+
+    def _terms(self, counts: Array, sums: tuple[Array, ...]) -> Array:
+        frequencies = sums[0] / counts[:, None, None, None]
+        num_runs = counts[:, None, None] * np.prod(self._design.shape[1:])
+        return _domingos(frequencies, num_runs, self._reference, slice(None))
+
+
+def _crossed_frequencies(table: Array, design: Design, reference: Reference | None, kept: Sequence[Array]) -> Estimates:
+    """Terms of a crossed design; standard errors by deleting one level of each factor at a time."""
+    names, num_factors = _names(reference), len(design.shape)
+    counts = tuple(map(len, kept))
+    times, points, _ = table.shape[num_factors:]
+    per_point = np.full((len(names), times, points), np.nan)
+    variance = np.full_like(per_point, np.nan)
+    if min(counts) < 2:
+        return Estimates(names, per_point, variance, {})
+    deletable = range(num_factors) if min(counts) >= MIN_LEVELS_TO_DELETE_ONE else ()
+    sums = {axis: np.zeros((len(names), counts[axis], times)) for axis in deletable}
+    num_runs = float(np.prod(counts))
+    for time in range(times):
+        for chunk in chunks_of_points(table.shape):
+            values = np.asarray(table[(..., time, chunk, slice(None))][np.ix_(*kept)], np.float64)
+            indicators = _indicators(reference, 1.0)(values)
+            mean = indicators.mean(axis=tuple(range(num_factors)))
+            per_point[:, time, chunk] = _domingos(mean, num_runs, reference, chunk)
+            parts = []
+            for axis in deletable:
+                own = indicators.mean(axis=tuple(i for i in range(num_factors) if i != axis))
+                rest = (counts[axis] * mean - own) / (counts[axis] - 1)
+                deleted = _domingos(rest, num_runs * (1 - 1 / counts[axis]), reference, chunk)
+                sums[axis][:, :, time] += deleted.sum(axis=-1)
+                parts.append(jackknife_variance(deleted))
+            if parts:
+                variance[:, time, chunk] = np.sum(parts, axis=0)
+    replicates = {}
+    for axis, total in sums.items():
+        rows = np.full((len(names), design.shape[axis], times), np.nan)
+        rows[:, kept[axis]] = total / points
+        replicates[design.factors[axis]] = rows
+    return Estimates(names, per_point, variance, replicates)
+
+
+def _names(reference: Reference | None) -> tuple[Term, ...]:
+    if reference is None:
+        return ("total_variance", "main_prediction_uncertain")
+    effects = ("net_variance", "noise_effect", "systematic_effect", "variance_effect", "main_prediction_uncertain")
+    return (reference.bias, "total_variance", *effects, "risk")
+
+
+def _domingos(
+    frequencies: Float[Array, "*rows points classes"],
+    num_runs: Float[Array, "..."] | float,
+    reference: Reference | None,
+    chunk: slice,
+) -> Float[Array, "terms *rows points"]:
+    q = frequencies
+    main = q.argmax(axis=-1)
+    q_main = np.take_along_axis(q, main[..., None], axis=-1)[..., 0]
+    second = np.partition(q, -2, axis=-1)[..., -2]
+    gap = q_main - second
+    spread = q_main + second - gap**2  # times the number of runs, the variance of the difference of the two counts
+    with np.errstate(invalid="ignore", divide="ignore"):
+        uncertain = np.where(spread > 0, special.ndtr(-gap * np.sqrt(num_runs / spread)), 0.0)
+    if reference is None:
+        return np.stack([1 - q_main, uncertain])
+    pi = np.broadcast_to(reference.center[chunk], q.shape)
+    best = pi.argmax(axis=-1)
+    pi_best, q_best = (np.take_along_axis(each, best[..., None], axis=-1)[..., 0] for each in (pi, q))
+    pi_main = np.take_along_axis(pi, main[..., None], axis=-1)[..., 0]
+    is_biased = main != best
+    risk = 1 - (q * pi).sum(axis=-1)
+    net_variance = np.where(is_biased, -q_best, 1 - q_main)
+    noise_effect = q_best * (1 - pi_best) - ((q * pi).sum(axis=-1) - q_best * pi_best)
+    return np.stack(
+        [
+            is_biased.astype(np.float64),
+            1 - q_main,
+            net_variance,
+            noise_effect,
+            pi_best - pi_main,
+            risk - (1 - pi_main),
+            uncertain,
+            risk,
+        ]
+    )
+
+
+def _classes(target: Target, shape: tuple[int, ...]) -> ClassTarget:
+    num_points, num_classes = shape[0], shape[1] if len(shape) > 1 else None
+    return resolve_classes(target, num_points, num_classes)
+
+
+def _indicators(reference: Reference | None, scale: float) -> Callable[[Array], Array]:
+    """Scores or class numbers to rows that are `scale` at the predicted class."""
+
+    def indicators(scores: Num[Array, "*rows points out"]) -> Float[Array, "*rows points classes"]:
+        if reference is None and scores.shape[-1] == 1:
+            msg = "got class numbers and no target, so that the number of classes is unknown; predict scores on an axis 'out'"
+            raise ValueError(msg)
+        num_classes = scores.shape[-1] if reference is None else reference.center.shape[-1]
+        return scale * one_hot(class_numbers(scores), num_classes)
+
+    return indicators

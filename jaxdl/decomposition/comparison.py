@@ -1,0 +1,187 @@
+"""What follows from the terms of a result and their replicates: differences of procedures, and ensembles that were never built."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxdl.decomposition.assemble import FIXED_POINTS
+from jaxdl.decomposition.estimates import Term, jackknife_variance
+from jaxdl.decomposition.result import Decomposition, label_of
+from jaxdl.statistics import Interval, t_interval
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Differences, second minus first, of every term that both results have; intervals are of 95 %."""
+
+    estimates: dict[Term, Float[Array, "*axes"]]
+    standard_errors: dict[Term, Float[Array, "*axes"]]
+    intervals: dict[Term, Interval]
+    populations: dict[Term, str]
+
+    def table(self) -> str:
+        """One line for each term, and for each setting and time."""
+        lines = [f"{'second minus first':40}{'difference':>12}{'std. error':>12}  {'95 % interval':26}population"]
+        for term, value in self.estimates.items():
+            for index in np.ndindex(np.shape(value)):
+                low, high = (np.asarray(bound)[index] for bound in self.intervals[term])
+                where = f" {list(index)}" if index else ""
+                reach = f"{low:.5g} to {high:.5g}"
+                lines.append(
+                    f"{label_of(term) + where:40}{value[index]:12.5g}{self.standard_errors[term][index]:12.2g}  {reach:26}"
+                    f"{self.populations[term]}"
+                )
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.table()
+
+
+def compare(first: Decomposition, second: Decomposition) -> Comparison:
+    """Differences of every term between two procedures that were run on the same levels of the same sources.
+
+    The same design and root key give both procedures the same data sets, seeds and test points, so what they share cancels;
+    the jackknife of the *difference* knows. Standard errors of the two results do not: they are larger, often many times.
+    Two settings of one sweep are compared by `result.at(setting=0)` and `result.at(setting=1)`.
+
+    Raises:
+        ValueError: for different designs, losses, axes or numbers of test points; without replicates.
+
+    >>> from jaxdl.decomposition import Target, squared_error
+    >>> f = np.random.default_rng(0).normal(size=(20, 5))
+    >>> target = Target(mean=np.zeros(5))
+    >>> one, two = (squared_error(scale * f, factors=("data",), target=target) for scale in (1, 1.1))
+    >>> round(float(compare(one, two).estimates["total_variance"] / one.total_variance), 6)
+    0.21
+    """
+    for what, of_first, of_second in (
+        ("design", first.design, second.design),
+        ("loss", first.loss, second.loss),
+        ("axes", first.axes, second.axes),
+        (
+            "test points",
+            first.per_point.estimates["total_variance"].shape,
+            second.per_point.estimates["total_variance"].shape,
+        ),
+    ):
+        if of_first != of_second:
+            msg = f"cannot compare results that differ in {what}: got {of_first} and {of_second}; run both over the same levels"
+            raise ValueError(msg)
+    if not first.replicates or not second.replicates:
+        msg = "got results without replicates: too few levels for standard errors (3 or more of each source)"
+        raise ValueError(msg)
+    terms = [term for term in first.estimates if term in second.estimates]
+    estimates, errors, intervals = {}, {}, {}
+    for term in terms:
+        estimates[term] = np.asarray(second.estimates[term] - first.estimates[term])
+        replicates = {unit: second.replicates[unit][term] - values[term] for unit, values in first.replicates.items()}
+        spread = None
+        if first.populations[term] != FIXED_POINTS:
+            spread = np.asarray(second.per_point.estimates[term] - first.per_point.estimates[term])
+        errors[term], freedom = _standard_error(replicates, spread)
+        low, high = t_interval(estimates[term], errors[term], freedom)
+        intervals[term] = Interval(np.asarray(low), np.asarray(high))
+    return Comparison(estimates, errors, intervals, {term: first.populations[term] for term in terms})
+
+
+@dataclass(frozen=True, eq=False)
+class EnsembleForecast:
+    """The variance and risk of averages over several levels of a source; the leading axis runs over `sizes`."""
+
+    sizes: tuple[int, ...]
+    over: str
+    variance: Float[Array, "sizes *axes"]
+    standard_errors: Float[Array, "sizes *axes"]
+    interval: Interval
+    risk: Float[Array, "sizes *axes"] | None
+    """None where the study did not measure a risk."""
+
+    def table(self) -> str:
+        """One line for each size."""
+        lines = [f"{'members over ' + self.over:>24}{'variance':>12}{'std. error':>12}  95 % interval"]
+        for index in np.ndindex(self.variance.shape):
+            low, high = (np.asarray(bound)[index] for bound in self.interval)
+            numbers = f"{self.variance[index]:12.5g}{self.standard_errors[index]:12.2g}  {low:.5g} to {high:.5g}"
+            lines.append(f"{self.sizes[index[0]]:>24}{numbers}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.table()
+
+
+def ensemble_forecast(result: Decomposition, *, over: str, sizes: Sequence[int]) -> EnsembleForecast:
+    """What averaging the predictions of B levels of one source would leave of the variance, before building any ensemble.
+
+        Var = sum of V_u without the source + (sum of V_u with it) / B      [data, init: V_D + (V_S + V_DS)/B]
+
+    Averaging changes neither bias nor noise. Each member is a fresh level of the source on the same levels of all others.
+
+    Args:
+        result: a squared-error result of a crossed design, or of a nested one for any but the outermost source.
+        over: the source to average over.
+        sizes: numbers of members B.
+
+    Raises:
+        ValueError: for other losses (their central prediction is no mean of predictions), unknown sources, sizes below one.
+
+    >>> from jaxdl.decomposition import squared_error
+    >>> rng = np.random.default_rng(0)
+    >>> f = rng.normal(size=(40, 1, 50)) + rng.normal(size=(40, 30, 50))
+    >>> forecast = ensemble_forecast(squared_error(f, factors=("data", "init")), over="init", sizes=(1, 2, 4))
+    >>> bool((abs(forecast.variance - (1 + 1 / np.array([1, 2, 4]))) < 4 * forecast.standard_errors).all())
+    True
+    """
+    if result.loss != "squared error":
+        msg = f"got a result of the {result.loss}; the forecast holds for the squared error, whose predictions average"
+        raise ValueError(msg)
+    averaged = [component for component in result.variance if over in map(_source, component)]
+    # Nested deeper than the source, what is inside one of its levels is drawn anew in each.
+    inside = [c for c in result.variance if any(over in name.partition("(")[2].rstrip(")").split(",") for name in c)]
+    if not averaged or (result.design.is_nested and over == result.design.sources[0]):
+        msg = f"cannot tell what averaging over {over!r} leaves from the components {list(result.variance)}; cross it with the "
+        msg += f"other sources: designs.crossed(data=..., {over}=...)"
+        raise ValueError(msg)
+    if not sizes or any(not isinstance(size, int | np.integer) or size < 1 for size in sizes):
+        msg = f"got sizes={sizes!r}; pass numbers of members, whole and at least 1"
+        raise ValueError(msg)
+
+    def combined(values: dict[Term, Array]) -> Float[Array, "sizes ..."]:
+        shrinking = np.sum([values[component] for component in [*averaged, *inside]], axis=0)
+        return np.stack([values["total_variance"] - (1 - 1 / size) * shrinking for size in sizes])
+
+    variance = combined(result.estimates)
+    replicates = {unit: np.moveaxis(combined(values), 0, 1) for unit, values in result.replicates.items()}
+    spread = None
+    if result.populations["total_variance"] != FIXED_POINTS:
+        spread = combined(result.per_point.estimates)
+    errors, freedom = _standard_error(replicates, spread) if replicates else (np.full_like(variance, np.nan), 1.0)
+    low, high = t_interval(variance, errors, freedom)
+    risk = result.estimates["risk"] - result.total_variance + variance if "risk" in result.estimates else None
+    return EnsembleForecast(tuple(sizes), over, variance, errors, Interval(np.asarray(low), np.asarray(high)), risk)
+
+
+def _source(factor: str) -> str:
+    return factor.partition("(")[0]
+
+
+def _standard_error(
+    replicates: dict[str, Float[Array, "levels *axes"]], per_point: Float[Array, "*axes points"] | None
+) -> tuple[Float[Array, "*axes"], Float[Array, "*axes"]]:
+    """Jackknife variances of all units, and the spread over test points when they are drawn; Satterthwaite's degrees of freedom."""
+    parts = []
+    for values in replicates.values():
+        rows = values.reshape(len(values), -1)
+        present = int((~np.isnan(rows).any(axis=1)).sum())
+        parts.append((jackknife_variance(rows).reshape(values.shape[1:]), present - 1))
+    if per_point is not None:
+        num_points = per_point.shape[-1]
+        with np.errstate(invalid="ignore", divide="ignore"):  # a single point has no spread: nan
+            parts.append((per_point.var(axis=-1) / (num_points - 1), max(num_points - 1, 1)))
+    variance = np.asarray(sum(part for part, _ in parts))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    return np.asarray(np.sqrt(variance)), np.asarray(np.where(variance == 0, np.inf, freedom))

@@ -1,0 +1,66 @@
+"""Log-partition functions: each makes a Bregman loss L(y, η) = A(η) - <y, η> + A*(y) of natural parameters η."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy import special
+
+Array = np.ndarray
+
+
+class Potential(NamedTuple):
+    """A convex function A of natural parameters, and what its Bregman loss needs besides; all reduce the last axis."""
+
+    name: str
+    value: Callable[[Float[Array, "*rows out"]], Float[Array, "*rows"]]
+    """A(η)."""
+    conjugate: Callable[[Float[Array, "*rows out"]], Float[Array, "*rows"]]
+    """A*(y) = sup <y, η> - A(η) at labels or their means: minus the entropy."""
+    curvature: Callable[[Float[Array, "*rows out"], Float[Array, "*rows out"]], Float[Array, "*rows"]]
+    """d' A''(η) d for a direction d."""
+
+
+def _softmax_curvature(eta: Array, direction: Array) -> Array:
+    p = special.softmax(eta, axis=-1)
+    centred = direction - (p * direction).sum(axis=-1, keepdims=True)
+    return (p * centred**2).sum(axis=-1)
+
+
+def _bernoulli_curvature(eta: Array, direction: Array) -> Array:
+    p = special.expit(eta)
+    return (p * (1 - p) * direction**2).sum(axis=-1)
+
+
+softmax = Potential(
+    "softmax",
+    lambda eta: special.logsumexp(eta, axis=-1),
+    lambda y: special.xlogy(y, y).sum(axis=-1),
+    _softmax_curvature,
+)
+"""Classes: A = log sum exp; the loss of a one-hot label is the cross-entropy of logits."""
+
+bernoulli = Potential(
+    "Bernoulli",
+    lambda eta: np.logaddexp(0, eta).sum(axis=-1),
+    lambda y: (special.xlogy(y, y) + special.xlogy(1 - y, 1 - y)).sum(axis=-1),
+    _bernoulli_curvature,
+)
+"""Binary labels: A = log(1 + exp η), summed over outputs."""
+
+poisson = Potential(
+    "Poisson",
+    lambda eta: np.exp(eta).sum(axis=-1),
+    lambda y: (special.xlogy(y, y) - y).sum(axis=-1),
+    lambda eta, direction: (np.exp(eta) * direction**2).sum(axis=-1),
+)
+"""Counts: A = exp η, summed over outputs; half the deviance."""
+
+gaussian = Potential(
+    "Gaussian",
+    lambda eta: (eta**2).sum(axis=-1) / 2,
+    lambda y: (y**2).sum(axis=-1) / 2,
+    lambda _, direction: (direction**2).sum(axis=-1),
+)
+"""Means with unit variance: A = |η|²/2; half the squared error."""
