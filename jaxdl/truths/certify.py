@@ -1,21 +1,31 @@
-"""`certify`: does an estimator return the right answer, on average, where the right answer is known?"""
+"""`certify` and `compare`: does a tool return the right answer, on average, where the right answer is known?"""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
-from jaxdl.decomposition import Decomposition, squared_error
-from jaxdl.decomposition.estimates import Term
+from jaxdl.decomposition import Decomposition, Target
 from jaxdl.decomposition.result import label_of
+from jaxdl.truths.recipes import Estimates, Labels, Predictions
 from jaxdl.truths.study import Exact, Study
 from jaxdl.types import Key
 
-Estimator = Callable[[Study, Float[np.ndarray, "..."]], Mapping[Term, Float[np.ndarray, "*times"]]]
-"""`(study, predictions) -> {term: estimate}`, for the terms that it knows."""
+Estimator = Callable[[Study, Predictions, Labels], Estimates]
+"""`(study, predictions, labels) -> {term: estimate}`, for the terms that it knows; `labels` are independent replicates."""
 LARGEST_DEVIATION = 4.0  # standard errors; by chance in fewer than 1 of 1,000 terms with 20 seeds
+
+
+class Sample(NamedTuple):
+    """One term of one study, as a tool estimates it once for each seed; `slack` is the rounding that it is allowed."""
+
+    study: str
+    term: str
+    exact: float
+    slack: float
+    estimates: Float[np.ndarray, " seeds"]
 
 
 class Row(NamedTuple):
@@ -27,6 +37,11 @@ class Row(NamedTuple):
     estimate: float
     standard_error: float
     passed: bool
+
+    @property
+    def verdict(self) -> str:
+        """`right` or `WRONG`."""
+        return "right" if self.passed else "WRONG"
 
 
 class ReportCard(NamedTuple):
@@ -42,34 +57,52 @@ class ReportCard(NamedTuple):
     def __str__(self) -> str:
         lines = [f"{'study':28}{'term':32}{'exact':>12}{'estimate':>12}{'std. error':>12}  verdict"]
         lines += [
-            f"{row.study:28}{row.term:32}{row.exact:12.6f}{row.estimate:12.6f}{row.standard_error:12.2g}  "
-            f"{'right' if row.passed else 'WRONG'}"
+            f"{row.study:28}{row.term:32}{row.exact:12.6f}{row.estimate:12.6f}{row.standard_error:12.2g}  {row.verdict}"
             for row in self.rows
         ]
         return "\n".join(lines)
 
 
-def unbiased(study: Study, predictions: Float[np.ndarray, "..."]) -> Mapping[Term, Float[np.ndarray, "*times"]]:
-    """Our own estimator, `decomposition.squared_error`."""
-    return squared_error(predictions, factors=study.factors, target=study.target, dims=study.dims).estimates
+class Comparison(NamedTuple):
+    """The report cards of several tools, by name: all of them saw the same predictions and labels."""
+
+    cards: Mapping[str, ReportCard]
+
+    def __str__(self) -> str:
+        """Side by side, a line for each term: exact value, and each tool's average with its verdict; a dash for no answer."""
+        tables = {tool: {(row.study, row.term): row for row in card.rows} for tool, card in self.cards.items()}
+        exact = {place: row.exact for rows in tables.values() for place, row in rows.items()}
+        # Sorted by study, because a term that only a later tool knows comes last otherwise.
+        studies = list(dict.fromkeys(study for study, _ in exact))
+        places = sorted(exact, key=lambda place: studies.index(place[0]))
+        rows = [("study", "term", "exact", *tables)]
+        for study, term in places:
+            cells = (_cell(table.get((study, term))) for table in tables.values())
+            rows.append((study, term, f"{exact[study, term]:.5f}", *cells))
+        right = (f"{sum(row.passed for row in card.rows)} of {len(card.rows)} right" for card in self.cards.values())
+        rows.append(("", "", "", *right))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        aligns = ("<", "<", *">" * (len(widths) - 2))
+        return "\n".join(
+            "  ".join(f"{cell:{align}{width}}" for cell, align, width in zip(row, aligns, widths, strict=True))
+            for row in rows
+        )
+
+
+def unbiased(study: Study, predictions: Predictions, labels: Labels) -> Estimates:
+    """Our own estimator, by the loss of the study, from all that is known of the truth."""
+    del labels
+    return study.decompose(predictions, study.target).estimates
+
+
+def unbiased_from_labels(study: Study, predictions: Predictions, labels: Labels) -> Estimates:
+    """Our own estimator, from replicate labels alone: it sees no more than scikit-learn's recipe does, nor the mean."""
+    return study.decompose(predictions, Target(replicates=labels)).estimates
 
 
 def measured(study: Study, key: Key) -> Decomposition:
     """The study's predictions, decomposed: what is to be compared with its exact answer."""
-    return squared_error(study.predictions(key), factors=study.factors, target=study.target, dims=study.dims)
-
-
-def plug_in(study: Study, predictions: Float[np.ndarray, "..."]) -> Mapping[Term, Float[np.ndarray, "*times"]]:
-    """The usual recipe: bias² from the mean prediction as it is, and the variance with divisor K, over all runs pooled.
-
-    Its bias² is too large by variance/K, its variance too small by the same amount.
-    """
-    mean = np.asarray(study.target.mean)
-    pooled = np.asarray(predictions, np.float64).reshape(-1, *predictions.shape[len(study.factors) :])
-    bias, variance = (pooled.mean(0) - mean) ** 2, pooled.var(axis=0)
-    if "out" in study.dims:
-        bias, variance = bias.sum(-1), variance.sum(-1)
-    return {"bias_squared": np.asarray(bias.mean(-1)), "total_variance": np.asarray(variance.mean(-1))}
+    return study.decompose(study.predictions(key), study.target)
 
 
 def certify(
@@ -80,35 +113,88 @@ def certify(
     A term is right when the average lies within 4 of its own standard errors (taken over seeds, so that no estimator's word is
     taken for its precision), or within the rounding of the exact value where nothing is random.
 
+    Raises:
+        ValueError: fewer than two seeds, no studies, an estimate of something that the study has no exact value for.
+
     >>> from jaxdl import truths
     >>> certify([truths.sample_mean()], jax.random.key(0)).passed
     True
     """
+    return compare(studies, key, estimators={"": estimator}, num_seeds=num_seeds).cards[""]
+
+
+def compare(
+    studies: Iterable[tuple[Study, Exact]], key: Key, *, estimators: Mapping[str, Estimator], num_seeds: int = 20
+) -> Comparison:
+    """The report cards of several estimators, which all see the same predictions and labels; print it to see them side by side.
+
+    Raises:
+        ValueError: as `certify`.
+
+    >>> from jaxdl import truths
+    >>> tools = {"jaxdl": unbiased, "mlxtend": truths.mlxtend_recipe}
+    >>> card = compare([truths.sample_mean()], jax.random.key(0), estimators=tools)
+    >>> card.cards["jaxdl"].passed
+    True
+    """
+    rows: dict[str, list[Row]] = {tool: [] for tool in estimators}
+    for index, (study, exact) in enumerate(studies):
+        of_study = jax.random.fold_in(key, index)  # so that studies do not share the luck of their labels
+        for tool, samples in sample(study, exact, of_study, estimators=estimators, num_seeds=num_seeds).items():
+            rows[tool] += map(judged, samples)
+    silent = [tool for tool, found in rows.items() if not found]
+    if silent or not rows:
+        msg = (
+            f"nothing was estimated by {silent or 'anyone'}; pass studies whose terms the estimators know, for example "
+        )
+        msg += "[truths.sample_mean()]"
+        raise ValueError(msg)
+    return Comparison({tool: ReportCard(tuple(found)) for tool, found in rows.items()})
+
+
+def sample(
+    study: Study, exact: Exact, key: Key, *, estimators: Mapping[str, Estimator], num_seeds: int
+) -> dict[str, list[Sample]]:
+    """What each estimator makes of the same predictions and labels of a study, drawn anew for each seed."""
     if num_seeds < 2:
         msg = f"got num_seeds={num_seeds}; a standard error over seeds needs at least 2"
         raise ValueError(msg)
-    keys = [jax.random.fold_in(key, seed) for seed in range(num_seeds)]
-    rows = []
-    for study, exact in studies:
-        estimates = [estimator(study, study.predictions(each)) for each in keys]
-        unknown = [term for term in estimates[0] if term not in exact]
-        if unknown or not estimates[0]:
-            msg = f"the estimator returned {list(estimates[0])} for {study.name}, whose terms are {list(exact)}; "
-            msg += "return some of these"
+    known = dict(exact)
+    if "bias_squared" in exact and "noise" in exact:
+        known["bias_squared_plus_noise"] = np.asarray(exact["bias_squared"] + exact["noise"])
+    found: dict[str, list[Estimates]] = {tool: [] for tool in estimators}
+    for seed in range(num_seeds):
+        key_runs, key_labels = jax.random.split(jax.random.fold_in(key, seed))
+        predictions, labels = study.predictions(key_runs), study.draw_labels(key_labels)
+        for tool, estimator in estimators.items():
+            found[tool].append(estimator(study, predictions, labels))
+    # Rounding of sums over runs: what is left of a difference that is zero in exact arithmetic.
+    slack = study.tolerance + 1e-6 * max(float(np.abs(value).max()) for value in exact.values())
+    return {tool: _samples(study.name, known, estimates, slack) for tool, estimates in found.items()}
+
+
+def judged(sample: Sample) -> Row:
+    """The mean over seeds with its standard error, and whether it lies within 4 of them of the exact value."""
+    estimates = sample.estimates
+    mean, error = float(estimates.mean()), float(estimates.std(ddof=1) / np.sqrt(len(estimates)))
+    passed = abs(mean - sample.exact) <= LARGEST_DEVIATION * error + sample.slack
+    return Row(sample.study, sample.term, sample.exact, mean, error, bool(passed))
+
+
+def _samples(name: str, known: Exact, estimates: Sequence[Estimates], slack: float) -> list[Sample]:
+    samples = []
+    for term in estimates[0]:
+        if term not in known:
+            msg = f"an estimator returned {list(estimates[0])} for {name}, whose terms are {list(known)}; return some of these"
             raise ValueError(msg)
-        for term in estimates[0]:
-            values = np.stack([np.asarray(each[term], np.float64) for each in estimates])
-            # Rounding of sums over runs: what is left of a difference that is zero in exact arithmetic.
-            rounding = 1e-6 * max(float(np.abs(value).max()) for value in exact.values())
-            means, errors = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(num_seeds)
-            for index in np.ndindex(means.shape):
-                where = f" at time {index[0]}" if index else ""
-                allowed = LARGEST_DEVIATION * errors[index] + study.tolerance + rounding
-                known, mean, error = (float(part[index]) for part in (exact[term], means, errors))
-                rows.append(
-                    Row(study.name, label_of(term) + where, known, mean, error, bool(abs(mean - known) <= allowed))
-                )
-    if not rows:
-        msg = "got no studies to certify with; pass some, for example [truths.sample_mean()]"
-        raise ValueError(msg)
-    return ReportCard(tuple(rows))
+        values = np.stack([np.asarray(each[term], np.float64) for each in estimates])
+        for index in np.ndindex(values.shape[1:]):
+            where = f" at time {index[0]}" if index else ""
+            samples.append(
+                Sample(name, label_of(term) + where, float(known[term][index]), slack, values[(slice(None), *index)])
+            )
+    return samples
+
+
+def _cell(row: Row | None) -> str:
+    return "-" if row is None else f"{row.estimate:.5f} ± {row.standard_error:.1g} {row.verdict}"

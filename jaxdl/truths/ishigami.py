@@ -14,7 +14,8 @@ from jaxdl.types import Keys
 
 
 def ishigami(*, levels: tuple[int, int, int] = (32, 32, 32), a: float = 7.0, b: float = 0.1) -> tuple[Study, Exact]:
-    """F = sin x1 + a sin² x2 + b x3⁴ sin x1 with x1, x2, x3 uniform on [-pi, pi], compared with a truth of zero.
+    """F = sin x1 + a sin² x2 + b x3⁴ sin x1 with x1, x2, x3 uniform on [-pi, pi], compared with a truth of zero
+    without noise.
 
         E f = a/2,  V_1 = (1 + b pi⁴/5)²/2,  V_2 = a²/8,  V_13 = 8 b² pi⁸/225,  all others 0.
 
@@ -39,8 +40,9 @@ def ishigami(*, levels: tuple[int, int, int] = (32, 32, 32), a: float = 7.0, b: 
         ("x2", "x3"): 0.0,
         ("x1", "x2", "x3"): 0.0,
         "total_variance": total,
-        "excess_risk": (a / 2) ** 2 + total,
+        "noise": 0.0,
+        "risk": (a / 2) ** 2 + total,
     }
     design = designs.crossed(**dict(zip(("x1", "x2", "x3"), levels, strict=True)))
-    study = simulated("Ishigami function", trial, design, Target(mean=np.zeros(1)))
+    study = simulated("Ishigami function", trial, design, Target(mean=np.zeros(1), noise=0.0))
     return study, {term: np.asarray(value) for term, value in exact.items()}

@@ -47,7 +47,9 @@ def published_trees(*, bagged: bool = False) -> tuple[Study, Exact]:
     }
     name = "published trees, bagged" if bagged else "published trees"
     target = Target(mean=_mean(x_test), noise=y_test.var(axis=1, ddof=1))
-    return Study(name, ("data",), lambda key: predictions, target, tolerance=1.5e-6), exact  # noqa: ARG005
+    return Study(
+        name, ("data",), lambda key: predictions, target, tolerance=1.5e-6, labels=lambda key: y_test.T  # noqa: ARG005
+    ), exact  # fmt: skip
 
 
 def _mean(x: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:

@@ -48,7 +48,8 @@ def belkin_hsu_xu(
     coefficients = jnp.full((num_features, 1), math.sqrt(signal / num_features))
     test_points = math.sqrt(num_features) * jnp.eye(num_features)
     model = models.linear(intercept=False)
-    fit = learners.least_squares(model)
+    # Of full rank with probability one below interpolation, where LAPACK is not needed.
+    fit = (learners.least_squares_qr if p < n else learners.least_squares)(model)
 
     def trial(keys: Keys) -> jax.Array:
         x = jax.random.normal(keys["inputs"], (n, num_features))

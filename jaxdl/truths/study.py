@@ -3,23 +3,25 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
 from jaxdl import ensembles
-from jaxdl.decomposition import Target
+from jaxdl.decomposition import Decomposition, Target, squared_error
 from jaxdl.decomposition.estimates import Term
 from jaxdl.designs import Design
 from jaxdl.types import Key, Trial
 
 Exact = dict[Term, Float[np.ndarray, "*times"]]
 """The exact value of each term, with an axis for times where the study has one."""
+NUM_REPLICATES = 50  # labels of each test point, as in scikit-learn's example
 
 
 class Study(NamedTuple):
-    """Predictions with one leading axis for each crossed factor, and the truth at their test points.
+    """Predictions with one leading axis for each factor, and the truth at their test points.
 
-    `trial` and `design` are what `jaxdl.decompose` takes; a recorded study has no trial.
+    `trial` and `design` are what `jaxdl.decompose` takes; a recorded study has neither, and its factors are crossed.
     """
 
     name: str
@@ -31,12 +33,38 @@ class Study(NamedTuple):
     design: Design | None = None
     tolerance: float = 0.0
     """By how much the exact values are rounded."""
+    labels: Callable[[Key], Float[np.ndarray, "replicates *points"]] | None = None
+    """Independent labels of every test point; `None`: normal, with the target's mean and noise."""
+    loss: Callable[..., Decomposition] | None = None
+    """The function of `jaxdl.decomposition` that takes the predictions apart; `None`: `squared_error`."""
+
+    def decompose(self, predictions: Float[np.ndarray, "..."], target: Target) -> Decomposition:
+        """The predictions, taken apart by the study's own loss."""
+        loss = squared_error if self.loss is None else self.loss
+        if self.design is None:
+            return loss(predictions, factors=self.factors, target=target, dims=self.dims)
+        return loss(predictions, design=self.design, target=target, dims=self.dims)
+
+    def draw_labels(self, key: Key) -> Float[np.ndarray, "replicates *points"]:
+        """Labels of the test points: what a tool has that does not know the mean."""
+        if self.labels is not None:
+            return self.labels(key)
+        mean = np.asarray(self.target.mean, np.float64)
+        noise = np.asarray(0.0 if self.target.noise is None else self.target.noise, np.float64)
+        if "out" in self.dims:  # the target's noise is a sum over outputs
+            noise = np.broadcast_to(noise, mean.shape[:1])[:, None] / mean.shape[1]
+        return mean + np.sqrt(noise) * generator_of(key).normal(size=(NUM_REPLICATES, *mean.shape))
 
 
 def simulated(name: str, trial: Trial, design: Design, target: Target, dims: tuple[str, ...] = ("points",)) -> Study:
-    """A study that runs `trial` over a crossed or independent `design`."""
+    """A study that runs `trial` over a design."""
 
     def predictions(key: Key) -> Float[np.ndarray, "..."]:
         return ensembles.run(trial, design, key).outputs
 
     return Study(name, design.factors, predictions, target, dims, trial, design)
+
+
+def generator_of(key: Key) -> np.random.Generator:
+    """NumPy's generator, seeded by a key: for random numbers that never enter a compiled program."""
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)))
