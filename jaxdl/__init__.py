@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from jaxdl import (
+    curvature,
     data,
     decomposition,
     designs,
@@ -17,9 +18,11 @@ from jaxdl import (
     types,
 )
 from jaxdl.measure import decompose
+from jaxdl.resampled import triangulate
 
 __version__ = version("jaxdl")
 __all__ = [
+    "curvature",
     "data",
     "decompose",
     "decomposition",
@@ -31,6 +34,7 @@ __all__ = [
     "objectives",
     "penalties",
     "statistics",
+    "triangulate",
     "truths",
     "types",
 ]

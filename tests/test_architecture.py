@@ -10,12 +10,13 @@ import jaxdl
 ROOT = Path(jaxdl.__file__).parent
 LAYERS = (
     {"types", "statistics"},
-    {"designs"},
+    {"curvature", "designs"},
     {"data", "models", "losses", "penalties", "decomposition"},
     {"objectives", "plots"},
     {"learners", "ensembles"},
     {"folds"},
     {"measure"},
+    {"resampled"},
     {"truths"},
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -15,7 +15,7 @@ from jaxdl.ensembles.dispatch import Chunk, count_settings, stream
 from jaxdl.ensembles.diverged import DivergedRun, DivergedRunsError, naming_diverged, summary
 from jaxdl.types import Key, Outputs, Trial
 
-MEMORY_LIMIT = 2 * 2**30
+MEMORY_LIMIT = 2**30
 
 
 class Runs(NamedTuple):

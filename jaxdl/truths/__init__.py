@@ -9,6 +9,7 @@ from jaxdl.truths.certify import (
     unbiased,
     unbiased_from_labels,
 )
+from jaxdl.truths.classifiers import normal_logits, votes
 from jaxdl.truths.fixed_design import gradient_descent, ridge_regression
 from jaxdl.truths.gaussian_process import gaussian_process, gaussian_process_errors
 from jaxdl.truths.ishigami import ishigami
@@ -46,6 +47,7 @@ __all__ = [
     "mlxtend_recipe",
     "nearest_neighbours",
     "nested_effects",
+    "normal_logits",
     "one_data_set",
     "plug_in",
     "polynomial_regression",
@@ -59,4 +61,5 @@ __all__ = [
     "subsample_law",
     "unbiased",
     "unbiased_from_labels",
+    "votes",
 ]

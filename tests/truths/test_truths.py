@@ -172,6 +172,8 @@ SMALL = {
     "polynomials": lambda: truths.polynomial_regression(num_runs=20),
     "kernel ridge": lambda: truths.kernel_ridge(num_runs=20),
     "random ridge": lambda: truths.random_ridge(num_inputs=16, num_labels=4),
+    "normal logits": lambda: truths.normal_logits(),
+    "votes": lambda: truths.votes(),
     "published trees": lambda: truths.published_trees(),
     "published bags": lambda: truths.published_trees(bagged=True),
 }
@@ -183,7 +185,8 @@ def test_the_exact_terms_add_up(name):
     components = [exact[term] for term in exact if isinstance(term, tuple)]
     atol = 1e-12 + 2 * study.tolerance
     np.testing.assert_allclose(sum(components), exact["total_variance"], rtol=1e-12, atol=atol)
-    parts = exact["bias_squared"] + exact["total_variance"] + exact["noise"]
+    bias = exact["bias" if "bias" in exact else "bias_squared"]
+    parts = bias + exact["total_variance"] + exact["noise"]
     np.testing.assert_allclose(parts, exact["risk"], rtol=1e-12, atol=atol)
 
 

@@ -1,0 +1,144 @@
+"""What a set of critical points says together: which are distinct, whether one is missing, and the ways out of a saddle."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Int, PyTree, Scalar
+
+from jaxdl.curvature.critical_points import CriticalPoints, Kind, check_points
+from jaxdl.curvature.levenberg_marquardt import derivatives, product
+from jaxdl.types import Params
+
+CRITICAL = (Kind.MINIMUM, Kind.MAXIMUM, Kind.SADDLE, Kind.DEGENERATE)
+
+
+class Distinct(NamedTuple):
+    """The distinct critical points among those found, in order of increasing value."""
+
+    points: CriticalPoints
+    """One record of each."""
+    counts: Int[np.ndarray, " distinct"]
+    """How many starts led there."""
+    labels: Int[np.ndarray, " starts"]
+    """Which of them each start led to; -1 where to no critical point."""
+
+
+def merge(
+    found: CriticalPoints,
+    *,
+    tolerance: float = 1e-6,
+    symmetries: Sequence[Callable[[Params], Params]] = (),
+) -> Distinct:
+    """The distinct critical points: those within a distance, or whose image under a symmetry is, are one.
+
+        two points w, v are one where |T w - v| <= tolerance (1 + |v|) for a symmetry T or the identity
+
+    Runs on the host, since how many there are is part of the answer. What is not critical is left out.
+
+    Args:
+        found: what `critical_points` returned.
+        tolerance: relative distance up to which two points are one.
+        symmetries: maps of parameters under which the loss does not change, such as permutations of hidden units, or
+            shifts by a period; a whole group, inverses included, unless one map per pair is enough.
+
+    Raises:
+        ValueError: a record without a leading axis; a tolerance that is not positive.
+
+    >>> from jaxdl.curvature.critical_points import critical_points
+    >>> found = critical_points(lambda w: (w[0] ** 2 - 1) ** 2, jnp.array([[-2.0], [0.1], [0.7], [1.5]]))
+    >>> merge(found).counts.tolist(), merge(found, symmetries=[lambda w: -w]).counts.tolist()
+    ([1, 2, 1], [3, 1])
+    """
+    if not tolerance > 0:
+        msg = f"merge: got tolerance={tolerance}, expected a positive distance"
+        raise ValueError(msg)
+    if np.ndim(found.value) != 1:
+        msg = f"merge: got values of shape {np.shape(found.value)}, expected one axis of starts"
+        raise ValueError(msg)
+    images = np.stack([_rows(found.params), *(_rows(jax.vmap(image)(found.params)) for image in symmetries)], axis=1)
+    values, kinds = np.asarray(found.value), np.asarray(found.kind)
+    labels, chosen = np.full(len(values), -1), []
+    order = [start for start in np.argsort(values, kind="stable") if kinds[start] in CRITICAL]
+    known = np.empty((0, images.shape[2]))
+    for start in order:
+        distances = np.linalg.norm(known[:, None, :] - images[start][None, :, :], axis=2).min(axis=1, initial=math.inf)
+        near = distances <= tolerance * (1 + np.linalg.norm(known, axis=1))
+        if near.any():
+            labels[start] = int(np.argmin(np.where(near, distances, np.inf)))
+        else:
+            labels[start] = len(chosen)
+            chosen.append(int(start))
+            known = np.concatenate([known, images[start][:1]])
+    rows = np.array(chosen, dtype=int)
+    points = jax.tree.map(lambda leaf: np.asarray(leaf)[rows], found)
+    return Distinct(points, np.bincount(labels[labels >= 0], minlength=len(rows)), labels)
+
+
+class Completeness(NamedTuple):
+    """Whether the numbers of critical points of each index add up."""
+
+    index_sum: int
+    """The sum of (-1)^index over the points that are not degenerate."""
+    num_degenerate: int
+    """Points with a zero eigenvalue, which the sum leaves out."""
+    adds_up: bool
+    """No point is degenerate, and the sum is as expected: necessary for a list to be complete, though not sufficient."""
+
+
+def completeness(points: CriticalPoints, *, euler_characteristic: int = 1) -> Completeness:
+    """The check of Poincaré and Hopf that no critical point is missing, which needs no list to compare with.
+
+        sum over all critical points of (-1)^index = the Euler characteristic
+
+    which is 1 for a function that grows in all directions (coercive), 0 on a torus, 2 on a sphere of even dimension and
+    0 on one of odd dimension. Points must be distinct: `merge` first.
+
+    Source: Milnor, *Morse Theory* (1963), theorem 5.2.
+
+    >>> from jaxdl.curvature.critical_points import critical_points
+    >>> found = critical_points(lambda w: (w[0] ** 2 - 1) ** 2, jnp.array([[-2.0], [0.1], [0.7]]))
+    >>> completeness(merge(found).points)
+    Completeness(index_sum=1, num_degenerate=0, adds_up=True)
+    """
+    inertia = np.asarray(points.inertia)[np.isin(np.asarray(points.kind), CRITICAL)]
+    is_degenerate = inertia[:, 1] > 0
+    index_sum = int(np.sum((-1) ** inertia[~is_degenerate, 0]))
+    num_degenerate = int(is_degenerate.sum())
+    return Completeness(index_sum, num_degenerate, num_degenerate == 0 and index_sum == euler_characteristic)
+
+
+def escape_directions(
+    loss: Callable[[Params], Scalar], params: Params, *, num: int = 1
+) -> tuple[Float[Array, " num"], PyTree]:
+    """The directions of most negative curvature, downhill: the smallest eigenvalues, and their eigenvectors.
+
+    The eigenvectors have norm one, a leading axis of length `num`, and the sign for which the slope is not positive.
+    Where an eigenvalue is not negative, its direction is no way out.
+
+    Raises:
+        ValueError: a number that is not between 1 and the number of parameters; a loss that is not a scalar.
+
+    >>> curvatures, directions = escape_directions(lambda w: w[0] ** 2 - w[1] ** 2 + w[1], jnp.zeros(2))
+    >>> print(curvatures, abs(directions[0, 0]), directions[0, 1])
+    [-2.] 0.0 -1.0
+    """
+    check_points(loss, jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params))
+    flat, unravel = ravel_pytree(params)
+    if not 1 <= num <= flat.size:
+        msg = f"escape_directions: got num={num} for {flat.size} parameters, expected between 1 and {flat.size}"
+        raise ValueError(msg)
+    gradient, hessian = derivatives(lambda w: loss(unravel(w)), flat)
+    spectrum, vectors = jnp.linalg.eigh(hessian)
+    chosen = vectors.T[:num]
+    slopes = product(chosen, gradient)
+    return spectrum[:num], jax.vmap(unravel)(jnp.where(slopes[:, None] > 0, -chosen, chosen))
+
+
+def _rows(params: PyTree) -> Float[np.ndarray, "starts p"]:
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(params)]
+    return np.concatenate([leaf.reshape(len(leaf), -1) for leaf in leaves], axis=1)

@@ -1,0 +1,202 @@
+"""Conditioning: what the eigenvalues of a Hessian predict for descent, and what changes them.
+
+Everything is a function of a symmetric matrix's eigenvalues, of the matrix, or of products with it. Predictions are for
+the quadratic with that Hessian, and hold near a minimum.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, Int, Scalar, ScalarLike
+
+from jaxdl.curvature.operators import Matvec
+from jaxdl.types import Params
+
+
+class Descent(NamedTuple):
+    """A descent on a quadratic: its step and momentum, and the factor by which each iteration shrinks an error."""
+
+    step: Scalar
+    momentum: Scalar
+    rate: Scalar
+    """Of the slowest mode in the range: the error after t iterations is of order rate^t; above 1 it diverges."""
+    mode_rates: Float[Array, " p"]
+    """Of each eigenvalue's mode; 1 where the eigenvalue is zero and nothing moves."""
+
+
+class Conditioning(NamedTuple):
+    """The range of a spectrum, and the best that descent can make of it."""
+
+    largest: Scalar
+    smallest: Scalar
+    """The smallest positive eigenvalue that is not zero by the tolerance."""
+    condition_number: Scalar
+    """On the range: max |λ| / min |λ| over the eigenvalues that are not zero."""
+    num_zero: Int[Array, ""]
+    num_negative: Int[Array, ""]
+    """Directions along which every descent diverges; their mode rates are above 1."""
+    largest_step: Scalar
+    """2 / L: gradient descent converges for smaller steps only."""
+    gradient_descent: Descent
+    heavy_ball: Descent
+
+
+class StepTest(NamedTuple):
+    """What a step of size ε against the gradient g is predicted to do: f(x - ε g) - f(x) = -ε g·g + ½ ε² g·Hg."""
+
+    gradient_term: Scalar
+    """g·g, the decrease for each unit of ε as the gradient promises it."""
+    curvature_term: Scalar
+    """½ ε g·Hg, what the curvature takes back of it."""
+    ratio: Scalar
+    """curvature_term / gradient_term: above 1 the step goes up, however small the gradient still is."""
+    predicted_change: Scalar
+    best_step: Scalar
+    """g·g / g·Hg, where the ratio is ½; infinite where the curvature along g is not positive."""
+
+
+def conditioning(
+    values: Float[Array, " p"], *, ridge: ScalarLike = 0.0, tolerance: ScalarLike | None = None
+) -> Conditioning:
+    """Condition number on the range, and the best constant steps with the rates they reach.
+
+    With κ = L / l, gradient descent with the step 2 / (l + L) shrinks the error by (κ - 1) / (κ + 1) in each iteration;
+    the heavy ball with the step 4 / (√L + √l)² and the momentum ((√κ - 1) / (√κ + 1))² by (√κ - 1) / (√κ + 1).
+
+    Args:
+        values: eigenvalues, in any order; all of them, or as many as are known, the extreme ones among them.
+        ridge: λ, which adds exactly λ to every eigenvalue: κ = (L + λ) / (l + λ). May be traced.
+        tolerance: eigenvalues up to this size, the ridge included, count as zero; by default 10 eps max|λ| √p.
+
+    Returns:
+        The condition number, the counts that qualify it, and both descents. With no positive eigenvalue they are nan.
+
+    Source: Polyak, "Some methods of speeding up the convergence of iteration methods" (1964).
+
+    >>> result = conditioning(jnp.array([4.0, 1.0, 0.0]))
+    >>> print(result.condition_number, result.gradient_descent.rate.round(6), result.heavy_ball.rate.round(6))
+    4.0 0.6 0.333333
+    >>> print(conditioning(jnp.array([4.0, 1.0, 0.0]), ridge=1.0).condition_number)
+    5.0
+    """
+    values = values + ridge
+    sizes = jnp.abs(values)
+    if tolerance is None:
+        tolerance = 10 * jnp.finfo(values.dtype).eps * jnp.max(sizes) * values.size**0.5
+    is_zero = sizes <= tolerance
+    is_positive = ~is_zero & (values > 0)
+    largest = jnp.max(jnp.where(is_positive, values, -jnp.inf))
+    smallest = jnp.min(jnp.where(is_positive, values, jnp.inf))
+    any_positive = jnp.any(is_positive)
+    largest, smallest = (jnp.where(any_positive, value, jnp.nan) for value in (largest, smallest))
+    root = jnp.sqrt(largest / smallest)
+
+    def descent(step: Scalar, momentum: Scalar) -> Descent:
+        rates = jnp.where(is_zero, 1, heavy_ball_rates(values, step, momentum))
+        return Descent(step, momentum, jnp.max(jnp.where(is_zero, 0, rates)), rates)
+
+    return Conditioning(
+        largest,
+        smallest,
+        jnp.max(sizes) / jnp.min(jnp.where(is_zero, jnp.inf, sizes)),
+        jnp.sum(is_zero),
+        jnp.sum(~is_zero & (values < 0)),
+        2 / largest,
+        descent(2 / (smallest + largest), jnp.zeros_like(root)),
+        descent(4 / (jnp.sqrt(largest) + jnp.sqrt(smallest)) ** 2, ((root - 1) / (root + 1)) ** 2),
+    )
+
+
+def descent_rates(values: Float[Array, " p"], step: ScalarLike) -> Float[Array, " p"]:
+    """|1 - η λ|: the factor by which gradient descent shrinks the error along each eigenvector.
+
+    >>> print(descent_rates(jnp.array([0.0, 1.0, 2.0, 4.0]), 0.5))
+    [1.  0.5 0.  1. ]
+    """
+    return jnp.abs(1 - step * values)
+
+
+def heavy_ball_rates(values: Float[Array, " p"], step: ScalarLike, momentum: ScalarLike) -> Float[Array, " p"]:
+    """The larger |z| of z² - (1 + β - η λ) z + β = 0, for x_{t+1} = x_t - η ∇f(x_t) + β (x_t - x_{t-1}).
+
+    Where the roots are complex, √β whatever the eigenvalue; with β = 0, |1 - η λ|.
+
+    >>> print(heavy_ball_rates(jnp.array([0.0, 1.0, 4.0]), 0.5, 0.25))
+    [1.  0.5 0.5]
+    """
+    middle = (1 + momentum - step * values) / 2
+    discriminant = middle**2 - momentum
+    # The best step and momentum make double roots, whose discriminant is zero but for rounding, of which the root is 1e-8.
+    is_real = discriminant > 16 * jnp.finfo(values.dtype).eps * (middle**2 + momentum)
+    real = jnp.abs(middle) + jnp.sqrt(jnp.where(is_real, discriminant, 1))
+    return jnp.where(is_real, real, jnp.sqrt(momentum))
+
+
+def effective_dimension(values: Float[Array, " p"], strength: ScalarLike) -> Scalar:
+    """Σ λ_i / (λ_i + s): the number of directions that the data, and not a penalty of strength s > 0, decide.
+
+    For eigenvalues of a positive semi-definite matrix; the strength may be traced.
+
+    >>> print(effective_dimension(jnp.array([1.0, 1.0, 0.0]), 1.0))
+    1.0
+    """
+    return jnp.sum(values / (values + strength))
+
+
+def step_test(matvec: Matvec, gradient: Params, step: ScalarLike) -> StepTest:
+    """The test for ill-conditioning: does ½ ε g·Hg exceed g·g, so that curvature undoes what the gradient promises?
+
+    Args:
+        matvec: the Hessian, as of `hvp`.
+        gradient: g, at the same parameters.
+        step: ε; it may be traced.
+
+    Source: Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 8.2.1.
+
+    >>> test = step_test(lambda v: jnp.array([4.0, 1.0]) * v, jnp.array([1.0, 0.0]), 0.25)
+    >>> print(test.ratio, test.predicted_change, test.best_step)
+    0.5 -0.125 0.25
+    """
+    flat = ravel_pytree(gradient)[0]
+    gradient_term = jnp.vdot(flat, flat)
+    curvature = jnp.vdot(flat, ravel_pytree(matvec(gradient))[0])
+    curvature_term = step * curvature / 2
+    best_step = jnp.where(curvature > 0, gradient_term / jnp.where(curvature > 0, curvature, 1), jnp.inf)
+    return StepTest(
+        gradient_term,
+        curvature_term,
+        curvature_term / gradient_term,
+        step * (curvature_term - gradient_term),
+        best_step,
+    )
+
+
+def rescaled(matrix: Float[Array, "p p"], scales: Float[Array, " p"]) -> Float[Array, "p p"]:
+    """S⁻¹ H S⁻¹: the Hessian after every input (or parameter) is divided by its scale.
+
+    `rescaled(matrix, jnp.sqrt(jnp.diagonal(matrix)))` standardises: a diagonal of ones, as that of correlations.
+
+    >>> print(rescaled(jnp.array([[4.0, 1.0], [1.0, 1.0]]), jnp.array([2.0, 1.0])))
+    [[1.  0.5]
+     [0.5 1. ]]
+    """
+    return matrix / (scales[:, None] * scales[None])
+
+
+def whitening(matrix: Float[Array, "p p"], *, ridge: ScalarLike = 0.0) -> Float[Array, "p p"]:
+    """W = (H + λ)^-½ on the range of H + λ: W H W has, without a ridge, no eigenvalues but ones and zeros.
+
+    Inputs multiplied by the whitening of their second-moment matrix, x W, give least squares the condition number one.
+
+    >>> matrix = jnp.array([[4.0, 0.0], [0.0, 0.0]])
+    >>> print(whitening(matrix) @ matrix @ whitening(matrix))
+    [[1. 0.]
+     [0. 0.]]
+    """
+    values, vectors = jnp.linalg.eigh(matrix)
+    values = values + ridge
+    is_kept = values > 10 * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values)) * values.size**0.5
+    roots = jnp.where(is_kept, 1 / jnp.sqrt(jnp.where(is_kept, values, 1)), 0)
+    return jnp.matmul(vectors * roots[None], vectors.T, precision=jax.lax.Precision.HIGHEST)

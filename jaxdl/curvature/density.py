@@ -1,0 +1,238 @@
+"""Spectral densities by stochastic Lanczos quadrature, with a band that the cumulative spectrum cannot leave.
+
+A random direction v sees the spectrum with weights (v · u_j)², u_j the eigenvectors: its measure μ_v. After m Lanczos
+steps, the eigenvalues θ_i of the tridiagonal matrix and the squared first entries w_i of its eigenvectors are the nodes
+and weights of the Gauss quadrature of μ_v, of which Chebyshev, Markov and Stieltjes proved, for θ_i <= x < θ_{i+1},
+
+    Σ_{j<i} w_j  <=  μ_v(x) = Σ_{λ_j <= x} (v · u_j)²  <=  Σ_{j<=i+1} w_j,
+
+and that no measure with the same Lanczos coefficients can leave the value at x open by more than Christoffel's number
+
+    ρ(x) = 1 / Σ_{k<=m} p_k(x)² = (Σ √w_i c_i / (θ_i - x))² / (1 + Σ c_i² / (θ_i - x)²),
+
+the second form of which follows from the orthonormal polynomials' recurrence, with c_i = β_m s_mi the couplings of the
+nodes to what lies outside. Gauss's own sum up to x is one of those measures, so μ_v(x) is also within ρ(x) of it: beside
+a converged eigenvalue of high multiplicity, that leaves nothing open where the first band is as wide as its weight.
+
+What remains is the scatter over v, and for normal v that is known too: the mean over P of them, weighted by |v|², of the
+mass of k eigenvalues out of p follows the Beta(kP/2, (p-k)P/2) distribution, exactly.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Int, Scalar
+
+from jaxdl.curvature.lanczos import FlatMatvec, tridiagonalise
+from jaxdl.curvature.operators import Matvec, ravelled
+from jaxdl.types import Key, Params
+
+ROUNDING = 50
+"""Nodes and eigenvalues closer than this many units of rounding, relative to the operator, cannot be ordered."""
+BISECTIONS = 50
+"""More than the bits of any number used here."""
+
+
+class SpectralDensity(NamedTuple):
+    """Gauss quadratures of the spectrum as seen by random directions: a density of atoms, to be smoothed in figures only."""
+
+    nodes: Float[Array, "probes steps"]
+    """In increasing order."""
+    weights: Float[Array, "probes steps"]
+    """They add up to one for each probe."""
+    couplings: Float[Array, "probes steps"]
+    """An eigenvalue lies as near to each node as the size of its coupling: zero, but for rounding, once it has converged."""
+    probe_weights: Float[Array, " probes"]
+    """|v|², relative to the sum."""
+    norm: Scalar
+    """The largest |node|, below the norm of the operator by little after a few steps."""
+    dimension: Int[Array, ""]
+    num_matvecs: Int[Array, ""]
+
+
+class Cumulative(NamedTuple):
+    """The share of the eigenvalues that are at most x."""
+
+    estimate: Float[Array, " x"]
+    """Within the band: nodes that have not converged are spread to their neighbours."""
+    low: Float[Array, " x"]
+    """With `high`, the guaranteed band for the mean over *these* probes."""
+    high: Float[Array, " x"]
+    standard_error: Float[Array, " x"]
+    """What drawing the probes adds: (2 α (1 - α) / (p P + 2))^½, of the share α itself."""
+
+
+def spectral_density(matvec: Matvec, like: Params, key: Key, *, probes: int = 8, steps: int = 64) -> SpectralDensity:
+    """The distribution of a symmetric operator's eigenvalues, from `probes` × `steps` products.
+
+    Args:
+        matvec: the operator, as of `hvp`.
+        like: a pytree of its form.
+        key: for the random directions, and the replacements at breakdowns.
+        probes: random directions.
+        steps: of Lanczos, for each; the dimension, where that is less. The band narrows like 1 / steps.
+
+    Returns:
+        Nodes and weights. `cumulative` gives the share of the eigenvalues below x, its band and its standard error, and
+        `plots.density` the picture.
+
+    Raises:
+        ValueError: no probes, or no steps; an operator or a `like` that `operators.ravelled` refuses.
+
+    Sources: Golub and Meurant, "Matrices, moments and quadrature with applications" (2010); Chen, Trogdon and Ubaru,
+    "Analysis of stochastic Lanczos quadrature for spectrum approximation" (2021).
+
+    >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), probes=2)
+    >>> print(density.nodes.round(6) + 0.0)
+    [[0. 1. 2.]
+     [0. 1. 2.]]
+    """
+    if probes < 1 or steps < 1:
+        msg = f"spectral_density: got probes={probes} and steps={steps}, expected at least 1 of each"
+        raise ValueError(msg)
+    flat_matvec, zeros, _ = ravelled("spectral_density", matvec, like)
+    steps = min(steps, zeros.size)
+    nodes, weights, couplings, squares = quadratures(flat_matvec, zeros, key, probes, steps)
+    return SpectralDensity(
+        nodes,
+        weights,
+        couplings,
+        squares / jnp.sum(squares),
+        jnp.max(jnp.abs(nodes)),
+        jnp.int32(zeros.size),
+        jnp.int32(probes * steps),
+    )
+
+
+def cumulative_band(
+    density: SpectralDensity, x: Float[Array, " x"]
+) -> tuple[Float[Array, "probes x"], Float[Array, "probes x"]]:
+    """The guaranteed bounds of every probe's μ_v(x) = Σ_{λ_j <= x} (v · u_j)².
+
+    Nodes within rounding of x, `ROUNDING` eps |A|, count as either below or above it, whichever is worse: the bounds are
+    those of an operator as near to A as that.
+
+    >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), probes=2)
+    >>> low, high = cumulative_band(density, jnp.array([-0.5, 2.5]))
+    >>> print(low[0].round(6), high[0].round(6))
+    [0. 1.] [0. 1.]
+    """
+    eps = jnp.finfo(density.nodes.dtype).eps
+    rounding = ROUNDING * eps * density.norm
+
+    def one_probe(
+        nodes: Float[Array, " steps"], weights: Float[Array, " steps"], couplings: Float[Array, " steps"]
+    ) -> tuple[Float[Array, " x"], Float[Array, " x"]]:
+        sums = jnp.concatenate([jnp.zeros(1, weights.dtype), jnp.cumsum(weights)])
+        sums = (sums / sums[-1]).at[-1].set(1)
+
+        def open_at(x: Float[Array, " x"]) -> Float[Array, " x"]:
+            """Christoffel's number, the largest mass that could sit at x."""
+            gaps = nodes[None] - x[:, None]
+            least = jnp.maximum(eps * density.norm, jnp.finfo(density.nodes.dtype).tiny)
+            slopes = couplings[None] / jnp.where(jnp.abs(gaps) < least, least, gaps)
+            # Plus what the rounding of the eigenvectors may hide.
+            mass = jnp.abs(jnp.sum(jnp.sqrt(weights)[None] * slopes, axis=1)) + eps
+            return mass**2 / (1 + jnp.sum(slopes**2, axis=1))
+
+        below = jnp.searchsorted(nodes, x - rounding, side="right")
+        above = jnp.searchsorted(nodes, x + rounding, side="right")
+        low = jnp.maximum(sums[jnp.maximum(below - 1, 0)], sums[below] - open_at(x - rounding))
+        high = jnp.minimum(sums[jnp.minimum(above + 1, nodes.size)], sums[above] + open_at(x + rounding))
+        return low, high
+
+    return jax.vmap(one_probe)(density.nodes, density.weights, density.couplings)
+
+
+def cumulative(density: SpectralDensity, x: Float[Array, " x"]) -> Cumulative:
+    """The share of the eigenvalues that are at most x: estimate, guaranteed band for these probes, standard error.
+
+    >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), probes=2)
+    >>> print(cumulative(density, jnp.array([-0.5, 2.5])).estimate.round(6))
+    [0. 1.]
+    """
+
+    def one_probe(
+        nodes: Float[Array, " steps"], weights: Float[Array, " steps"], couplings: Float[Array, " steps"]
+    ) -> Float[Array, " x"]:
+        gaps = jnp.pad(jnp.diff(nodes), 1, constant_values=jnp.inf)
+        left, right = jnp.minimum(gaps[:-1], jnp.abs(couplings)), jnp.minimum(gaps[1:], jnp.abs(couplings))
+        # Half of a node's weight on either side: in a smooth density that puts (Σ_{j<i} w_j + w_i / 2) at θ_i, where
+        # the quadrature is most accurate; a converged node, such as an eigenvalue of high multiplicity, stays a step.
+        shares = (_ramp(x, nodes - left, nodes) + _ramp(x, nodes, nodes + right)) / 2
+        return jnp.sum(shares * weights[None], axis=1)
+
+    def mean(values: Float[Array, "probes x"]) -> Float[Array, " x"]:
+        return jnp.clip(jnp.sum(density.probe_weights[:, None] * values, axis=0), 0, 1)
+
+    low, high = map(mean, cumulative_band(density, x))
+    estimates = jax.vmap(one_probe)(density.nodes, density.weights, density.couplings)
+    estimate = jnp.clip(mean(estimates), low, high)
+    variance = 2 * estimate * (1 - estimate) / (density.dimension * density.probe_weights.size + 2)
+    return Cumulative(estimate, low, high, jnp.sqrt(variance))
+
+
+def eigenvalue_counts(
+    density: SpectralDensity, x: Float[Array, " x"], *, error_probability: float = 1e-3
+) -> tuple[Int[Array, " x"], Int[Array, " x"]]:
+    """Bounds on the number of eigenvalues that are at most x, of which each fails with `error_probability` at most.
+
+    The guaranteed band, widened by what the probes may have missed: their mass X of a share α of all eigenvalues has
+    P(X beyond x) <= exp(-(pP/2) KL(α | x)) on either side, by Chernoff's bound for the Beta distribution.
+
+    >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), probes=2)
+    >>> low, high = eigenvalue_counts(density, jnp.array([-0.5, 2.5]))
+    >>> print(low, high)
+    [0 3] [0 3]
+    """
+    result = cumulative(density, x)
+    size = density.dimension.astype(result.low.dtype)
+    limit = 2 * jnp.log(1 / error_probability) / (size * density.probe_weights.size)
+
+    def farthest(mass: Float[Array, " x"], end: float) -> Float[Array, " x"]:
+        """The share towards `end` that is still compatible with this mass."""
+
+        def halve(bracket: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+            near, far = bracket
+            middle = (near + far) / 2
+            is_compatible = _relative_entropy(middle, mass) <= limit
+            return (jnp.where(is_compatible, middle, near), jnp.where(is_compatible, far, middle)), None
+
+        return lax.scan(halve, (mass, jnp.full_like(mass, end)), None, length=BISECTIONS)[0][1]
+
+    # A thousandth of a count, so that rounding does not lose a whole one.
+    low = jnp.ceil(farthest(result.low, 0.0) * size - 1e-3)
+    high = jnp.floor(farthest(result.high, 1.0) * size + 1e-3)
+    return low.astype(jnp.int32), high.astype(jnp.int32)
+
+
+def quadratures(
+    matvec: FlatMatvec, zeros: Float[Array, " p"], key: Key, probes: int, steps: int
+) -> tuple[Array, Array, Array, Array]:
+    """Of each probe: nodes, weights, couplings, and |v|²."""
+
+    def one_probe(key: Key) -> tuple[Array, Array, Array, Array]:
+        key_start, key_breakdown = jax.random.split(key)
+        start = jax.random.normal(key_start, zeros.shape, zeros.dtype)
+        result = tridiagonalise(matvec, start, steps, key_breakdown)
+        beside = jnp.diag(result.betas[:-1], 1)
+        nodes, vectors = jnp.linalg.eigh(jnp.diag(result.alphas) + beside + beside.T)
+        couplings = result.betas[-1] * vectors[-1] * jnp.sign(vectors[0])
+        return nodes, vectors[0] ** 2, couplings, jnp.sum(start**2)
+
+    # One after the other: the basis of a probe takes `steps` times the memory of the parameters.
+    return lax.map(one_probe, jax.random.split(key, probes))
+
+
+def _ramp(x: Float[Array, " x"], start: Float[Array, " steps"], end: Float[Array, " steps"]) -> Float[Array, "x steps"]:
+    """From 0 at the start to 1 at the end; a step where they are the same."""
+    width = end - start
+    along = (x[:, None] - start[None]) / jnp.where(width > 0, width, 1)[None]
+    return jnp.where((width > 0)[None], jnp.clip(along, 0, 1), x[:, None] >= start[None])
+
+
+def _relative_entropy(alpha: Float[Array, " x"], mass: Float[Array, " x"]) -> Float[Array, " x"]:
+    """KL(α | x) = α log(α / x) + (1 - α) log((1 - α) / (1 - x))."""
+    return jax.scipy.special.rel_entr(alpha, mass) + jax.scipy.special.rel_entr(1 - alpha, 1 - mass)

@@ -1,0 +1,254 @@
+"""Eigenpairs at both ends of a symmetric operator's spectrum, each certified by its residual.
+
+Thick-restart Lanczos (Wu and Simon, 2000), with two additions. What has converged is confirmed by a fresh Krylov space,
+orthogonal to it and begun at random: a Krylov space holds one direction only of every eigenspace, and a restarted one
+never sees the others. And every residual is recomputed by a product of its own, since a recurrence believes itself.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Bool, Float, Int, Scalar
+
+from jaxdl.curvature.lanczos import FlatMatvec, Krylov, begin, extend, orthogonalised, start_along
+from jaxdl.curvature.operators import Matvec, check_symmetric, dense, ravelled
+from jaxdl.types import Key, Params
+
+FLOOR = 10
+"""No residual is claimed to be below this many units of rounding, relative to the operator."""
+
+
+class Eigenpairs(NamedTuple):
+    """Eigenvalues in decreasing order: `top` of the largest ones, then `bottom` of the smallest ones."""
+
+    values: Float[Array, " pairs"]
+    vectors: Params
+    """Of norm one and orthogonal; every leaf of the parameters with a leading axis "pairs"."""
+    residual_bounds: Float[Array, " pairs"]
+    """|A y - θ y| + 10 eps |A|: *an* eigenvalue lies this near to each value."""
+    converged: Bool[Array, " pairs"]
+    """The bound is at most the tolerance, and a fresh random Krylov space found no other value in this place."""
+    num_matvecs: Int[Array, ""]
+    norm: Scalar
+    """The norm of A, as far as it was seen."""
+
+
+class _Search(NamedTuple):
+    """A Krylov space, and the Rayleigh-Ritz pairs in it: values in increasing order, and coefficients of the vectors."""
+
+    krylov: Krylov
+    values: Float[Array, " columns"]
+    rotation: Float[Array, "columns columns"]
+    cycles: Int[Array, ""]
+    num_matvecs: Int[Array, ""]
+
+
+class _Round(NamedTuple):
+    """What a search claims, and what the beginning of the next one found about it."""
+
+    rows: Float[Array, "pairs+1 p"]
+    """The vectors claimed, and a random one: where the next search begins. The first begins with the start and zeros."""
+    num_given: Int[Array, ""]
+    values: Float[Array, " pairs"]
+    residual_bounds: Float[Array, " pairs"]
+    converged: Bool[Array, " pairs"]
+    is_done: Bool[Array, ""]
+    cycles: Int[Array, ""]
+    num_matvecs: Int[Array, ""]
+    scale: Scalar
+
+
+def eigenpairs(
+    matvec: Matvec,
+    like: Params,
+    key: Key,
+    *,
+    top: int = 5,
+    bottom: int = 5,
+    tolerance: float = 1e-5,
+    basis_size: int | None = None,
+    max_cycles: int = 100,
+    dense_size: int = 100,
+    start: Params | None = None,
+) -> Eigenpairs:
+    """The largest and the smallest eigenvalues of a symmetric operator, with eigenvectors and certified residuals.
+
+    A small residual proves that *an* eigenvalue is near, not that it is the k-th. That none was missed, a second copy of
+    a multiple one above all, is what the confirmation by a random Krylov space makes very likely.
+
+    Args:
+        matvec: the operator, as of `hvp`; it may close over traced values, and everything here may be vmapped. Then
+            every member's result is the one it had beside others of its own speed.
+        like: a pytree of its form.
+        key: for the start, the confirmation, and the replacements at breakdowns.
+        top: how many of the largest eigenvalues.
+        bottom: how many of the smallest, that is the most negative, ones.
+        tolerance: largest residual bound of a converged pair, relative to the norm of the operator.
+        basis_size: Krylov vectors held at a time, one more than that in memory; by default 2 (top + bottom) + 20, and
+            40 at least.
+        max_cycles: Krylov spaces, fresh or restarted, before the search ends unconverged; at least 2.
+        dense_size: up to this dimension, or the basis size, the matrix is formed and decomposed outright.
+        start: where the search begins, such as the sum of the eigenvectors of a similar operator; random if `None`.
+
+    Returns:
+        Values, vectors, residual bounds, flags, and the number of products taken.
+
+    Raises:
+        ValueError: more pairs than dimensions, or none; a tolerance below what the type can certify; a basis too small;
+            an asymmetric operator, products that are not finite (both unless traced); an operator that changes the
+            structure, the shapes or the type; parameters of several types, or not of real floats.
+
+    >>> pairs = eigenpairs(lambda v: jnp.array([3.0, -1.0, 2.0]) * v, jnp.zeros(3), jax.random.key(0), top=1, bottom=1)
+    >>> print(pairs.values, pairs.converged, pairs.num_matvecs)
+    [ 3. -1.] [ True  True] 3
+    """
+    key_symmetry, key_start, key_search = jax.random.split(key, 3)
+    flat_matvec, zeros, unravel = ravelled("eigenpairs", matvec, like)
+    columns = max(40, 2 * (top + bottom) + 20) if basis_size is None else basis_size
+    _check(zeros, top, bottom, columns, tolerance, max_cycles)
+    check_symmetric(matvec, like, key_symmetry)
+    if zeros.size <= max(dense_size, columns):
+        pairs = _decomposed(dense(matvec, like), top, bottom, tolerance)
+    else:
+        drawn = jax.random.normal(key_start, zeros.shape, zeros.dtype)
+        first = drawn if start is None else start_along(ravel_pytree(start)[0], drawn)
+        pairs = _search(flat_matvec, first, key_search, top, bottom, columns, tolerance, max_cycles)
+    return pairs._replace(vectors=jax.vmap(unravel)(pairs.vectors))
+
+
+def _check(zeros: Float[Array, " p"], top: int, bottom: int, columns: int, tolerance: float, max_cycles: int) -> None:
+    if min(top, bottom) < 0 or not 1 <= top + bottom <= zeros.size:
+        msg = (
+            f"eigenpairs: got top={top} and bottom={bottom} for an operator of dimension {zeros.size}, expected one pair "
+            "or more, and no more than dimensions; lower top or bottom"
+        )
+        raise ValueError(msg)
+    if columns < top + bottom + 2:
+        msg = f"eigenpairs: got basis_size={columns}, expected at least top + bottom + 2 = {top + bottom + 2}"
+        raise ValueError(msg)
+    if max_cycles < 2:
+        msg = (
+            f"eigenpairs: got max_cycles={max_cycles}, expected at least 2: one to find pairs, and one to confirm them"
+        )
+        raise ValueError(msg)
+    lowest = 3 * FLOOR * float(jnp.finfo(zeros.dtype).eps)
+    if not tolerance >= lowest:
+        msg = (
+            f"eigenpairs: got tolerance={tolerance}, expected at least {lowest:.1e}, below which {zeros.dtype} certifies "
+            "nothing; raise it, or compute in float64"
+        )
+        raise ValueError(msg)
+
+
+def _decomposed(matrix: Float[Array, "p p"], top: int, bottom: int, tolerance: float) -> Eigenpairs:
+    values, rotation = jnp.linalg.eigh(matrix)
+    norm = jnp.max(jnp.abs(values))
+    wanted = _ends(values.size, top, bottom)
+    values, vectors = values[wanted], rotation.T[wanted]
+    images = jnp.matmul(vectors, matrix.T, precision=lax.Precision.HIGHEST)
+    residuals = jnp.linalg.norm(images - values[:, None] * vectors, axis=1)
+    bounds = residuals + FLOOR * jnp.finfo(matrix.dtype).eps * norm
+    return Eigenpairs(values, vectors, bounds, bounds <= tolerance * norm, jnp.int32(matrix.shape[0]), norm)
+
+
+def _ends(size: int, top: int, bottom: int) -> np.ndarray:
+    """Where both ends are among values in increasing order, themselves in decreasing order."""
+    return np.concatenate([np.arange(size - 1, size - 1 - top, -1), np.arange(bottom - 1, -1, -1)])
+
+
+def _search(
+    matvec: FlatMatvec,
+    start: Float[Array, " p"],
+    key: Key,
+    top: int,
+    bottom: int,
+    columns: int,
+    tolerance: float,
+    max_cycles: int,
+) -> Eigenpairs:
+    """Rounds of a fresh Krylov space and its restarts, until a fresh one finds what the round before has claimed."""
+    num_pairs, dtype = top + bottom, start.dtype
+    floor = FLOOR * float(jnp.finfo(dtype).eps)
+    # Beside the wanted ones, neighbours are kept at a restart: they keep the Krylov space rich.
+    more = 2 * (columns - num_pairs) // 5
+    more_top = more * top // num_pairs
+    wanted, kept = _ends(columns, top, bottom), _ends(columns, top + more_top, bottom + more - more_top)
+
+    def searched(
+        krylov: Krylov, drawn: Array, first: int, given: Int[Array, ""] | int, before: _Search | _Round
+    ) -> _Search:
+        # Every cycle takes other shifts, or it would replace what is exhausted by what it has seen already.
+        spare = jnp.roll(drawn, columns * before.cycles)
+        krylov = extend(matvec, krylov, spare, first=first, given=given)
+        # The upper triangle alone: an arrowhead, or whatever the given rows make of it, needs no special case.
+        values, rotation = jnp.linalg.eigh(krylov.coefficients, UPLO="U", symmetrize_input=False)
+        return _Search(krylov, values, rotation, before.cycles + 1, before.num_matvecs + (columns - first))
+
+    def restarted(search: _Search, drawn: Array) -> _Search:
+        fresh = begin(jnp.concatenate([_vectors(search, kept), search.krylov.basis[-1:]]), columns)
+        krylov = fresh._replace(
+            coefficients=fresh.coefficients.at[: kept.size, : kept.size].set(jnp.diag(search.values[kept])),
+            remainders=fresh.remainders.at[: kept.size].set(_residuals(search, kept, is_last_outside=False)),
+            scale=search.krylov.scale,
+        )
+        return searched(krylov, drawn, kept.size, 1, search)
+
+    def is_unfinished(search: _Search) -> Bool[Array, ""]:
+        # The floor twice: what is certified later is a residual of rounded products, plus the floor.
+        limit = (tolerance - 2 * floor) * search.krylov.scale
+        is_close = jnp.all(_residuals(search, wanted, is_last_outside=True) <= limit)
+        return ~is_close & jnp.all(jnp.isfinite(search.values)) & (search.cycles < max_cycles)
+
+    def next_round(before: _Round) -> _Round:
+        drawn = jax.random.normal(jax.random.fold_in(key, before.cycles), start.shape, dtype)
+        krylov = begin(before.rows, columns)._replace(scale=before.scale)
+        search = searched(krylov, drawn, 0, before.num_given, before)
+        scale = search.krylov.scale
+        # The first columns are products with the vectors claimed.
+        offsets = (
+            search.krylov.coefficients[:, :num_pairs]
+            - jnp.eye(columns, num_pairs, dtype=dtype) * before.values[None, :]
+        )
+        residuals = jnp.hypot(jnp.linalg.norm(offsets, axis=0), search.krylov.remainders[:num_pairs])
+        bounds = residuals + floor * scale
+        is_confirmed = jnp.abs(search.values[wanted] - before.values) <= tolerance * scale
+        is_done = jnp.all(is_confirmed) | (search.cycles >= max_cycles) | ~jnp.all(jnp.isfinite(search.values))
+        search = lax.while_loop(lambda s: is_unfinished(s) & ~is_done, lambda s: restarted(s, drawn), search)
+        vectors = _vectors(search, wanted)
+        other = orthogonalised(drawn[None], vectors)[0]
+        return _Round(
+            jnp.where(is_done, before.rows, jnp.concatenate([vectors, other / jnp.linalg.norm(other)])),
+            jnp.int32(num_pairs + 1),
+            jnp.where(is_done, before.values, search.values[wanted]),
+            bounds,
+            is_confirmed & (bounds <= tolerance * scale),
+            is_done,
+            search.cycles,
+            search.num_matvecs,
+            search.krylov.scale,
+        )
+
+    # Nothing agrees with the claims of no round.
+    claims = jnp.full(num_pairs, jnp.nan, dtype)
+    rows = jnp.zeros((num_pairs + 1, start.size), dtype).at[0].set(start / jnp.linalg.norm(start))
+    zero = jnp.int32(0)
+    first = _Round(rows, zero + 1, claims, claims, claims > 0, zero > 0, zero, zero, jnp.zeros((), dtype))
+    last = lax.while_loop(lambda r: ~r.is_done, next_round, first)
+    return Eigenpairs(last.values, last.rows[:-1], last.residual_bounds, last.converged, last.num_matvecs, last.scale)
+
+
+def _vectors(search: _Search, chosen: np.ndarray) -> Float[Array, "chosen p"]:
+    return jnp.matmul(search.rotation[:, chosen].T, search.krylov.basis[:-1], precision=lax.Precision.HIGHEST)
+
+
+def _residuals(search: _Search, chosen: np.ndarray, *, is_last_outside: bool) -> Float[Array, " chosen"]:
+    """Norms of what the products with Ritz vectors leave outside the basis, its last row excluded or included."""
+    krylov = search.krylov
+    outside = jnp.where(krylov.followed, 0, krylov.remainders)
+    if is_last_outside:
+        outside = outside.at[-1].set(krylov.remainders[-1])
+    return jnp.linalg.norm(outside[:, None] * search.rotation[:, chosen], axis=0)

@@ -1,0 +1,133 @@
+"""Inertia: how many eigenvalues are negative, zero and positive, and how that depends on what is called zero.
+
+In trained networks most eigenvalues are nearly zero, and a bare index, the number of negative ones, means nothing: at
+initialisation half of the spectrum may lie within a thousandth of its norm. So every count comes with its tolerance and
+with bounds, and beside it stands the whole curve of negative counts as the tolerance grows.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Scalar, ScalarLike
+
+from jaxdl.curvature.density import cumulative, eigenvalue_counts, spectral_density
+from jaxdl.curvature.operators import Matvec, dense, ravelled
+from jaxdl.types import Key, Params
+
+FACTOR = 10
+"""c in the tolerance c eps |H| sqrt(p)."""
+CURVE_POINTS = 33
+
+CountAtMost = Callable[[Float[Array, " x"]], tuple[Int[Array, " x"], Int[Array, " x"], Int[Array, " x"]]]
+
+
+class Counts(NamedTuple):
+    """Eigenvalues below -tolerance, from there to the tolerance, and above it."""
+
+    negative: Int[Array, ""]
+    """The index of a critical point."""
+    zero: Int[Array, ""]
+    positive: Int[Array, ""]
+
+
+class Curve(NamedTuple):
+    """The number of eigenvalues below -tolerance, for tolerances up to the norm."""
+
+    tolerances: Float[Array, " steps"]
+    negative: Int[Array, " steps"]
+    low: Int[Array, " steps"]
+    high: Int[Array, " steps"]
+
+
+class Inertia(NamedTuple):
+    """The counts; where they are exact, both bounds agree with them."""
+
+    counts: Counts
+    low: Counts
+    high: Counts
+    tolerance: Scalar
+    curve: Curve
+
+
+def inertia(
+    matvec: Matvec,
+    like: Params,
+    key: Key,
+    *,
+    dense_size: int = 1000,
+    probes: int = 8,
+    steps: int = 64,
+    factor: ScalarLike = FACTOR,
+    error_probability: float = 1e-3,
+) -> Inertia:
+    """The numbers of negative, zero and positive eigenvalues of a symmetric operator.
+
+    Up to `dense_size` the matrix is formed and they are exact. Beyond it they are estimated from a spectral density and
+    bounded by `eigenvalue_counts`: guaranteed but for what the random directions miss.
+
+    Args:
+        matvec: the operator, as of `hvp`.
+        like: a pytree of its form.
+        key: for the random directions of the density.
+        dense_size: up to this dimension, one product for each column.
+        probes: random directions of the density.
+        steps: of Lanczos, for each.
+        factor: c in the tolerance c eps |H| sqrt(p) below which an eigenvalue counts as zero; may be traced.
+        error_probability: of each bound from the density.
+
+    Returns:
+        Counts, their bounds, the tolerance, and the curve of the negative count from it up to the norm.
+
+    Raises:
+        ValueError: no probes, or no steps; an operator or a `like` that `operators.ravelled` refuses.
+
+    >>> import jax
+    >>> result = inertia(lambda v: jnp.array([3.0, 0.0, -1.0, -2.0]) * v, jnp.zeros(4), jax.random.key(0))
+    >>> print(*result.counts)
+    2 1 1
+    """
+    if ravelled("inertia", matvec, like)[1].size <= dense_size:
+        return inertia_of(jnp.linalg.eigvalsh(dense(matvec, like)), factor=factor)
+    density = spectral_density(matvec, like, key, probes=probes, steps=steps)
+
+    def at_most(x: Float[Array, " x"]) -> tuple[Int[Array, " x"], Int[Array, " x"], Int[Array, " x"]]:
+        low, high = eigenvalue_counts(density, x, error_probability=error_probability)
+        share = cumulative(density, x).estimate
+        return jnp.clip(jnp.round(share * density.dimension).astype(jnp.int32), low, high), low, high
+
+    size = density.dimension.astype(density.norm.dtype)
+    return _inertia(at_most, density.dimension, density.norm, factor * _unit(size, density.norm))
+
+
+def inertia_of(values: Float[Array, " p"], *, factor: ScalarLike = FACTOR) -> Inertia:
+    """The same, exactly, from all eigenvalues, in any order: of a matrix, `inertia_of(jnp.linalg.eigvalsh(matrix))`.
+
+    >>> print(*inertia_of(jnp.array([3.0, 1e-17, -1.0, -2.0])).counts)
+    2 1 1
+    """
+
+    def at_most(x: Float[Array, " x"]) -> tuple[Int[Array, " x"], Int[Array, " x"], Int[Array, " x"]]:
+        number = jnp.sum(values[None] <= x[:, None], axis=1, dtype=jnp.int32)
+        return number, number, number
+
+    norm = jnp.max(jnp.abs(values))
+    size = jnp.int32(values.size)
+    return _inertia(at_most, size, norm, factor * _unit(size.astype(norm.dtype), norm))
+
+
+def _unit(size: Scalar, norm: Scalar) -> Scalar:
+    return jnp.finfo(norm.dtype).eps * norm * jnp.sqrt(size)
+
+
+def _inertia(at_most: CountAtMost, size: Int[Array, ""], norm: Scalar, tolerance: Scalar) -> Inertia:
+    # Above zero even for an operator that is zero, whose eigenvalues are neither negative nor positive.
+    tolerance = jnp.maximum(jnp.asarray(tolerance, norm.dtype), jnp.finfo(norm.dtype).tiny)
+    ratio = jnp.maximum(norm / tolerance, 1)
+    tolerances = tolerance * ratio ** jnp.linspace(0, 1, CURVE_POINTS, dtype=norm.dtype)
+    negative, *bounds = at_most(-tolerances)
+    curve = Curve(tolerances, negative, *bounds)
+    up_to, fewest, most = (number[0] for number in at_most(tolerance[None]))
+    low = Counts(curve.low[0], jnp.maximum(fewest - curve.high[0], 0), size - most)
+    high = Counts(curve.high[0], jnp.maximum(most - curve.low[0], 0), size - fewest)
+    return Inertia(Counts(negative[0], up_to - negative[0], size - up_to), low, high, tolerance, curve)

@@ -1,0 +1,166 @@
+"""The Lanczos kernel: orthonormal Krylov bases of a symmetric operator on vectors, of fixed shape and safe at breakdowns.
+
+Vectors are flat here; `operators.ravelled` brings an operator on pytrees to that form. Every new vector is
+orthogonalised against the whole basis by classical Gram-Schmidt, twice (twice is enough: Giraud, Langou and
+Rozloznik, 2005). Without it, converged eigenvalues return as ghosts.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int, Scalar
+
+from jaxdl.types import Key
+
+FlatMatvec = Callable[[Float[Array, " p"]], Float[Array, " p"]]
+"""A symmetric operator on flat vectors."""
+
+BREAKDOWN = 20
+"""A remainder of at most this many units of rounding, relative to the operator, is rounding and not a direction."""
+
+
+class Krylov(NamedTuple):
+    """An orthonormal basis Q, by rows, and the operator A seen from it.
+
+    Rows and columns that are not yet filled are zero. A q_j = Σ_i C_ij q_i + r_j w_j, with w_j a unit vector outside the
+    basis as it was when column j was filled; it becomes row j + 1, unless a breakdown put a random vector there.
+    """
+
+    basis: Float[Array, "rows p"]
+    """One row more than there are columns: the last is where the next column would start."""
+    coefficients: Float[Array, "columns columns"]
+    """C_ij = q_i · A q_j where i <= j. Below the diagonal it is unspecified: A is symmetric."""
+    remainders: Float[Array, " columns"]
+    followed: Bool[Array, " columns"]
+    """Whether w_j is in the basis, as row j + 1, so that A q_j lies in its span."""
+    scale: Scalar
+    """The largest |A q_j| so far: a lower bound of the norm of A, and close to it after a few columns."""
+
+
+class Tridiagonal(NamedTuple):
+    """Q A Qᵀ = T, with Q by rows: the tridiagonal T has `alphas` on its diagonal and `betas[:-1]` beside it."""
+
+    alphas: Float[Array, " steps"]
+    betas: Float[Array, " steps"]
+    """The last one couples Q to what lies outside: |A y - θ y| = betas[-1] |s_last| for a Ritz pair (θ, y = Qᵀ s)."""
+    basis: Float[Array, "steps p"]
+
+
+def tridiagonalise(matvec: FlatMatvec, start: Float[Array, " p"], steps: int, key: Key) -> Tridiagonal:
+    """Lanczos' tridiagonal matrix T = Q A Qᵀ of a symmetric A, whose Q has orthonormal rows, the first along `start`.
+
+    At a breakdown, where the Krylov space of `start` is exhausted, β is 0 and Q continues with a random vector, so that
+    multiple eigenvalues appear as often as they should. The Gauss quadrature of `start` reads only the block before
+    the first zero: later weights are zero, as the first entries of T's eigenvectors show by themselves.
+
+    Args:
+        matvec: the operator on flat vectors.
+        start: not zero; it need not be normalised.
+        steps: products with A, and rows of Q.
+        key: for the vectors that replace exhausted directions.
+
+    Returns:
+        The two diagonals and the basis, of shapes fixed by `steps` and p; where the basis is not used, XLA drops it.
+
+    Raises:
+        ValueError: more steps than dimensions, or none; a matvec that changes the shape or the type of its vector.
+
+    Source: Paige, "Computational variants of the Lanczos method for the eigenproblem" (1972).
+
+    >>> result = tridiagonalise(lambda v: 2 * v, jnp.ones(3), 3, jax.random.key(0))
+    >>> print(result.alphas.round(4), result.betas)
+    [2. 2. 2.] [0. 0. 0.]
+    """
+    if not 1 <= steps <= start.size:
+        msg = (
+            f"tridiagonalise: got steps={steps} for an operator of dimension {start.size}, expected between 1 and the "
+            "dimension; lower steps"
+        )
+        raise ValueError(msg)
+    spare = jax.random.normal(key, start.shape, start.dtype)
+    krylov = extend(matvec, begin(start / jnp.linalg.norm(start), steps), spare, first=0)
+    betas = jnp.where(krylov.followed, krylov.remainders, 0)
+    return Tridiagonal(jnp.diagonal(krylov.coefficients), betas, krylov.basis[:steps])
+
+
+def start_along(given: Float[Array, " p"], drawn: Float[Array, " p"]) -> Float[Array, " p"]:
+    """A vector given for a warm start, or the random one drawn where it is zero or not finite."""
+    norm = jnp.linalg.norm(given)
+    return jnp.where((norm > 0) & jnp.isfinite(norm), given, drawn)
+
+
+def begin(rows: Float[Array, "*given p"], columns: int) -> Krylov:
+    """A basis that holds one unit vector, or a few orthonormal ones by rows, and none of its `columns` filled."""
+    given = jnp.atleast_2d(rows)
+    basis = jnp.zeros((columns + 1, given.shape[1]), given.dtype)
+    return Krylov(
+        basis.at[: given.shape[0]].set(given),
+        jnp.zeros((columns, columns), given.dtype),
+        jnp.zeros(columns, given.dtype),
+        jnp.zeros(columns, bool),
+        jnp.zeros((), given.dtype),
+    )
+
+
+def extend(
+    matvec: FlatMatvec, krylov: Krylov, spare: Float[Array, " p"], *, first: int, given: int | Int[Array, ""] = 1
+) -> Krylov:
+    """The basis with columns `first`, `first + 1`, ... filled, by one product each.
+
+    Args:
+        matvec: the operator on flat vectors.
+        krylov: its rows up to `first`, and its columns before, are filled.
+        spare: a random vector, whose cyclic shifts replace exhausted directions.
+        first: the first column to fill.
+        given: how many rows are kept as they are; the remainders of columns before the last of them are not followed.
+
+    Raises:
+        ValueError: a matvec that changes the shape or the type of its vector.
+    """
+
+    def step(krylov: Krylov, column: Array) -> tuple[Krylov, None]:
+        basis = krylov.basis
+        product = matvec(basis[column])
+        if product.shape != basis.shape[1:] or product.dtype != basis.dtype:
+            msg = (
+                f"extend: got a matvec that maps {basis.dtype}{list(basis.shape[1:])} to {product.dtype}"
+                f"{list(product.shape)}, expected the same shape and type"
+            )
+            raise ValueError(msg)
+        scale = jnp.maximum(krylov.scale, jnp.linalg.norm(product))
+        # Always formed, and chosen by a select, since under vmap a branch would become one anyway. Shifts, which are
+        # independent with probability one, because drawing anew would take longer than most small products.
+        replacement = jnp.roll(spare, column + 1)
+        pair, coefficients = orthogonalised(jnp.stack([product, replacement]), basis)
+        remainder, replacement_norm = jnp.linalg.norm(pair, axis=1)
+        is_breakdown = remainder <= BREAKDOWN * jnp.finfo(basis.dtype).eps * scale
+        following = jnp.where(is_breakdown, pair[1] / replacement_norm, pair[0] / jnp.where(is_breakdown, 1, remainder))
+        is_given = column + 1 < given
+        return (
+            Krylov(
+                basis.at[column + 1].set(jnp.where(is_given, basis[column + 1], following)),
+                krylov.coefficients.at[:, column].set(coefficients[0, :-1]),
+                krylov.remainders.at[column].set(remainder),
+                krylov.followed.at[column].set(~(is_breakdown | is_given)),
+                scale,
+            ),
+            None,
+        )
+
+    return lax.scan(step, krylov, jnp.arange(first, krylov.remainders.size))[0]
+
+
+def orthogonalised(
+    vectors: Float[Array, "few p"], basis: Float[Array, "rows p"]
+) -> tuple[Float[Array, "few p"], Float[Array, "few rows"]]:
+    """The parts of the vectors outside the span of the basis, and their coefficients inside it."""
+    coefficients = jnp.zeros((vectors.shape[0], basis.shape[0]), basis.dtype)
+    for _ in range(2):
+        # At the default precision, an accelerator's products would cost the basis its orthogonality.
+        inside = jnp.matmul(vectors, basis.T, precision=lax.Precision.HIGHEST)
+        vectors = vectors - jnp.matmul(inside, basis, precision=lax.Precision.HIGHEST)
+        coefficients = coefficients + inside
+    return vectors, coefficients

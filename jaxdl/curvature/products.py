@@ -1,0 +1,166 @@
+"""Products of vectors with the Hessian of any scalar function, or of a risk, over its data in chunks.
+
+`hvp` serves any scalar function. `hvp_over`, and the products of `jaxdl.curvature.gauss_newton`, take
+`(model, loss, variables, dataset)` and belong to the risk
+
+    L(params) = sum_i w_i loss(f(params, x_i), y_i) / sum_i w_i
+
+of `objectives.evaluation_risk`: the model as it predicts, its further collections frozen. `operators.restrict` picks a
+layer or a block.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Scalar
+
+from jaxdl.curvature.operators import Matvec, check_chunk_size, check_parameters
+from jaxdl.types import Dataset, Loss, Model, Params, Variables
+
+
+def hvp(loss: Callable[[Params], Scalar], params: Params) -> Matvec:
+    """Products H v with the Hessian of any scalar function of a pytree, linearised once: about one gradient each.
+
+    Returns:
+        `v -> H v`, between pytrees like the parameters. Call it as often as wanted, under `jit`, `vmap` and `scan`.
+
+    Raises:
+        ValueError: a loss that is not a real scalar; parameters that are integers, complex, of several types or, where
+            known, not finite.
+
+    Source: Pearlmutter, "Fast exact multiplication by the Hessian" (1994).
+
+    >>> product = hvp(lambda w: w[0] ** 2 * w[1], jnp.array([1.0, 2.0]))
+    >>> print(product(jnp.array([1.0, 0.0])))
+    [4. 2.]
+    """
+    check_parameters("hvp", params)
+    value = jax.eval_shape(loss, params)
+    if jax.tree.structure(value) != jax.tree.structure(0) or value.shape != ():
+        msg = (
+            f"hvp: got a loss that returns {jax.tree.map(lambda leaf: leaf.shape, value)}, expected a scalar, of shape "
+            "(); reduce it over examples, with their weights"
+        )
+        raise ValueError(msg)
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        msg = f"hvp: got a loss of type {value.dtype}, expected a real float"
+        raise ValueError(msg)
+    return jax.linearize(jax.grad(loss), params)[1]
+
+
+def hvp_over(
+    model: Model, loss: Loss, variables: Variables, dataset: Dataset, *, chunk_size: int | None = None
+) -> Matvec:
+    """Products with the Hessian of the weighted mean loss over a data set.
+
+    Args:
+        model: what predicts; `model.apply`.
+        loss: of each example.
+        variables: where the curvature is taken; it is that of `variables["params"]`.
+        dataset: examples and weights; the risk of no weight at all is zero.
+        chunk_size: examples that are in memory at a time. `None`: all, linearised once, which is the faster.
+
+    Returns:
+        `v -> H v`, between pytrees like `variables["params"]`.
+
+    Raises:
+        ValueError: arrays of a data set that do not fit together, or a loss that is not one number for each example;
+            a chunk size below one; parameters as `hvp` refuses them.
+
+    >>> from jaxdl import losses, models
+    >>> data = Dataset(jnp.ones((3, 1)), jnp.zeros((3, 1)), jnp.ones(3))
+    >>> at = {"params": {"weights": jnp.ones((1, 1))}}
+    >>> print(hvp_over(models.constant(), losses.squared_error, at, data, chunk_size=2)(at["params"])["weights"])
+    [[2.]]
+    """
+    params = checked_parameters("hvp_over", model, loss, variables, dataset)
+
+    def product(part: Dataset) -> Matvec:
+        def risk(params: Params) -> Scalar:
+            return weighted_loss(loss, model.apply({**variables, "params": params}, part.x), part)
+
+        if chunk_size is None:
+            return jax.linearize(jax.grad(risk), params)[1]
+        # Linearising first pays only where one chunk meets many vectors.
+        return lambda vector: jax.jvp(jax.grad(risk), (params,), (vector,))[1]
+
+    return summed_over_chunks("hvp_over", product, params, dataset, chunk_size)
+
+
+def check_deterministic(loss: Callable[[Params], Scalar], params: Params) -> None:
+    """Refuse a loss whose value differs between two evaluations: dropout or minibatches drawn behind its back.
+
+    Raises:
+        ValueError: two values that differ by more than rounding, or are not finite. Nothing is known under `jit`.
+
+    >>> draw = iter([1.0, 2.0])
+    >>> check_deterministic(lambda w: next(draw) * w.sum(), jnp.ones(2))
+    Traceback (most recent call last):
+    ...
+    ValueError: check_deterministic: got a loss of 2.0 and then of 4.0 at the same parameters, expected equal ones; ...
+    """
+    values = [loss(params) for _ in range(2)]
+    if any(isinstance(value, jax.core.Tracer) for value in values):
+        return
+    first, second = map(float, values)
+    # Sums in an order of the machine's choosing, as on some accelerators, may differ by a few units of rounding.
+    if not abs(first - second) <= 100 * float(jnp.finfo(jnp.result_type(values[0])).eps) * abs(first):
+        msg = (
+            f"check_deterministic: got a loss of {first} and then of {second} at the same parameters, expected equal "
+            "ones; fix the random keys and the data, and evaluate without dropout"
+        )
+        raise ValueError(msg)
+
+
+def summed_over_chunks(
+    name: str, product: Callable[[Dataset], Matvec], params: Params, dataset: Dataset, chunk_size: int | None
+) -> Matvec:
+    """The sum over chunks of the products of each, with weights that add up to one."""
+    check_chunk_size(name, chunk_size)
+    total = jnp.sum(dataset.weight)
+    dataset = dataset._replace(weight=dataset.weight / jnp.where(total > 0, total, 1))
+    num_examples = dataset.weight.size
+    if chunk_size is None or chunk_size >= num_examples:
+        return product(dataset)
+    missing = -num_examples % chunk_size
+
+    def chunked(leaf: Array, mode: str) -> Array:
+        padded = jnp.pad(leaf, [(0, missing)] + [(0, 0)] * (leaf.ndim - 1), mode=mode)
+        return padded.reshape(-1, chunk_size, *leaf.shape[1:])
+
+    # Copies of the last example rather than zeros, at which a model may not be differentiable; their weight is zero.
+    parts = Dataset(chunked(dataset.x, "edge"), chunked(dataset.y, "edge"), chunked(dataset.weight, "constant"))
+
+    def matvec(vector: Params) -> Params:
+        # A sum of products, never the product of a scanned sum: its derivative would keep every chunk in memory.
+        def add(sums: Params, part: Dataset) -> tuple[Params, None]:
+            return jax.tree.map(jnp.add, sums, product(part)(vector)), None
+
+        return lax.scan(add, jax.tree.map(jnp.zeros_like, params), parts)[0]
+
+    return matvec
+
+
+def checked_parameters(name: str, model: Model, loss: Loss, variables: Variables, dataset: Dataset) -> Params:
+    """The parameters, once shapes are known to fit together."""
+    params = variables["params"]
+    check_parameters(name, params)
+    x, y, weight = (jnp.shape(field) for field in dataset)
+    if len(x) != 2 or len(y) != 2 or len(weight) != 1 or not x[0] == y[0] == weight[0] > 0:
+        msg = f"{name}: got x {x}, y {y} and weight {weight}, expected (n, features), (n, out) and (n,), with n above 0"
+        raise ValueError(msg)
+    values = jax.eval_shape(lambda variables, data: loss(model.apply(variables, data.x), data.y), variables, dataset)
+    if jax.tree.structure(values) != jax.tree.structure(0) or values.shape != weight:
+        msg = (
+            f"{name}: got losses of shape {jax.tree.map(lambda leaf: leaf.shape, values)} for {weight[0]} examples, "
+            f"expected {weight}, one for each: reducing them, with the weights, is done here"
+        )
+        raise ValueError(msg)
+    return params
+
+
+def weighted_loss(loss: Loss, outputs: Float[Array, "n out"], part: Dataset) -> Scalar:
+    """The sum of losses times weights, which `summed_over_chunks` has normalised."""
+    return jnp.sum(part.weight * loss(outputs, part.y))

@@ -1,0 +1,80 @@
+"""Reparametrisation: how a Hessian changes when the parameters do and the function does not."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Scalar
+
+from jaxdl.curvature.operators import ravelled
+from jaxdl.curvature.products import hvp
+from jaxdl.types import Key, Params
+
+
+class Reparametrisation(NamedTuple):
+    """How far a linear change of the parameters is from one that leaves the function alone."""
+
+    value_gap: Scalar
+    """|f(Tθ) - f(θ)| / max(|f(θ)|, 1)."""
+    product_gap: Scalar
+    """The largest |Tᵀ H(Tθ) T v - H(θ) v| / |H(θ) v| over random v."""
+
+
+def reparametrisation(
+    loss: Callable[[Params], Scalar],
+    params: Params,
+    transform: Callable[[Params], Params],
+    key: Key,
+    *,
+    probes: int = 4,
+) -> Reparametrisation:
+    """Whether H(Tθ) = T⁻ᵀ H(θ) T⁻¹, as for every linear bijection T that leaves the function alone.
+
+    Scaling one layer of a ReLU network up and the next one down is such a change: its eigenvalues, and with them every
+    measure of sharpness, become whatever one likes, while function and inertia stay. Without inverses, that is
+    Tᵀ H(Tθ) T v = H(θ) v for random v.
+
+    Args:
+        loss: a scalar function of the parameters.
+        params: θ.
+        transform: T, a linear map of the parameters.
+        key: for the random directions.
+        probes: how many of them.
+
+    Returns:
+        The gap in the value and the largest gap in the products, both of the order of rounding where T is a symmetry.
+
+    Raises:
+        ValueError: no probes; what `hvp` refuses.
+
+    Source: Dinh, Pascanu, Bengio and Bengio, "Sharp minima can generalize for deep nets" (2017).
+
+    >>> gaps = reparametrisation(
+    ...     lambda w: (w[0] * w[1] - 1) ** 2, jnp.array([2.0, 3.0]), lambda w: w * jnp.array([4.0, 0.25]), jax.random.key(0)
+    ... )
+    >>> print(gaps.value_gap, gaps.product_gap < 1e-12)
+    0.0 True
+    """
+    if probes < 1:
+        msg = f"reparametrisation: got probes={probes}, expected at least 1"
+        raise ValueError(msg)
+    moved, forward = jax.linearize(transform, params)
+    backward = jax.linear_transpose(forward, params)
+    here, there = hvp(loss, params), hvp(loss, moved)
+    _, zeros, unravel = ravelled("reparametrisation", here, params)
+
+    def gap(key: Key) -> Scalar:
+        direction = unravel(jax.random.normal(key, zeros.shape, zeros.dtype))
+        expected = here(direction)
+        difference = jax.tree.map(jnp.subtract, backward(there(forward(direction)))[0], expected)
+        return jnp.sqrt(_dot(difference, difference) / _dot(expected, expected))
+
+    value = loss(params)
+    value_gap = jnp.abs(loss(moved) - value) / jnp.maximum(jnp.abs(value), 1)
+    return Reparametrisation(value_gap, jnp.max(jax.lax.map(gap, jax.random.split(key, probes))))
+
+
+def _dot(left: Params, right: Params) -> Scalar:
+    return jnp.vdot(ravel_pytree(left)[0], ravel_pytree(right)[0])

@@ -1,0 +1,257 @@
+"""Trace, diagonal and squared Frobenius norm from a few products, unbiased for any square operator, with standard errors.
+
+Leave-one-out estimators (XTrace and XDiag: Epperly, Tropp and Webber, 2024). The products Y = AΩ with random probes show
+where A is large: what lies in the span Q of Y is computed exactly, and only the rest is estimated. To keep it unbiased,
+each probe in turn estimates the rest for the span of the others. Nothing here needs A to be definite.
+
+The estimates t_i so made are correlated, and their scatter alone understates the variance of their mean, by up to a half.
+It is corrected here without further products. Let t_i^j be estimate i with probe j left out of the span as well. Then
+cov(t_i, t_j) = E (t_i - t_i^j) (t_j - t_j^i), exactly, since whatever depends on one of the two probes alone has mean zero
+given the other.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Int, PyTree
+
+from jaxdl.curvature.lanczos import BREAKDOWN, FlatMatvec, orthogonalised
+from jaxdl.curvature.operators import Matvec, dense, ravelled
+from jaxdl.types import Key, Params
+
+CHUNK_SIZE = 4
+"""Products at once; on CPUs about 4 are fastest."""
+INFLATION = 3
+"""The most by which the correlations may multiply the variance; beyond it, their own noise speaks."""
+
+
+class Estimate(NamedTuple):
+    """An estimate, its standard error, and the number of products it took; with every column known, the error is 0.
+
+    The standard error covers the probes, and not rounding. It is exact for pairs of probes, and rather too large than too
+    small where there are few probes and fast decay.
+    """
+
+    estimate: PyTree[Array]
+    standard_error: PyTree[Array]
+    num_matvecs: Int[Array, ""]
+
+
+class _Sketch(NamedTuple):
+    """What 2k products know of A. P_i projects on the span of all Y but y_i; all vectors are rows."""
+
+    basis: Float[Array, "k p"]
+    """Q, orthonormal, which spans Y; rows of zeros make up for a lower rank."""
+    images: Float[Array, "k p"]
+    """A Q."""
+    left_out: Float[Array, "k k"]
+    """s_i, in the basis: P_i = Q (I - s_i s_iᵀ) Qᵀ. Zero where y_i lies in the span of the others."""
+    inside: Float[Array, "k k"]
+    """Qᵀ ω_i."""
+    residuals: Float[Array, "k p"]
+    """r_i = (I - P_i) ω_i."""
+    residual_images: Float[Array, "k p"]
+    """A r_i."""
+
+
+class _Pairs(NamedTuple):
+    """Leaving out j besides i takes one more direction from the span: u_ij = scale_ij (s_j - cosine_ij s_i)."""
+
+    cosine: Float[Array, "k k"]
+    scale: Float[Array, "k k"]
+    """Zero on the diagonal, and where s_i and s_j are too close to be told apart."""
+    shift: Float[Array, "k k"]
+    """u_ij · ω_i, by which the residual r_i moves along u_ij."""
+
+
+def trace(matvec: Matvec, like: Params, key: Key, *, probes: int = 16) -> Estimate:
+    """The sum of the eigenvalues: mean over i of tr(P_i A) + (p - rank P_i) r_i · A r_i / |r_i|².
+
+    Args:
+        matvec: a linear operator, such as `hvp`'s; it need not be symmetric.
+        like: a pytree of its form.
+        key: for the normal probes.
+        probes: random vectors, two products each. Where that reaches the dimension p, the matrix is formed by p products
+            instead, and the result is exact.
+
+    Returns:
+        The estimate, its standard error, and the number of products.
+
+    Raises:
+        ValueError: fewer than two probes; an operator or a `like` that `operators.ravelled` refuses.
+
+    Source: Epperly, Tropp and Webber, "XTrace: making the most of every sample in stochastic trace estimation" (2024).
+
+    >>> result = trace(lambda v: jnp.arange(4.0) * v, jnp.zeros(4), jax.random.key(0))
+    >>> print(*result)
+    6.0 0.0 4
+    """
+    flat_matvec, zeros, _ = _checked("trace", matvec, like, probes)
+    if 2 * probes >= zeros.size:
+        return _exact(jnp.trace(dense(matvec, like)), zeros.size)
+    sketch = _sketched(flat_matvec, jax.random.normal(key, (probes, zeros.size), zeros.dtype))
+    form = _product(sketch.basis, sketch.images.T)
+    linear = _product(sketch.residuals, sketch.images.T) + _product(sketch.residual_images, sketch.basis.T)
+    return _scalar_estimate(sketch, form, jnp.sum(sketch.residuals * sketch.residual_images, axis=1), linear)
+
+
+def squared_frobenius_norm(matvec: Matvec, like: Params, key: Key, *, probes: int = 16) -> Estimate:
+    """The sum of all squared entries, which for a symmetric operator is that of all squared eigenvalues.
+
+    The mean over i of |A P_i|² + (p - rank P_i) |A r_i|² / |r_i|². Arguments, result and errors are those of `trace`. The
+    square is what can be estimated without bias; the norm itself is its root, with standard error / (2 root).
+
+    >>> result = squared_frobenius_norm(lambda v: jnp.arange(4.0) * v, jnp.zeros(4), jax.random.key(0))
+    >>> print(*result)
+    14.0 0.0 4
+    """
+    flat_matvec, zeros, _ = _checked("squared_frobenius_norm", matvec, like, probes)
+    if 2 * probes >= zeros.size:
+        return _exact(jnp.sum(dense(matvec, like) ** 2), zeros.size)
+    sketch = _sketched(flat_matvec, jax.random.normal(key, (probes, zeros.size), zeros.dtype))
+    form = _product(sketch.images, sketch.images.T)
+    linear = 2 * _product(sketch.residual_images, sketch.images.T)
+    return _scalar_estimate(sketch, form, jnp.sum(sketch.residual_images**2, axis=1), linear)
+
+
+def diagonal(matvec: Matvec, like: Params, key: Key, *, probes: int = 16) -> Estimate:
+    """The diagonal, as a pytree like the parameters: mean over i of diag(A P_i) + ω_i ⊙ A r_i, with probes of signs.
+
+    Arguments, result and errors are those of `trace`; the standard error is a pytree too, one for each entry.
+
+    Source: Epperly, Tropp and Webber, "XTrace: making the most of every sample in stochastic trace estimation" (2024).
+
+    >>> result = diagonal(lambda v: jax.tree.map(lambda a: 2 * a, v), {"bias": jnp.zeros(2)}, jax.random.key(0))
+    >>> print(result.estimate, result.num_matvecs)
+    {'bias': Array([2., 2.], dtype=float64)} 2
+    """
+    flat_matvec, zeros, unravel = _checked("diagonal", matvec, like, probes)
+    if 2 * probes >= zeros.size:
+        return _exact(unravel(jnp.diagonal(dense(matvec, like))), zeros.size)
+    signs = jax.random.rademacher(key, (probes, zeros.size), zeros.dtype)
+    sketch = _sketched(flat_matvec, signs)
+    lost = _product(sketch.left_out, sketch.basis), _product(sketch.left_out, sketch.images)
+    estimates = jnp.sum(sketch.basis * sketch.images, axis=0)[None] - lost[0] * lost[1] + signs * sketch.residual_images
+    pairs = _pairs(sketch)
+
+    def add_covariances(total: Float[Array, " p"], i: Array) -> tuple[Float[Array, " p"], None]:
+        def directions(rows: Float[Array, "k p"]) -> tuple[Float[Array, "k p"], Float[Array, "k p"]]:
+            """Of u_ij and of u_ji, for all j."""
+            forward = rows - pairs.cosine[i][:, None] * rows[i][None]
+            backward = rows[i][None] - pairs.cosine[:, i][:, None] * rows
+            return pairs.scale[i][:, None] * forward, pairs.scale[:, i][:, None] * backward
+
+        bases, images = directions(lost[0]), directions(lost[1])
+        from_i = (bases[0] - pairs.shift[i][:, None] * signs[i][None]) * images[0]
+        from_j = (bases[1] - pairs.shift[:, i][:, None] * signs) * images[1]
+        return total + jnp.sum(from_i * from_j, axis=0), None
+
+    # One probe at a time, since all pairs at once would take probes² vectors of memory.
+    covariance = lax.scan(add_covariances, zeros, jnp.arange(probes))[0] / (probes * (probes - 1))
+    mean, error = _mean_and_error(estimates, covariance)
+    return Estimate(unravel(mean), unravel(error), jnp.int32(2 * probes))
+
+
+def _checked(name: str, matvec: Matvec, like: Params, probes: int) -> tuple:
+    if probes < 2:
+        msg = f"{name}: got probes={probes}, expected at least 2, for a standard error"
+        raise ValueError(msg)
+    return ravelled(name, matvec, like)
+
+
+def _exact(value: PyTree[Array], size: int) -> Estimate:
+    return Estimate(value, jax.tree.map(jnp.zeros_like, value), jnp.int32(size))
+
+
+def _product(left: Array, right: Array) -> Array:
+    # At the default precision, an accelerator's products would leave errors of 1e-3 in what is called exact.
+    return jnp.matmul(left, right, precision=lax.Precision.HIGHEST)
+
+
+def _sketched(matvec: FlatMatvec, probes: Float[Array, "k p"]) -> _Sketch:
+    def images_of(vectors: Float[Array, "k p"]) -> Float[Array, "k p"]:
+        return lax.map(matvec, vectors, batch_size=min(CHUNK_SIZE, len(vectors)))
+
+    probe_images = images_of(probes)
+    basis = _orthonormal(probe_images)
+    images = images_of(basis)
+    coordinates = _product(probe_images, basis.T)
+
+    def left_out(i: Array) -> Float[Array, " k"]:
+        # Last, so that what remains of it is what the others do not span.
+        return _orthonormal(jnp.roll(coordinates, -1 - i, axis=0))[-1]
+
+    directions = jax.vmap(left_out)(jnp.arange(len(probes)))
+    inside = _product(probes, basis.T)
+    kept = inside - jnp.sum(inside * directions, axis=1, keepdims=True) * directions
+    return _Sketch(
+        basis, images, directions, inside, probes - _product(kept, basis), probe_images - _product(kept, images)
+    )
+
+
+def _orthonormal(vectors: Float[Array, "k m"]) -> Float[Array, "k m"]:
+    """Gram and Schmidt's basis, with a row of zeros for each vector that those before it span.
+
+    Not LAPACK's: a zero shows the rank, and batches of small LAPACK calls can lock up jax < 0.12 on CPUs.
+    """
+    negligible = BREAKDOWN * jnp.finfo(vectors.dtype).eps * jnp.max(jnp.linalg.norm(vectors, axis=1))
+
+    def add(basis: Float[Array, "k m"], i: Array) -> tuple[Float[Array, "k m"], None]:
+        remainder = orthogonalised(vectors[i][None], basis)[0][0]
+        norm = jnp.linalg.norm(remainder)
+        return basis.at[i].set(jnp.where(norm > negligible, remainder / jnp.where(norm > 0, norm, 1), 0)), None
+
+    return lax.scan(add, jnp.zeros_like(vectors), jnp.arange(len(vectors)))[0]
+
+
+def _pairs(sketch: _Sketch) -> _Pairs:
+    left_out = sketch.left_out
+    is_direction = jnp.sum(left_out**2, axis=1) > 0.5
+    cosine = _product(left_out, left_out.T)
+    squared_sine = 1 - cosine**2
+    apart = is_direction[None, :] & ~jnp.eye(len(left_out), dtype=bool)
+    apart = apart & (squared_sine > jnp.finfo(cosine.dtype).eps ** 0.5)
+    scale = jnp.where(apart, 1 / jnp.sqrt(jnp.where(apart, squared_sine, 1)), 0)
+    return _Pairs(cosine, scale, scale * _along(sketch.inside, left_out, cosine))
+
+
+def _along(vectors: Float[Array, "k k"], left_out: Float[Array, "k k"], cosine: Float[Array, "k k"]) -> Array:
+    """vectors_i · (s_j - cosine_ij s_i)."""
+    products = _product(vectors, left_out.T)
+    return products - cosine * jnp.diagonal(products)[:, None]
+
+
+def _scalar_estimate(
+    sketch: _Sketch, form: Float[Array, "k k"], quadratic: Float[Array, " k"], linear: Float[Array, "k k"]
+) -> Estimate:
+    """From t_i = tr(form P_i) + (p - rank P_i) quadratic_i / |r_i|².
+
+    `quadratic` is the value at r_i of a quadratic form, `linear` its gradient there in the basis, and `form` the part of
+    it inside the basis.
+    """
+    num_probes, size = sketch.residuals.shape
+    forms = _product(_product(sketch.left_out, form), sketch.left_out.T)
+    inside = jnp.trace(form) - jnp.diagonal(forms)
+    num_outside = size - jnp.sum(sketch.basis**2) + jnp.sum(sketch.left_out**2, axis=1)
+    squares = jnp.sum(sketch.residuals**2, axis=1)
+    estimates = inside + num_outside * quadratic / squares
+
+    pairs = _pairs(sketch)
+    mixed = pairs.cosine * (forms + forms.T)
+    lost = pairs.scale**2 * (jnp.diagonal(forms)[None] - mixed + pairs.cosine**2 * jnp.diagonal(forms)[:, None])
+    tilt = pairs.scale * _along(linear, sketch.left_out, pairs.cosine)
+    quadratics = quadratic[:, None] + pairs.shift * tilt + pairs.shift**2 * lost
+    outside = (num_outside[:, None] + (pairs.scale > 0)) * quadratics / (squares[:, None] + pairs.shift**2)
+    changes = estimates[:, None] - (inside[:, None] - lost + outside)
+    covariance = jnp.sum(changes * changes.T) / (num_probes * (num_probes - 1))
+    return Estimate(*_mean_and_error(estimates, covariance), jnp.int32(2 * num_probes))
+
+
+def _mean_and_error(estimates: Float[Array, "k *p"], covariance: Float[Array, "*p"]) -> tuple[Array, Array]:
+    """var(mean) = (var + (k - 1) covariance) / k, where the estimates scatter by var - covariance."""
+    scatter = jnp.var(estimates, axis=0, ddof=1) / len(estimates)
+    # The covariance is an estimate as well, of either sign; without bounds, it would make some variances negative.
+    variance = jnp.clip(scatter + covariance, scatter, INFLATION * scatter)
+    return jnp.mean(estimates, axis=0), jnp.sqrt(variance)

@@ -1,0 +1,111 @@
+"""The largest eigenvalues along a training, measured inside its compiled loop and warm-started from one time to the next."""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from jaxdl.curvature.eigenpairs import FLOOR
+from jaxdl.curvature.lanczos import start_along, tridiagonalise
+from jaxdl.curvature.operators import Matvec, ravelled
+from jaxdl.types import Key, Params
+
+State = TypeVar("State")
+
+COLD = 20
+"""Products of the first measurement, which knows no eigenvectors yet."""
+FRESH = 0.1
+"""The share of a random vector in a warm start: what grows elsewhere is seen, too."""
+
+
+class Track(NamedTuple):
+    """The `top` largest eigenvalues, in decreasing order, after each of `steps` steps."""
+
+    steps: Int[Array, " times"]
+    values: Float[Array, "times pairs"]
+    residual_bounds: Float[Array, "times pairs"]
+    """*An* eigenvalue lies this near to each value; the largest is at least the first value, but for rounding."""
+
+
+def track(
+    step: Callable[[Array, State], State],
+    state: State,
+    matvec_at: Callable[[State], Matvec],
+    like: Params,
+    key: Key,
+    *,
+    num_steps: int,
+    every: int,
+    top: int = 1,
+    products: int = 4,
+) -> tuple[State, Track]:
+    """Train, and measure the largest eigenvalues before the first step and after every `every` of them.
+
+    Each measurement is a short Lanczos run from the sum of the eigenvectors found before, and some noise. It costs
+    about `products` gradients and a half, so that `every` of ten times `products` adds about a quarter to a long
+    training on the same data. Their accuracy is in the bounds; where they are too wide, give more products.
+
+    Args:
+        step: `(index, state) -> state`, such as `learners.training.training_step` makes.
+        state: where it starts.
+        matvec_at: `state -> matvec`, the operator there: `lambda state: hvp_over(model, loss, state.variables, data)`.
+        like: a pytree of its form: the parameters.
+        key: for the first start, and the noise in the others.
+        num_steps: number of steps, a multiple of `every`.
+        every: steps between measurements.
+        top: how many eigenvalues.
+        products: of each measurement after the first.
+
+    Returns:
+        The state after the last step, and the eigenvalues at 0, `every`, 2 `every`, ..., `num_steps` steps.
+
+    Raises:
+        ValueError: steps that are no multiple of `every`; fewer products than eigenvalues, or fewer dimensions.
+
+    >>> loss = lambda w: (w**4).sum()
+    >>> gradient_step = lambda index, w: w - 0.1 * jax.grad(loss)(w)
+    >>> from jaxdl.curvature import hvp
+    >>> at = lambda w: hvp(loss, w)
+    >>> w, seen = track(gradient_step, jnp.ones(1), at, jnp.ones(1), jax.random.key(0), num_steps=2, every=1, products=1)
+    >>> print(seen.values[:, 0].round(4), (12 * w**2).round(4))
+    [12.      4.32    3.1654] [3.1654]
+    """
+    _, zeros, _ = ravelled("track", matvec_at(state), like)
+    if every < 1 or num_steps < 0 or num_steps % every:
+        msg = f"track: got num_steps={num_steps} and every={every}, expected a multiple of every"
+        raise ValueError(msg)
+    if not 1 <= top <= products <= zeros.size:
+        msg = (
+            f"track: got top={top} and products={products} for an operator of dimension {zeros.size}, expected "
+            "1 <= top <= products <= dimension"
+        )
+        raise ValueError(msg)
+
+    def measured(
+        state: State, index: Array | int, warm: Float[Array, " p"], num_products: int
+    ) -> tuple[Float[Array, " p"], Track]:
+        key_noise, key_breakdown = jax.random.split(jax.random.fold_in(key, index))
+        noise = jax.random.normal(key_noise, zeros.shape, zeros.dtype)
+        matvec, *_ = ravelled("track", matvec_at(state), like)
+        start = start_along(warm + FRESH * noise / jnp.linalg.norm(noise), noise)
+        krylov = tridiagonalise(matvec, start, num_products, key_breakdown)
+        beside = jnp.diag(krylov.betas[:-1], 1)
+        values, rotation = jnp.linalg.eigh(jnp.diag(krylov.alphas) + beside + beside.T, symmetrize_input=False)
+        floor = FLOOR * jnp.finfo(zeros.dtype).eps * jnp.max(jnp.abs(values))
+        largest = jnp.arange(num_products - 1, num_products - 1 - top, -1)
+        bounds = krylov.betas[-1] * jnp.abs(rotation[-1, largest]) + floor
+        warm = jnp.sum(rotation[:, largest], axis=1) @ krylov.basis
+        return warm, Track(jnp.asarray(index, jnp.int32), values[largest], bounds)
+
+    def segment(carry: tuple[State, Array], start: Array) -> tuple[tuple[State, Array], Track]:
+        state, warm = carry
+        state = lax.fori_loop(start, start + every, step, state)
+        warm, seen = measured(state, start + every, warm, products)
+        return (state, warm), seen
+
+    warm, first = measured(state, 0, zeros, min(max(COLD, products), zeros.size))
+    (state, _), later = lax.scan(segment, (state, warm), jnp.arange(0, num_steps, every))
+    return state, jax.tree.map(lambda one, more: jnp.concatenate([one[None], more]), first, later)
