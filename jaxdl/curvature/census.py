@@ -62,7 +62,8 @@ def merge(
         raise ValueError(msg)
     images = np.stack([_rows(found.params), *(_rows(jax.vmap(image)(found.params)) for image in symmetries)], axis=1)
     values, kinds = np.asarray(found.value), np.asarray(found.kind)
-    labels, chosen = np.full(len(values), -1), []
+    labels = np.full(len(values), -1)
+    chosen: list[int] = []
     order = [start for start in np.argsort(values, kind="stable") if kinds[start] in CRITICAL]
     known = np.empty((0, images.shape[2]))
     for start in order:

@@ -162,13 +162,13 @@ def step_test(matvec: Matvec, gradient: Params, step: ScalarLike) -> StepTest:
     flat = ravel_pytree(gradient)[0]
     gradient_term = jnp.vdot(flat, flat)
     curvature = jnp.vdot(flat, ravel_pytree(matvec(gradient))[0])
-    curvature_term = step * curvature / 2
+    curvature_term = jnp.asarray(step * curvature / 2)
     best_step = jnp.where(curvature > 0, gradient_term / jnp.where(curvature > 0, curvature, 1), jnp.inf)
     return StepTest(
         gradient_term,
         curvature_term,
         curvature_term / gradient_term,
-        step * (curvature_term - gradient_term),
+        jnp.asarray(step * (curvature_term - gradient_term)),
         best_step,
     )
 

@@ -97,7 +97,7 @@ def inertia(
         return jnp.clip(jnp.round(share * density.dimension).astype(jnp.int32), low, high), low, high
 
     size = density.dimension.astype(density.norm.dtype)
-    return _inertia(at_most, density.dimension, density.norm, factor * _unit(size, density.norm))
+    return _inertia(at_most, density.dimension, density.norm, jnp.asarray(factor * _unit(size, density.norm)))
 
 
 def inertia_of(values: Float[Array, " p"], *, factor: ScalarLike = FACTOR) -> Inertia:
@@ -113,7 +113,7 @@ def inertia_of(values: Float[Array, " p"], *, factor: ScalarLike = FACTOR) -> In
 
     norm = jnp.max(jnp.abs(values))
     size = jnp.int32(values.size)
-    return _inertia(at_most, size, norm, factor * _unit(size.astype(norm.dtype), norm))
+    return _inertia(at_most, size, norm, jnp.asarray(factor * _unit(size.astype(norm.dtype), norm)))
 
 
 def _unit(size: Scalar, norm: Scalar) -> Scalar:

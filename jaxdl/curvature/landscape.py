@@ -210,12 +210,12 @@ def match_hidden_units(
             break
     matched = {**params}
     for index, name in enumerate(layers):
-        layer = {**params[name]}
+        weights = {**params[name]}
         if index:
-            layer["kernel"] = jnp.asarray(layer["kernel"])[orders[index - 1]]
+            weights["kernel"] = jnp.asarray(weights["kernel"])[orders[index - 1]]
         if index < len(orders):
-            layer = {part: jnp.asarray(leaf)[..., orders[index]] for part, leaf in layer.items()}
-        matched[name] = layer
+            weights = {part: jnp.asarray(leaf)[..., orders[index]] for part, leaf in weights.items()}
+        matched[name] = weights
     differences = jax.tree.map(lambda a, b: float(np.sum((np.asarray(a) - np.asarray(b)) ** 2)), reference, matched)
     return Matched(matched, tuple(orders), math.sqrt(sum(jax.tree.leaves(differences))))
 
@@ -235,7 +235,7 @@ def _check_layers(reference: Mapping[str, Any], params: Mapping[str, Any], layer
 
 
 def _check_alike(name: str, direction: PyTree, params: PyTree) -> None:
-    structures = [jax.tree.structure(tree) for tree in (direction, params)]
+    structures: list[Any] = [jax.tree.structure(tree) for tree in (direction, params)]
     shapes = [[jnp.shape(leaf) for leaf in jax.tree.leaves(tree)] for tree in (direction, params)]
     if structures[0] != structures[1] or shapes[0] != shapes[1]:
         msg = f"{name}: got {structures[0]} of shapes {shapes[0]}, expected {structures[1]} of shapes {shapes[1]}"

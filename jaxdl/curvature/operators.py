@@ -164,12 +164,14 @@ def restrict(matvec: Matvec, like: Params, keep: PyTree[bool]) -> tuple[Matvec, 
 
     def selected(tree: Params) -> Params:
         parts = jax.tree.leaves(tree)
-        return structure.unflatten([part if kept else None for part, kept in zip(parts, is_kept, strict=True)])
+        return jax.tree.unflatten(
+            structure, [part if kept else None for part, kept in zip(parts, is_kept, strict=True)]
+        )
 
     def block(vector: Params) -> Params:
         given = iter(jax.tree.leaves(vector))
         parts = [next(given) if kept else jnp.zeros_like(leaf) for leaf, kept in zip(leaves, is_kept, strict=True)]
-        return selected(matvec(structure.unflatten(parts)))
+        return selected(matvec(jax.tree.unflatten(structure, parts)))
 
     return block, selected(like)
 

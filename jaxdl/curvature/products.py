@@ -38,7 +38,7 @@ def hvp(loss: Callable[[Params], Scalar], params: Params) -> Matvec:
     """
     check_parameters("hvp", params)
     value = jax.eval_shape(loss, params)
-    if jax.tree.structure(value) != jax.tree.structure(0) or value.shape != ():
+    if not isinstance(value, jax.ShapeDtypeStruct) or value.shape != ():
         msg = (
             f"hvp: got a loss that returns {jax.tree.map(lambda leaf: leaf.shape, value)}, expected a scalar, of shape "
             "(); reduce it over examples, with their weights"
@@ -152,7 +152,7 @@ def checked_parameters(name: str, model: Model, loss: Loss, variables: Variables
         msg = f"{name}: got x {x}, y {y} and weight {weight}, expected (n, features), (n, out) and (n,), with n above 0"
         raise ValueError(msg)
     values = jax.eval_shape(lambda variables, data: loss(model.apply(variables, data.x), data.y), variables, dataset)
-    if jax.tree.structure(values) != jax.tree.structure(0) or values.shape != weight:
+    if not isinstance(values, jax.ShapeDtypeStruct) or values.shape != weight:
         msg = (
             f"{name}: got losses of shape {jax.tree.map(lambda leaf: leaf.shape, values)} for {weight[0]} examples, "
             f"expected {weight}, one for each: reducing them, with the weights, is done here"
