@@ -1,21 +1,23 @@
 """Where does the error of a learner come from as its capacity grows: bias, variance (of what?) or noise?
 
 Least-squares polynomials of degree 0 to 12 on a noisy sine, where the truth is known, and networks of growing width on handwritten
-digits, crossed over training sets and initialisations (Geman, Bienenstock & Doursat, 1992; Neal et al., 2018).
+digits, crossed over training sets and initialisations (Geman, Bienenstock & Doursat, 1992; Neal et al., 2018). Small
+classifiers on two moons and on the digits ask the same of the cross-entropy and the 0-1 loss (Heskes, 1998; Domingos, 2000).
 
     python -m experiments.bias_variance                    # under a minute
     python -m experiments.bias_variance --profile full     # some minutes
 
 Expect the risk of polynomials to drop at degree 3, to be lowest at 5, where bias² has gone, and to rise with the variance
 after that, every measured number within its error of the exact one. On the digits the variance of the network peaks at a
-middle width, where most of it is interaction of data and initialisation, and falls again.
+middle width, where most of it is interaction of data and initialisation, and falls again. Variance lowers the 0-1 error where
+the prediction of the majority is wrong.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from experiments import bias_variance_claims, runner
+from experiments import bias_variance_claims, bias_variance_classes, runner
 from experiments.bias_variance_trials import (
     GRID,
     MAX_DEGREE,
@@ -59,6 +61,8 @@ class Config:
     """digits in each training set"""
     num_steps: int = 250
     """training steps of the network"""
+    num_classifiers: int = 240
+    """classifiers of two moons and of digits, half of them to find their main prediction"""
     seed: int = 0
     """root of all random numbers"""
 
@@ -69,6 +73,7 @@ class Config:
             ("num_datasets", 3),
             ("num_inits", 3),
             ("num_steps", 1),
+            ("num_classifiers", 8),
         ):
             if getattr(self, name) < least:
                 msg = f"{name} is {getattr(self, name)}; expected at least {least}"
@@ -87,7 +92,10 @@ class Config:
             raise ValueError(msg)
 
 
-PROFILES = {"quick": Config(), "full": Config(num_runs=20_000, num_datasets=64, num_inits=16, num_steps=500)}
+PROFILES = {
+    "quick": Config(),
+    "full": Config(num_runs=20_000, num_datasets=64, num_inits=16, num_steps=500, num_classifiers=2000),
+}
 
 
 def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
@@ -99,7 +107,7 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     from jaxdl import decompose, designs, ensembles
     from jaxdl.decomposition import Target, squared_error
 
-    key_sine, key_digits = jax.random.split(jax.random.key(config.seed))
+    key_sine, key_digits, key_classes = jax.random.split(jax.random.key(config.seed), 3)
     trial = polynomial_trial(config.num_points)
     target = Target(mean=sine(config.num_points), noise=config.noise_std**2)
     results: dict[str, Any] = {}
@@ -163,7 +171,7 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     results |= {f"digits.{term}": rows for term, rows in columns_of([digits]).items()}
     for factor, replicates in digits.replicates.items():
         results[f"digits.total_variance.without one {factor}"] = replicates["total_variance"]
-    return results
+    return results | bias_variance_classes.measure(config, options, key_classes)
 
 
 def parts_of(result: "Decomposition") -> tuple[float, float, float]:
@@ -186,7 +194,7 @@ def columns_of(results: "list[Decomposition]") -> dict[str, Any]:
 
 
 def tables(config: Config, results: Mapping[str, Any]) -> str:
-    """Two tables: polynomials beside their exact values, networks by source."""
+    """Polynomials beside their exact values, networks by source, classifiers by loss."""
     lines = [
         f"Polynomials on the noisy sine: n = {config.num_examples}, {config.num_runs} training sets, "
         f"noise {config.noise_std**2:.4g}",
@@ -216,12 +224,14 @@ def tables(config: Config, results: Mapping[str, Any]) -> str:
         "Training sets of digits are drawn without replacement from a pool of 1200, which they share: data variance over",
         f"fresh sets of this size is {1200 / (1200 - config.num_digits):.3g} times as large. Single labels cannot tell bias² from "
         "noise. The minibatch order follows the initialisation, and its variance counts with it.",
+        "",
+        bias_variance_classes.table(config, results),
     ]
     return "\n".join(lines)
 
 
 def plot(config: Config, results: Mapping[str, Any]) -> "dict[str, Figure]":
-    """The parts of the risk against capacity, with 95 % intervals; exact values dashed."""
+    """The parts of the risk against capacity, with 95 % intervals, exact values dashed; and where variance helps classifiers."""
     import numpy as np
 
     from jaxdl import plots
@@ -266,7 +276,7 @@ def plot(config: Config, results: Mapping[str, Any]) -> "dict[str, Figure]":
     right.set_xticks(config.widths, [str(width) for width in config.widths])
     for axes in (left, right):
         axes.legend(fontsize="small", framealpha=0.9)
-    return {"capacity": figure}
+    return {"capacity": figure, "classes": bias_variance_classes.plot(config, results)}
 
 
 EXPERIMENT = runner.Experiment(

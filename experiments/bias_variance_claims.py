@@ -1,10 +1,12 @@
-"""Claims K001 to K006: what textbooks say of capacity, bias, variance and noise, judged by the results of `bias_variance`.
+"""Claims K001 to K007: what textbooks say of capacity, bias, variance and noise, judged by the results of `bias_variance`.
 
 Criteria are fixed here and in the configuration, before any data are seen.
 """
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from experiments import bias_variance_classes
 
 if TYPE_CHECKING:
     from experiments.bias_variance import Config
@@ -16,9 +18,8 @@ NUM_RESAMPLES = 1000
 
 def claims(config: "Config", results: Mapping[str, Any]) -> "tuple[Claim, ...]":
     """All claims, in order."""
-    return tuple(
-        judged(config, results) for judged in (_identity, _trade_off, _agreement, _gap, _simpler_model, _floor)
-    )
+    squares = (_identity, _trade_off, _agreement, _gap, _simpler_model, _floor)
+    return tuple(judged(config, results) for judged in (*squares, bias_variance_classes.claim))
 
 
 def _identity(config: "Config", results: Mapping[str, Any]) -> "Claim":

@@ -2,6 +2,7 @@
 
 import base64
 import inspect
+import math
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -95,6 +96,8 @@ def number(value: Any) -> str:
 
 def _estimate(claim: Mapping[str, Any]) -> str:
     low, high = claim["interval"]
+    if math.isnan(float(low)):  # a claim about a worst case, which has no interval
+        return number(claim["estimate"])
     return f"{number(claim['estimate'])}, 95 % interval [{number(low)}, {number(high)}]"
 
 

@@ -36,6 +36,7 @@ def decompose(
     devices: Sequence[jax.Device] | None = None,
     random_points: bool = False,
     training_size: int | None = None,
+    times: Sequence[float] | None = None,
     strict: bool = False,
     max_diverged: float = 0.05,
     memory_limit: int = MEMORY_LIMIT,
@@ -62,6 +63,7 @@ def decompose(
         devices: by default all local ones.
         random_points: let standard errors speak of test points drawn anew, not of these.
         training_size: the number of training examples, for the labels of the result.
+        times: the step counts (or others) on the axis "times", for the labels of the result.
         strict: raise when any run diverges.
         max_diverged: the fraction of runs that may be left out because of divergence. An independent design leaves out the
             run, a nested one its outer level, a crossed one whole levels, those that lose least; all numbers are then
@@ -113,6 +115,7 @@ def decompose(
         random_points=random_points,
         settings=np.asarray(settings) if isinstance(settings, np.ndarray | jax.Array) and settings.ndim == 1 else None,
         training_size=training_size,
+        times=times,
         notes=_notes(folded, num_settings),
         diverged=tuple(run for each in folded for run in each.diverged),
     )

@@ -47,7 +47,8 @@ def decomposition(result: Decomposition, *, label: str | None = None, logarithmi
         _bars(left, right, result)
         return figure
     num = len(np.atleast_1d(result.total_variance))
-    x = np.arange(num) if result.settings is None else np.asarray(result.settings)
+    known = result.settings if result.axes == ("settings",) else result.times
+    x = np.arange(num) if known is None else np.asarray(known)
     parts = parts_of(result)
     risk = next((term for term in ("risk", "excess_risk") if term in result.estimates), "total_variance")
     stacked(left, x, {label_of(term): result.estimates[term] for term in parts}, colours=colours_of(parts))

@@ -38,11 +38,21 @@ def assemble(
     axes: tuple[str, ...],
     random_points: bool,
     settings: Array | None = None,
+    times: Sequence[float] | None = None,
     training_size: int | None = None,
     notes: tuple[str, ...] = (),
     diverged: tuple[Any, ...] = (),
 ) -> Decomposition:
-    """One `Decomposition` from the estimates of each setting; the arrays keep those of the axes settings and times in `axes`."""
+    """One `Decomposition` from the estimates of each setting; the arrays keep those of the axes settings and times in `axes`.
+
+    Raises:
+        ValueError: for times that are not those of the predictions.
+    """
+    num_times = estimates[0].per_point.shape[1]
+    if times is not None and ("times" not in axes or len(times) != num_times):
+        msg = f"got {len(times)} times for predictions with {num_times if 'times' in axes else 'no axis of'} times; pass one for each "
+        msg += "position on the axis 'times', and name that axis in dims"
+        raise ValueError(msg)
     if reference is not None and reference.noise is not None:
         estimates = [_with_noise(each, reference.noise) for each in estimates]
     terms = estimates[0].terms
@@ -74,6 +84,7 @@ def assemble(
         },
         axes=axes,
         settings=settings,
+        times=None if times is None else np.asarray(times),
         training_size=training_size,
         notes=(*loss.notes(design), *notes),
         diverged=diverged,

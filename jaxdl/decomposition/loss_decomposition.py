@@ -41,6 +41,7 @@ class LossDecomposition(ABC):
         nested: bool = False,
         random_points: bool = False,
         training_size: int | None = None,
+        times: Sequence[float] | None = None,
     ) -> Decomposition:
         """Decompose predictions that are there already.
 
@@ -53,6 +54,7 @@ class LossDecomposition(ABC):
             nested: each factor draws its levels anew inside every level of the factors before it.
             random_points: let standard errors speak of test points drawn anew, not of these.
             training_size: the number of training examples, for the labels of the result.
+            times: the step counts (or others) on the axis "times", for the labels of the result.
 
         Raises:
             ValueError: on shapes that do not fit, fewer than two levels of every factor, NaN or infinity.
@@ -76,6 +78,7 @@ class LossDecomposition(ABC):
             axes=("times",) if "times" in dims else (),
             random_points=random_points,
             training_size=training_size,
+            times=times,
         )
 
     @abstractmethod

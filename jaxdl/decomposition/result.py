@@ -49,6 +49,7 @@ class Decomposition:
     axes: tuple[str, ...] = ()
     """Which of "settings" and "times" the arrays have."""
     settings: Shaped[Array, " settings"] | None = None
+    times: Shaped[Array, " times"] | None = None
     training_size: int | None = None
     notes: tuple[str, ...] = ()
     """What the numbers are conditional on: runs that diverged, levels left out."""
@@ -188,6 +189,7 @@ def _select(result: Decomposition, axis: str, position: int) -> Decomposition:
         replicates={unit: taken(values, leading=1) for unit, values in result.replicates.items()},
         axes=tuple(name for name in result.axes if name != axis),
         settings=None if axis == "settings" else result.settings,
+        times=None if axis == "times" else result.times,
     )
 
 

@@ -44,6 +44,8 @@ def save(result: Decomposition, path: str | os.PathLike[str]) -> None:
     arrays: dict[str, Any] = {name: np.stack([values[term] for term in terms]) for name, values in groups.items()}
     if result.settings is not None:
         arrays["settings"] = np.asarray(result.settings)
+    if result.times is not None:
+        arrays["times"] = result.times
     if not target.parent.is_dir():
         msg = f"cannot write {target}: there is no folder {target.parent}"
         raise FileNotFoundError(msg)
@@ -95,6 +97,7 @@ def load(path: str | os.PathLike[str]) -> Decomposition:
         replicates={unit: named(f"replicates/{unit}") for unit in facts["units"]},
         axes=tuple(facts["axes"]),
         settings=arrays.get("settings"),
+        times=arrays.get("times"),
         training_size=facts["training_size"],
         notes=tuple(facts["notes"]),
         diverged=tuple(facts["diverged"]),
@@ -121,6 +124,8 @@ def to_xarray(result: Decomposition) -> "Dataset":
     }
     if result.settings is not None:
         coordinates["setting"] = np.asarray(result.settings)
+    if result.times is not None:
+        coordinates["time"] = result.times
     return xarray.Dataset(
         {
             "estimate": (dims, estimates),

@@ -40,8 +40,9 @@ def _row(result: Decomposition, term, index: tuple[int, ...]) -> tuple[str, ...]
 def _title(result: Decomposition, index: tuple[int, ...]) -> str:
     parts = []
     for axis, position in zip(result.axes, index, strict=True):
-        if axis == "settings" and result.settings is not None:
-            parts.append(f"setting {result.settings[position]:.6g}")
+        known = result.settings if axis == "settings" else result.times
+        if known is not None:
+            parts.append(f"{axis.removesuffix('s')} {known[position]:.6g}")
         else:
             parts.append(f"{axis.removesuffix('s')} {position}")
     return ", ".join(parts)

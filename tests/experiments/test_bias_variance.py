@@ -3,14 +3,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import bias_variance, bias_variance_claims
+from experiments import bias_variance, bias_variance_claims, bias_variance_classes
 from experiments.bias_variance import Config
 from experiments.runner import Options
 from jaxdl import losses, models, objectives
 from jaxdl.types import Dataset
 
 SMALLEST = Config(
-    num_runs=80, num_points=20, widths=(1, 2), num_datasets=3, num_inits=3, num_digits=20, num_steps=2
+    num_runs=80, num_points=20, widths=(1, 2), num_datasets=3, num_inits=3, num_digits=20, num_steps=2, num_classifiers=24
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def test_measured_terms_agree_with_the_exact_ones(results):
 
 def test_every_claim_gets_a_verdict(results):
     claims = bias_variance_claims.claims(SMALLEST, results)
-    assert [claim.number for claim in claims] == ["K001", "K002", "K003", "K004", "K005", "K006"]
+    assert [claim.number for claim in claims] == ["K001", "K002", "K003", "K004", "K005", "K006", "K007"]
     assert all(np.isfinite(claim.estimate) for claim in claims)
 
 
@@ -39,9 +39,40 @@ def test_a_claim_can_be_refuted(results):
     assert bias_variance_claims.claims(SMALLEST, wrong)[0].verdict == "refuted"
 
 
+@pytest.mark.parametrize("study", bias_variance_classes.STUDIES)
+def test_the_risk_of_classifiers_is_the_sum_of_its_parts(results, study):
+    differences = results[f"{study}.differences"]
+    assert (differences < list(bias_variance_classes.LOSSES.values())).all(), differences
+
+
+@pytest.mark.parametrize("loss", range(3))
+def test_a_sum_of_parts_that_misses_the_risk_is_refuted(results, loss):
+    wrong = results["moons.differences"].copy()
+    wrong[loss] = 2e-6
+    claim = bias_variance_claims.claims(SMALLEST, results | {"moons.differences": wrong})[-1]
+    assert claim.verdict == "refuted"
+
+
+@pytest.mark.parametrize(("effect", "verdict"), [(-0.01, "restricted"), (0.01, "supported")])
+def test_the_sums_are_restricted_exactly_where_variance_lowers_the_error(results, effect, verdict):
+    changed = {f"{study}.effects": np.full((2, 12), effect) for study in bias_variance_classes.STUDIES}
+    assert bias_variance_claims.claims(SMALLEST, results | changed)[-1].verdict == verdict
+
+
+def test_variance_changes_the_error_as_domingos_says(results):
+    """On digits the label is the best class: where the main prediction is wrong, variance cannot but help, else it cannot."""
+    change = results["digits classes.change"]
+    is_right, is_wrong = results["digits classes.chosen"]
+    assert is_right.any()
+    assert (change[is_right] >= 0).all()
+    assert (change[is_wrong] <= 0).all()
+    effects = results["digits classes.effects"].mean(axis=1)
+    np.testing.assert_allclose(effects, [np.mean(change * each) for each in (is_right, is_wrong)], atol=1e-12)
+
+
 def test_tables_and_figures_are_drawn_from_stored_results(results):
     assert len(bias_variance.tables(SMALLEST, results).splitlines()) > 20
-    assert set(bias_variance.plot(SMALLEST, results)) == {"capacity"}
+    assert set(bias_variance.plot(SMALLEST, results)) == {"capacity", "classes"}
 
 
 @pytest.mark.parametrize(
