@@ -276,7 +276,7 @@ def plot(config: Config, results: Mapping[str, Any]) -> "dict[str, Figure]":
     right.set_xticks(config.widths, [str(width) for width in config.widths])
     for axes in (left, right):
         axes.legend(fontsize="small", framealpha=0.9)
-    return {"capacity": figure, "classes": bias_variance_classes.plot(config, results)}
+    return {"capacity": figure, "classes": bias_variance_classes.plot(results)}
 
 
 EXPERIMENT = runner.Experiment(

@@ -19,7 +19,7 @@ NUM_RESAMPLES = 1000
 def claims(config: "Config", results: Mapping[str, Any]) -> "tuple[Claim, ...]":
     """All claims, in order."""
     squares = (_identity, _trade_off, _agreement, _gap, _simpler_model, _floor)
-    return tuple(judged(config, results) for judged in (*squares, bias_variance_classes.claim))
+    return (*(judged(config, results) for judged in squares), bias_variance_classes.claim(results))
 
 
 def _identity(config: "Config", results: Mapping[str, Any]) -> "Claim":

@@ -36,7 +36,7 @@ def decompose(
     devices: Sequence[jax.Device] | None = None,
     random_points: bool = False,
     training_size: int | None = None,
-    times: Sequence[float] | None = None,
+    times: Sequence[int | float] | None = None,
     strict: bool = False,
     max_diverged: float = 0.05,
     memory_limit: int = MEMORY_LIMIT,

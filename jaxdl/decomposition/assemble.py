@@ -38,7 +38,7 @@ def assemble(
     axes: tuple[str, ...],
     random_points: bool,
     settings: Array | None = None,
-    times: Sequence[float] | None = None,
+    times: Sequence[int | float] | None = None,
     training_size: int | None = None,
     notes: tuple[str, ...] = (),
     diverged: tuple[Any, ...] = (),
@@ -50,8 +50,8 @@ def assemble(
     """
     num_times = estimates[0].per_point.shape[1]
     if times is not None and ("times" not in axes or len(times) != num_times):
-        msg = f"got {len(times)} times for predictions with {num_times if 'times' in axes else 'no axis of'} times; pass one for each "
-        msg += "position on the axis 'times', and name that axis in dims"
+        msg = f"got {len(times)} times for predictions with {num_times if 'times' in axes else 'no axis of'} times; pass one for "
+        msg += "each position on the axis 'times', and name that axis in dims"
         raise ValueError(msg)
     if reference is not None and reference.noise is not None:
         estimates = [_with_noise(each, reference.noise) for each in estimates]

@@ -41,7 +41,7 @@ class LossDecomposition(ABC):
         nested: bool = False,
         random_points: bool = False,
         training_size: int | None = None,
-        times: Sequence[float] | None = None,
+        times: Sequence[int | float] | None = None,
     ) -> Decomposition:
         """Decompose predictions that are there already.
 

@@ -44,6 +44,14 @@ def test_best_rates_of_both_descents_are_the_closed_forms():
     np.testing.assert_allclose(result.heavy_ball.rate, (ROOT - 1) / (ROOT + 1), rtol=1e-12)
 
 
+def test_the_best_heavy_ball_is_as_exact_for_any_spectrum():
+    """Its double roots lose half of their digits where rounding is taken for a discriminant."""
+    spectra = jnp.asarray(np.random.default_rng(0).uniform(0.01, 1, size=(200, 3)))
+    roots = jnp.sqrt(jnp.max(spectra, axis=1) / jnp.min(spectra, axis=1))
+    rates = jax.jit(jax.vmap(lambda values: conditioning(values).heavy_ball.rate))(spectra)
+    np.testing.assert_allclose(rates, (roots - 1) / (roots + 1), rtol=1e-12)
+
+
 def test_gradient_descent_shrinks_every_mode_at_its_predicted_rate():
     result = conditioning(jnp.asarray(VALUES)).gradient_descent
     errors = np.abs(descend(VALUES, float(result.step), 0.0, 30))

@@ -117,6 +117,13 @@ def test_trace_and_norm_of_a_multiple_of_the_identity_are_exact(studies):
         assert np.max(result.standard_error) < 1e-11
 
 
+def test_the_diagonal_adds_up_to_the_trace_without_bias(studies):
+    """A sharper test of it than each of its entries."""
+    errors = np.sum(studies["twice the identity"][2].estimate, axis=1) - 2 * SIZE
+    assert abs(errors.mean()) < 4 * errors.std() / NUM_SEEDS**0.5
+    assert 8 * errors.std() / NUM_SEEDS**0.5 < 1  # so that one eigenvalue's share would show
+
+
 def test_an_operator_need_not_be_symmetric():
     matrix = jnp.asarray(np.random.default_rng(1).normal(size=(SIZE, SIZE)))
     results = over_seeds(matrix, jax.random.split(jax.random.key(2), NUM_SEEDS))
