@@ -80,8 +80,9 @@ def density(result: SpectralDensity, *, width: float | None = None) -> "Figure":
     kernels = np.exp(-(((x[:, None] - nodes.reshape(1, -1)) / width) ** 2) / 2) / (width * np.sqrt(2 * np.pi))
     figure = new_figure()
     left, right = figure.subplots(1, 2)
-    left.semilogy(x, kernels @ weights.ravel(), color=BIAS_COLOUR, linewidth=1.2)
-    left.set_ylim(bottom=0.1 / (int(result.dimension) * width))  # a tenth of a single eigenvalue's height
+    heights = kernels @ weights.ravel()
+    left.semilogy(x, heights, color=BIAS_COLOUR, linewidth=1.2)
+    left.set_ylim(0.1 / (int(result.dimension) * width), 3 * heights.max())  # from a tenth of a single eigenvalue's
     left.set_ylabel("density")
     left.annotate(f"smoothed, width {width:.2g}", (0.99, 0.98), xycoords="axes fraction", ha="right", va="top")
     share = cumulative(result, jnp.asarray(x, result.nodes.dtype))

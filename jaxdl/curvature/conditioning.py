@@ -129,7 +129,8 @@ def heavy_ball_rates(values: Float[Array, " p"], step: ScalarLike, momentum: Sca
     middle = (1 + momentum - step * values) / 2
     discriminant = middle**2 - momentum
     # The best step and momentum make double roots, whose discriminant is zero but for rounding, of which the root is 1e-8.
-    is_real = discriminant > 16 * jnp.finfo(values.dtype).eps * (middle**2 + momentum)
+    rounding = jnp.finfo(values.dtype).eps * jnp.abs(middle) * (1 + momentum + jnp.abs(step * values))
+    is_real = discriminant > 16 * rounding
     real = jnp.abs(middle) + jnp.sqrt(jnp.where(is_real, discriminant, 1))
     return jnp.where(is_real, real, jnp.sqrt(momentum))
 

@@ -30,8 +30,8 @@ INFLATION = 3
 class Estimate(NamedTuple):
     """An estimate, its standard error, and the number of products it took; with every column known, the error is 0.
 
-    The standard error covers the probes, and not rounding. It is exact for pairs of probes, and rather too large than too
-    small where there are few probes and fast decay.
+    The standard error covers the probes, and not rounding. Its square is unbiased but for the bounds of `INFLATION`; over
+    many seeds it was 0.8 to 1.9 times the variance, the low end with 4 probes, the high end where the spectrum decays fast.
     """
 
     estimate: PyTree[Array]

@@ -121,7 +121,7 @@ def test_the_diagonal_adds_up_to_the_trace_without_bias(studies):
     """A sharper test of it than each of its entries."""
     errors = np.sum(studies["twice the identity"][2].estimate, axis=1) - 2 * SIZE
     assert abs(errors.mean()) < 4 * errors.std() / NUM_SEEDS**0.5
-    assert 8 * errors.std() / NUM_SEEDS**0.5 < 1  # so that one eigenvalue's share would show
+    assert 8 * errors.std() / NUM_SEEDS**0.5 < 2  # so that one eigenvalue too many would show
 
 
 def test_an_operator_need_not_be_symmetric():
