@@ -102,7 +102,7 @@ def decompose(
     for _, of_one_setting in itertools.groupby(chunks, key=lambda chunk: chunk.setting):
         first = next(of_one_setting)
         if not folded:
-            reference = _resolve(first, tuple(dims), target, loss)
+            reference = _resolve(first, tuple(dims), target, loss, times)
         rest = itertools.chain([first], of_one_setting)  # noqa: B031 - each group is used up before the next begins
         folded.append(fold(_canonical(rest, tuple(dims)), loss, design, reference, memory_limit))
 
@@ -128,11 +128,21 @@ def _canonical(chunks: Iterable[Chunk], dims: tuple[str, ...]) -> Iterator[Chunk
     return (chunk._replace(outputs=canonical(chunk.outputs, dims)) for chunk in chunks)
 
 
-def _resolve(first: Chunk, dims: tuple[str, ...], target: Target | None, loss: LossDecomposition) -> Reference | None:
+def _resolve(
+    first: Chunk,
+    dims: tuple[str, ...],
+    target: Target | None,
+    loss: LossDecomposition,
+    times: Sequence[int | float] | None,
+) -> Reference | None:
     """Check the first predictions against the names of their axes, and the target against them."""
     if not isinstance(first.outputs, np.ndarray) or first.outputs.ndim - 1 != len(dims):
         shapes = jax.tree.map(lambda leaf: leaf.shape[1:], first.outputs)
         msg = f"got predictions of shape {shapes} from one run, and dims={dims}; expected one array with one axis for each name"
+        raise ValueError(msg)
+    if times is not None and ("times" not in dims or len(times) != first.outputs.shape[1 + dims.index("times")]):
+        msg = f"got {len(times)} times for predictions of shape {first.outputs.shape[1:]} with dims={dims}; pass one for each "
+        msg += "position on the axis 'times'"
         raise ValueError(msg)
     return loss.reference(target, point_shape(first.outputs.shape[1:], dims))
 

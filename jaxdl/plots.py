@@ -40,7 +40,7 @@ def decomposition(result: Decomposition, *, label: str | None = None, logarithmi
     left, right = figure.subplots(1, 2)
     if len(result.axes) > 1:
         msg = (
-            f"got a result with axes {result.axes}; a figure shows one. Draw it with plots.stacked for a slice of each"
+            f"got a result with axes {result.axes}; a figure shows one. Select from the other first: result.at(time=0)"
         )
         raise ValueError(msg)
     if not result.axes:
@@ -161,11 +161,16 @@ def bands(
 
 def _bars(left: "Axes", right: "Axes", result: Decomposition) -> None:
     parts = parts_of(result)
-    bottom = 0.0
+    top, below = 0.0, 0.0
     for part, colour in zip(parts, colours_of(parts), strict=True):
-        height = max(float(result.estimates[part]), 0.0)
-        left.bar(0, height, bottom=bottom, color=colour, label=label_of(part))
-        bottom += height
+        height = float(result.estimates[part])
+        left.bar(0, height, bottom=top if height > 0 else below, color=colour, label=label_of(part))
+        top, below = (top + height, below) if height > 0 else (top, below + height)
+    risk = next(
+        (term for term in ("risk", "excess_risk", "total_variance") if term in result.estimates), "total_variance"
+    )
+    left.axhline(float(result.estimates[risk]), color=RISK_COLOUR, linewidth=1.2, label=f"{label_of(risk)}, their sum")
+    left.axhline(0, color=RISK_COLOUR, linewidth=0.5)
     left.set_xticks([])
     left.set_ylabel(result.loss)
     left.legend(fontsize="small")

@@ -20,6 +20,9 @@ from jaxdl.designs import Design
 Array = np.ndarray
 
 
+ENTROPY = "entropy of P(class|x); from few annotators too small even as corrected, and the bias too large by as much"
+
+
 class BregmanLoss(LossDecomposition):
     """Bias, variance by source, and noise of L(y, η) = A(η) - <y, η> + A*(y), for predictions that are natural parameters η.
 
@@ -84,10 +87,16 @@ class BregmanLoss(LossDecomposition):
             "bias": f"loss of the central prediction E η above that of E[y|x]{given}",
             "bias_plus_noise": f"loss of the central prediction E η{given}: bias and noise together",
             "total_variance": f"E A(η) - A(E η) over {', '.join(design.sources)}{given}",
-            "noise": "E A*(y) - A*(E[y|x])" if self.potential is not potentials.softmax else "entropy of P(class|x)",
+            "noise": "E A*(y) - A*(E[y|x])" if self.potential is not potentials.softmax else ENTROPY,
             "risk": f"E L(y, η){given}",
             "excess_risk": f"E L(y, η) - noise{given}",
         }[term]
+
+    def notes(self, design: Design) -> tuple[str, ...]:
+        del design
+        return (
+            "corrected to first order in 1/levels; where predictions spread widely, more runs move variance up and bias down",
+        )
 
     def _of_classes(self, target: Target, shape: tuple[int, ...]) -> Reference:
         classes = resolve_classes(target, *shape)
@@ -104,6 +113,9 @@ class BregmanLoss(LossDecomposition):
         return Reference(pi, "bias", -noise, "risk", zero, noise, True)
 
     def _of_means(self, target: Target, shape: tuple[int, ...]) -> Reference:
+        if not isinstance(target, Target):
+            msg = f"got a target of type {type(target).__name__}; say what it is: Target(mean=...), Target(labels=...), ..."
+            raise ValueError(msg)
         known = {k: np.asarray(v, np.float64) for k, v in target._asdict().items() if v is not None and k != "noise"}
         if len(known) != 1 or not set(known) <= {"mean", "labels", "replicates"}:
             msg = f"got a Target with {sorted(known) or 'nothing known'}; give exactly one of mean, labels, replicates to the "

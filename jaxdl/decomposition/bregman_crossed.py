@@ -2,7 +2,7 @@
 
 For each set u of factors let J_u = E A(E[η|u]): nothing is known at u = {}, everything at the full set. Telling factor j after u
 explains J_{u+j} - J_u of the total J_all - J_{}. A is applied to means over the other factors' levels, which makes J_u too large
-by a term of order 1/levels; a jackknife over each of these factors removes it.
+by a term of order 1/levels; jackknives over these factors, one after the other, remove it.
 """
 
 import itertools
@@ -54,11 +54,7 @@ def crossed_gaps(
         margins = margins_of(values, num_factors)
         averages = {u: _mean(potential.value(margin)) for u, margin in margins.items()}
         deleted = [_deleted(potential, margins, averages, axis, counts[axis]) for axis in range(num_factors)]
-        corrected = {
-            u: value
-            + sum((counts[j] - 1) * (value - deleted[j][0][u].mean(axis=0)) for j in range(num_factors) if j not in u)
-            for u, value in averages.items()
-        }
+        corrected = {u: _corrected(potential, margins, u, counts) for u in margins}
         per_point[:, time, chunk] = _terms(corrected, steps, _linear(margins, reference, chunk), reference, chunk)
         parts = []
         for axis in range(num_factors) if has_errors else ():
@@ -111,6 +107,27 @@ def _deleted(
             if not u:
                 central = without
     return rows, central.reshape(count, *central.shape[-2:])
+
+
+def _corrected(
+    potential: Potential, margins: dict[Subset, Array], u: Subset, counts: tuple[int, ...]
+) -> Float[Array, " points"]:
+    """J_u with a jackknife over each factor outside u, one after the other: the product of (L_j - (L_j - 1) D_j), where D_j
+    averages over deletions of one level of j. In a sum of single jackknives, what factors share would be taken away twice.
+    """
+    outside = frozenset(range(len(counts))) - u
+    total = np.zeros(margins[u].shape[-2])
+    for v in _parts_of(outside):
+        without = sum(
+            (-1) ** len(w) * math.prod(counts[j] for j in v - w) * margins[u | w] for w in _parts_of(v)
+        ) / math.prod(counts[j] - 1 for j in v)
+        weight = math.prod(1 - counts[j] for j in v) * math.prod(counts[j] for j in outside - v)
+        total += weight * _mean(potential.value(without))
+    return total
+
+
+def _parts_of(factors: Subset) -> list[Subset]:
+    return [frozenset(part) for n in range(len(factors) + 1) for part in itertools.combinations(sorted(factors), n)]
 
 
 def _linear(margins: dict[Subset, Array], reference: Reference | None, chunk: slice) -> Array | None:

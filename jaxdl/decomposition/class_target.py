@@ -55,7 +55,9 @@ def resolve_classes(target: Target, num_points: int, num_classes: int | None) ->
         raise ValueError(msg)
     if name == "probabilities":
         _check_shape(name, value, (num_points, num_classes))
-        return ClassTarget(checked_probabilities(value.astype(np.float64)), None)
+        value = checked_probabilities(value.astype(np.float64))
+        # Exactly normalised: what is missing from one would multiply any constant in the logits.
+        return ClassTarget(value / value.sum(axis=-1, keepdims=True), None)
     if name == "counts":
         _check_shape(name, value, (num_points, num_classes))
         return _from_counts(value.astype(np.float64))

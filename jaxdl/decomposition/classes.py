@@ -4,6 +4,7 @@ Predicted classes are the largest scores along an axis "out", the lowest class a
 such axis.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -45,7 +46,7 @@ class KohaviWolpert(LossDecomposition):
 
     def reference(self, target: Target | None, shape: tuple[int, ...]) -> Reference | None:
         if target is None:
-            return None
+            return _no_reference(shape)
         classes = _classes(target, shape)
         spread = HALF * (1 - (classes.probabilities**2).sum(axis=-1))
         center, zero = np.sqrt(HALF) * classes.probabilities, np.zeros(len(spread))
@@ -97,8 +98,9 @@ class ZeroOne(LossDecomposition):
     π_y* - π_m and the rest.
 
     No term but the risk has an unbiased estimate, because argmax and max of observed frequencies are not those of the law: the
-    numbers are plug-in, their standard errors jackknifed, and `main_prediction_uncertain` reports the probability, by the
-    normal approximation to its two leading classes, that the main prediction of this many runs is not that of the law.
+    numbers are plug-in, their standard errors jackknifed, and `main_prediction_uncertain` reports the probability, by a normal
+    approximation to the two leading classes that is low below some 50 runs, that the main prediction is not that of the law; runs
+    that share a level count once. Single labels do not say which class is best: effects relative to it are then left out.
     `kohavi_wolpert` is the unbiased companion, and the one that splits by source.
 
     References:
@@ -114,7 +116,7 @@ class ZeroOne(LossDecomposition):
 
     def reference(self, target: Target | None, shape: tuple[int, ...]) -> Reference | None:
         if target is None:
-            return None
+            return _no_reference(shape)
         classes = _classes(target, shape)
         zero = np.zeros(shape[0])
         name = "bias_plus_noise" if classes.has_single_labels else "bias"
@@ -142,19 +144,20 @@ class ZeroOne(LossDecomposition):
             "bias": f"P(main prediction ≠ best class) over points{given}",
             "bias_plus_noise": f"P(main prediction ≠ label) over points{given}: bias and noise together",
             "total_variance": f"V = P(f ≠ main prediction){given}",
-            "net_variance": f"c2 V{given}: negative where the main prediction is wrong",
+            "net_variance": f"c2 V{given}: negative where the main prediction is wrong (single labels: differs from the label)",
             "noise_effect": "c1 N",
             "systematic_effect": "π_best - π_main (James)",
             "variance_effect": "P(f ≠ y) - P(main prediction ≠ y) (James)",
-            "main_prediction_uncertain": "P(main prediction of these runs ≠ that of their law)",
+            "main_prediction_uncertain": "P(main prediction of these runs ≠ that of their law), roughly",
             "noise": "N = 1 - max π",
             "risk": f"P(f ≠ y){given}",
         }[str(term)]
 
     def notes(self, design: Design) -> tuple[str, ...]:
         return (
-            f"plug-in estimates from {design.num_runs} runs, ties to the lowest class; only the risk is unbiased "
+            f"plug-in estimates from {design.num_runs} runs planned, ties to the lowest class; only the risk is unbiased "
             "(kohavi_wolpert is, in every term)",
+            "standard errors of bias and effects are rough, a jackknife of an argmax: 0 means that no single level decides it",
         )
 
 
@@ -172,12 +175,14 @@ class _GroupedFrequencies(GroupedMeans):
     def _statistics(self, runs: Array, kept: Array) -> tuple[Array, ...]:
         del kept
         indicators = _indicators(self._reference, 1.0)(runs)
-        return (indicators.mean(axis=tuple(range(1, len(self._design.shape)))),)
+        # Whole numbers, so that equal counts stay equal and ties are ties.
+        return (indicators.sum(axis=tuple(range(1, len(self._design.shape)))),)
 
     def _terms(self, counts: Array, sums: tuple[Array, ...]) -> Array:
-        frequencies = sums[0] / counts[:, None, None, None]
-        num_runs = counts[:, None, None] * np.prod(self._design.shape[1:])
-        return _domingos(frequencies, num_runs, self._reference, slice(None))
+        num_inner = float(np.prod(self._design.shape[1:]))
+        return _domingos(
+            sums[0] / (counts[:, None, None, None] * num_inner), counts[:, None, None], self._reference, slice(None)
+        )
 
 
 def _crossed_frequencies(table: Array, design: Design, reference: Reference | None, kept: Sequence[Array]) -> Estimates:
@@ -191,18 +196,18 @@ def _crossed_frequencies(table: Array, design: Design, reference: Reference | No
         return Estimates(names, per_point, variance, {})
     deletable = range(num_factors) if min(counts) >= MIN_LEVELS_TO_DELETE_ONE else ()
     sums = {axis: np.zeros((len(names), counts[axis], times)) for axis in deletable}
-    num_runs = float(np.prod(counts))
+    num_runs = math.prod(counts)
     for time in range(times):
-        for chunk in chunks_of_points(table.shape):
+        for chunk in chunks_of_points(table.shape, reference):
             values = np.asarray(table[(..., time, chunk, slice(None))][np.ix_(*kept)], np.float64)
             indicators = _indicators(reference, 1.0)(values)
-            mean = indicators.mean(axis=tuple(range(num_factors)))
-            per_point[:, time, chunk] = _domingos(mean, num_runs, reference, chunk)
+            total = indicators.sum(axis=tuple(range(num_factors)))  # whole numbers: equal counts stay equal
+            per_point[:, time, chunk] = _domingos(total / num_runs, float(min(counts)), reference, chunk)
             parts = []
             for axis in deletable:
-                own = indicators.mean(axis=tuple(i for i in range(num_factors) if i != axis))
-                rest = (counts[axis] * mean - own) / (counts[axis] - 1)
-                deleted = _domingos(rest, num_runs * (1 - 1 / counts[axis]), reference, chunk)
+                own = indicators.sum(axis=tuple(i for i in range(num_factors) if i != axis))
+                rest = (total - own) / (num_runs * (1 - 1 / counts[axis]))
+                deleted = _domingos(rest, float(min(counts)), reference, chunk)
                 sums[axis][:, :, time] += deleted.sum(axis=-1)
                 parts.append(jackknife_variance(deleted))
             if parts:
@@ -218,13 +223,22 @@ def _crossed_frequencies(table: Array, design: Design, reference: Reference | No
 def _names(reference: Reference | None) -> tuple[Term, ...]:
     if reference is None:
         return ("total_variance", "main_prediction_uncertain")
+    if reference.bias == "bias_plus_noise":  # which class is best is not known, so neither are effects relative to it
+        return (
+            reference.bias,
+            "total_variance",
+            "net_variance",
+            "variance_effect",
+            "main_prediction_uncertain",
+            "risk",
+        )
     effects = ("net_variance", "noise_effect", "systematic_effect", "variance_effect", "main_prediction_uncertain")
     return (reference.bias, "total_variance", *effects, "risk")
 
 
 def _domingos(
     frequencies: Float[Array, "*rows points classes"],
-    num_runs: Float[Array, "..."] | float,
+    num_units: Float[Array, "..."] | float,
     reference: Reference | None,
     chunk: slice,
 ) -> Float[Array, "terms *rows points"]:
@@ -235,7 +249,7 @@ def _domingos(
     gap = q_main - second
     spread = q_main + second - gap**2  # times the number of runs, the variance of the difference of the two counts
     with np.errstate(invalid="ignore", divide="ignore"):
-        uncertain = np.where(spread > 0, special.ndtr(-gap * np.sqrt(num_runs / spread)), 0.0)
+        uncertain = np.where(spread > 0, special.ndtr(-gap * np.sqrt(num_units / spread)), 0.0)
     if reference is None:
         return np.stack([1 - q_main, uncertain])
     pi = np.broadcast_to(reference.center[chunk], q.shape)
@@ -245,33 +259,37 @@ def _domingos(
     is_biased = main != best
     risk = 1 - (q * pi).sum(axis=-1)
     net_variance = np.where(is_biased, -q_best, 1 - q_main)
-    noise_effect = q_best * (1 - pi_best) - ((q * pi).sum(axis=-1) - q_best * pi_best)
-    return np.stack(
-        [
-            is_biased.astype(np.float64),
-            1 - q_main,
-            net_variance,
-            noise_effect,
-            pi_best - pi_main,
-            risk - (1 - pi_main),
-            uncertain,
-            risk,
-        ]
-    )
+    by_name = {
+        reference.bias: is_biased.astype(np.float64),
+        "total_variance": 1 - q_main,
+        "net_variance": net_variance,
+        "noise_effect": q_best * (1 - pi_best) - ((q * pi).sum(axis=-1) - q_best * pi_best),
+        "systematic_effect": pi_best - pi_main,
+        "variance_effect": risk - (1 - pi_main),
+        "main_prediction_uncertain": uncertain,
+        "risk": risk,
+    }
+    return np.stack([by_name[str(name)] for name in _names(reference)])
 
 
 def _classes(target: Target, shape: tuple[int, ...]) -> ClassTarget:
-    num_points, num_classes = shape[0], shape[1] if len(shape) > 1 else None
+    num_points, num_classes = shape[0], shape[1] if len(shape) > 1 and shape[1] > 1 else None
     return resolve_classes(target, num_points, num_classes)
+
+
+def _no_reference(shape: tuple[int, ...]) -> None:
+    """Without a target only scores tell how many classes there are."""
+    if shape[1:] in ((), (1,)):
+        msg = (
+            "got class numbers and no target, so that the number of classes is unknown; predict scores on an axis 'out'"
+        )
+        raise ValueError(msg)
 
 
 def _indicators(reference: Reference | None, scale: float) -> Callable[[Array], Array]:
     """Scores or class numbers to rows that are `scale` at the predicted class."""
 
     def indicators(scores: Num[Array, "*rows points out"]) -> Float[Array, "*rows points classes"]:
-        if reference is None and scores.shape[-1] == 1:
-            msg = "got class numbers and no target, so that the number of classes is unknown; predict scores on an axis 'out'"
-            raise ValueError(msg)
         num_classes = scores.shape[-1] if reference is None else reference.center.shape[-1]
         return scale * one_hot(class_numbers(scores), num_classes)
 

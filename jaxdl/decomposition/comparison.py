@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from jaxdl.decomposition.assemble import FIXED_POINTS
+from jaxdl.decomposition.assemble import DRAWN_LABELS, DRAWN_POINTS, FIXED_POINTS
 from jaxdl.decomposition.estimates import Term, jackknife_variance
 from jaxdl.decomposition.result import Decomposition, label_of
 from jaxdl.statistics import Interval, t_interval
 
 Array = np.ndarray
+POPULATIONS = (FIXED_POINTS, DRAWN_POINTS, DRAWN_LABELS)  # each wider than the one before
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,7 @@ class Comparison:
     standard_errors: dict[Term, Float[Array, "*axes"]]
     intervals: dict[Term, Interval]
     populations: dict[Term, str]
+    notes: tuple[str, ...] = ()
 
     def table(self) -> str:
         """One line for each term, and for each setting and time."""
@@ -35,7 +37,7 @@ class Comparison:
                     f"{label_of(term) + where:40}{value[index]:12.5g}{self.standard_errors[term][index]:12.2g}  {reach:26}"
                     f"{self.populations[term]}"
                 )
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def __str__(self) -> str:
         return self.table()
@@ -62,6 +64,8 @@ def compare(first: Decomposition, second: Decomposition) -> Comparison:
         ("design", first.design, second.design),
         ("loss", first.loss, second.loss),
         ("axes", first.axes, second.axes),
+        ("settings", _values(first.settings), _values(second.settings)),
+        ("times", _values(first.times), _values(second.times)),
         (
             "test points",
             first.per_point.estimates["total_variance"].shape,
@@ -75,17 +79,26 @@ def compare(first: Decomposition, second: Decomposition) -> Comparison:
         msg = "got results without replicates: too few levels for standard errors (3 or more of each source)"
         raise ValueError(msg)
     terms = [term for term in first.estimates if term in second.estimates]
-    estimates, errors, intervals = {}, {}, {}
+    estimates, errors, intervals, populations = {}, {}, {}, {}
     for term in terms:
+        populations[term] = max(first.populations[term], second.populations[term], key=POPULATIONS.index)
         estimates[term] = np.asarray(second.estimates[term] - first.estimates[term])
         replicates = {unit: second.replicates[unit][term] - values[term] for unit, values in first.replicates.items()}
         spread = None
-        if first.populations[term] != FIXED_POINTS:
+        if populations[term] != FIXED_POINTS:
             spread = np.asarray(second.per_point.estimates[term] - first.per_point.estimates[term])
         errors[term], freedom = _standard_error(replicates, spread)
         low, high = t_interval(estimates[term], errors[term], freedom)
         intervals[term] = Interval(np.asarray(low), np.asarray(high))
-    return Comparison(estimates, errors, intervals, {term: first.populations[term] for term in terms})
+    notes = tuple(dict.fromkeys([*first.notes, *second.notes]))
+    if any(
+        (np.isnan(values[terms[0]]) != np.isnan(second.replicates[unit][terms[0]])).any()
+        for unit, values in first.replicates.items()
+    ):
+        notes += (
+            "the two left out different levels: part of the difference may come from that, and less of it cancels",
+        )
+    return Comparison(estimates, errors, intervals, populations, notes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +111,7 @@ class EnsembleForecast:
     standard_errors: Float[Array, "sizes *axes"]
     interval: Interval
     risk: Float[Array, "sizes *axes"] | None
-    """None where the study did not measure a risk."""
+    """None where the study did not measure a risk; the excess risk where the noise is unknown."""
 
     def table(self) -> str:
         """One line for each size."""
@@ -145,7 +158,11 @@ def ensemble_forecast(result: Decomposition, *, over: str, sizes: Sequence[int])
         msg = f"cannot tell what averaging over {over!r} leaves from the components {list(result.variance)}; cross it with the "
         msg += f"other sources: designs.crossed(data=..., {over}=...)"
         raise ValueError(msg)
-    if not sizes or any(not isinstance(size, int | np.integer) or size < 1 for size in sizes):
+    if (
+        not np.shape(sizes)
+        or not len(sizes)
+        or any(not isinstance(size, int | np.integer) or size < 1 for size in sizes)
+    ):
         msg = f"got sizes={sizes!r}; pass numbers of members, whole and at least 1"
         raise ValueError(msg)
 
@@ -160,8 +177,13 @@ def ensemble_forecast(result: Decomposition, *, over: str, sizes: Sequence[int])
         spread = combined(result.per_point.estimates)
     errors, freedom = _standard_error(replicates, spread) if replicates else (np.full_like(variance, np.nan), 1.0)
     low, high = t_interval(variance, errors, freedom)
-    risk = result.estimates["risk"] - result.total_variance + variance if "risk" in result.estimates else None
+    known = next((term for term in ("risk", "excess_risk") if term in result.estimates), None)
+    risk = None if known is None else result.estimates[known] - result.total_variance + variance
     return EnsembleForecast(tuple(sizes), over, variance, errors, Interval(np.asarray(low), np.asarray(high)), risk)
+
+
+def _values(coordinates: Array | None) -> list | None:
+    return None if coordinates is None else coordinates.tolist()
 
 
 def _source(factor: str) -> str:

@@ -53,7 +53,7 @@ def crossed_estimates(
     deletable = range(num_factors) if min(counts) >= MIN_LEVELS_TO_DELETE_ONE else ()
     sums = {axis: np.zeros((len(terms), counts[axis], times)) for axis in deletable}
 
-    for time, chunk in itertools.product(range(times), chunks_of_points(table.shape)):
+    for time, chunk in itertools.product(range(times), chunks_of_points(table.shape, reference)):
         values = transform(np.asarray(table[(..., time, chunk, slice(None))][np.ix_(*kept)], np.float64))
         # Centred, so that small variances around large means keep their digits.
         pivot = values[(0,) * num_factors] if reference is None else reference.center[chunk]
@@ -78,9 +78,10 @@ def crossed_estimates(
     return Estimates(terms, per_point, variance, replicates)
 
 
-def chunks_of_points(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Test points of a table of `shape` that are worked on together."""
+def chunks_of_points(shape: tuple[int, ...], reference: Reference | None = None) -> Iterator[slice]:
+    """Test points of a table of `shape` that are worked on together; class numbers grow to a column for every class."""
     *levels, _, points, out = shape
+    out = out if reference is None else max(out, reference.center.shape[-1])
     size = max(1, CHUNK_BYTES // (8 * math.prod(levels) * out))
     return (slice(start, min(start + size, points)) for start in range(0, points, size))
 

@@ -75,7 +75,10 @@ class GroupedMeans(ABC):
     def estimates(self) -> Estimates:
         """All terms, nan with fewer than two units, and one replicate for each group; nan for a group that is empty."""
         counts, terms = self._counts, self.terms
-        total = self._terms(counts.sum()[None], tuple(each.sum(0)[None] for each in self._sums))[:, 0]
+        with np.errstate(invalid="ignore", divide="ignore"):  # no unit at all: nan, as for one
+            total = self._terms(counts.sum()[None], tuple(each.sum(0)[None] for each in self._sums))[:, 0]
+        if counts.sum() < 2:
+            return Estimates(terms, np.full_like(total, np.nan), np.full_like(total, np.nan), {})
         occupied = np.flatnonzero(counts)
         variance = np.full_like(total, np.nan)
         rest = counts.sum() - counts[occupied]

@@ -120,7 +120,8 @@ class LossDecomposition(ABC):
             kept = [np.arange(count) for count in design.shape] if kept is None else kept
             return self.from_table(table, design, reference, kept)
         sums = self.grouped(design, reference)
-        size = max(1, CHUNK_BYTES // (8 * int(np.prod(table.shape[1:]))))
+        width = 1 if reference is None else max(1, reference.center.shape[-1] // table.shape[-1])
+        size = max(1, CHUNK_BYTES // (8 * width * int(np.prod(table.shape[1:]))))
         for start in range(0, len(table), size):
             part = table[start : start + size]
             sums.add(part, np.ones(len(part)))

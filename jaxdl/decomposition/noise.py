@@ -226,7 +226,9 @@ def _from_pseudo_residuals(
     shares.data[:] = 1
     deviations = squares - squares.mean()
     variance = max(float(deviations @ (shares @ deviations)), float(deviations @ deviations)) / num_terms**2
-    return NoiseEstimate(float(squares.mean()), math.sqrt(variance), "upper", method, explanation)
+    estimate = float(squares.mean())
+    smallest = estimate * math.sqrt(2 / (num_terms * labels.shape[1]))  # few squares may be equal by accident
+    return NoiseEstimate(estimate, max(math.sqrt(variance), smallest), "upper", method, explanation)
 
 
 def _from_residuals(
@@ -240,7 +242,10 @@ def _from_residuals(
     squares = (residuals**2).sum(axis=-1)
     free = len(squares) - degrees_of_freedom
     error = squares.std() * len(squares) / free**1.5
-    return NoiseEstimate(float(squares.sum() / free), float(error), direction, method, explanation)
+    estimate = float(squares.sum() / free)
+    # Few squares may be equal by accident, or by symmetry; Gaussian noise has no smaller error than this.
+    smallest = estimate * math.sqrt(2 / (free * residuals.shape[1]))
+    return NoiseEstimate(estimate, max(float(error), smallest), direction, method, explanation)
 
 
 def _windows(num_rows: int, size: int) -> Int[Array, "terms k"]:

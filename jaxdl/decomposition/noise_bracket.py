@@ -60,7 +60,7 @@ def bias_squared_interval(result: Decomposition, bracket: NoiseBracket, *, level
         An `Interval` whose ends have the axes of `result`: `(settings, times)` where there are any.
 
     Raises:
-        ValueError: the study does not report bias² + noise.
+        ValueError: the study does not report bias² + noise, or is one of another loss.
 
     >>> from jaxdl.decomposition import Target, squared_error
     >>> rng = np.random.default_rng(0)
@@ -71,6 +71,9 @@ def bias_squared_interval(result: Decomposition, bracket: NoiseBracket, *, level
     >>> bool(low < 1 < high)
     True
     """
+    if result.loss != "squared error":
+        msg = f"got a result of the {result.loss}; a bracket for the variance of labels belongs to the squared error"
+        raise ValueError(msg)
     term = "bias_squared_plus_noise"
     together, error = result.bias_squared_plus_noise, result.standard_errors[term]
     freedom = result.degrees_of_freedom[term]

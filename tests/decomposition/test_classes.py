@@ -102,6 +102,36 @@ def test_the_probability_of_a_wrong_main_prediction_falls_with_the_runs():
         assert 0.5 * wrong.mean() < result.estimates["main_prediction_uncertain"] < 1.2 * wrong.mean()
 
 
+def test_ties_go_to_the_lowest_class_whatever_the_rounding():
+    """Three outer levels of ten runs, in which classes 0 and 1 are predicted six times each."""
+    counts = [[3, 2, 5], [2, 1, 7], [1, 3, 6]]
+    classes = np.array([np.repeat([0, 1, 2], row) for row in counts])
+    classes[classes == 2] = np.arange(18) % 4 + 2
+    pi = np.array([[0.5, 0.1, 0.1, 0.1, 0.1, 0.1]])
+    for nested in (True, False):
+        result = zero_one(classes[:, :, None], factors=("data", "init"), nested=nested, target=Target(probabilities=pi))
+        assert result.bias == 0
+
+
+def test_runs_that_share_a_level_do_not_make_the_main_prediction_sure():
+    """Only ten data sets decide, whatever the number of inits: about a third of main predictions are wrong."""
+    classes = np.random.default_rng(6).choice(3, p=(0.45, 0.35, 0.2), size=(10, 1, 2000)) + np.zeros((1, 100, 1), int)
+    target = Target(probabilities=np.full((2000, 3), 1 / 3))
+    for nested in (True, False):
+        result = zero_one(classes, factors=("data", "init"), nested=nested, target=target)
+        assert 0.2 < result.estimates["main_prediction_uncertain"] < 0.45
+
+
+def test_too_few_runs_are_nan_in_every_loss():
+    from jaxdl.decomposition import cross_entropy
+
+    design = designs.independent(4, "data")
+    for loss in (zero_one, kohavi_wolpert, cross_entropy):
+        sums = loss.grouped(design, loss.reference(Target(labels=np.zeros(5, int)), (5, 3)))
+        sums.add(np.zeros((4, 1, 5, 3)), np.array([0.0, 1, 0, 0]))
+        assert np.isnan(sums.estimates().per_point).all()
+
+
 def test_decomposing_a_classifier_equals_decomposing_its_scores():
     import jax
 
@@ -130,6 +160,7 @@ def test_decomposing_a_classifier_equals_decomposing_its_scores():
         (np.full((3, 4), 2), Target(labels=np.array([0, 1, 1, 0])), "got class 2, but the target has 2 classes"),
         (np.zeros((3, 4)), Target(labels=np.full(4, 0.5)), "expected class numbers"),
         (np.zeros((3, 4)), Target(labels=np.zeros((4, 1))), "no one-hot rows"),
+        (np.zeros((3, 4)), None, "number of classes is unknown"),
         (np.zeros((3, 4)), Target(labels=np.zeros(5, int)), "Nothing is broadcast"),
         (np.zeros((3, 4)), Target(counts=np.ones((4, 1))), "2 or more for each point"),
         (np.zeros((3, 4)), Target(mean=np.zeros(4)), "exactly one of labels"),
