@@ -76,9 +76,10 @@ def _minima(results: Mapping[str, Any]) -> "Claim":
     from jaxdl.statistics import Claim, Interval, judge, judge_all
 
     draws, positive = int(results["matrices.draws"]), results["matrices.positive"][:, 0]
+    bands = [binomial_interval(int(positive[size - 1]), draws, 0.99) for size in EXACT_MINIMA]
     inside = [
-        judge(Interval(exact, exact), inside=tuple(binomial_interval(int(positive[size - 1]), draws, 0.99)))
-        for size, exact in EXACT_MINIMA.items()
+        judge(Interval(exact, exact), inside=(float(low), float(high)))
+        for exact, (low, high) in zip(EXACT_MINIMA.values(), bands, strict=True)
     ]
     # P(the next pivot is positive too) falls with N, where independent signs would keep it at one half.
     ratios = [binomial_interval(int(positive[size]), int(positive[size - 1])) for size in range(1, 4)]

@@ -43,7 +43,7 @@ def random_tasks(key: Key, num: int) -> Task:
     draws = normal(key, num, NUM_EXAMPLES, NUM_INPUTS + 1)
     x = draws[..., :NUM_INPUTS]
     y = np.sin(2 * x[..., 0]) * x[..., 1] + 0.5 * x[..., 2] + 0.3 * draws[..., NUM_INPUTS]
-    return Task(x, (y - y.mean(axis=1, keepdims=True)) / y.std(axis=1, keepdims=True))
+    return Task(jnp.asarray(x), jnp.asarray((y - y.mean(axis=1, keepdims=True)) / y.std(axis=1, keepdims=True)))
 
 
 def risk(w: Params, task: Task, strength: float) -> Scalar:

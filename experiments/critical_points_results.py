@@ -106,7 +106,7 @@ def tables(config: "Config", results: Mapping[str, Any]) -> str:
 
     lines = ["Kind of analytic critical points: in truth, by eigenvalues, by the signs of the diagonal"]
     columns = [results[f"kinds.{name}"] for name in ("truth", "by_eigenvalues", "by_diagonal")]
-    rows = [("function", "truth", "eigenvalues", "diagonal")]
+    rows: list[tuple[str, ...]] = [("function", "truth", "eigenvalues", "diagonal")]
     rows += [
         (name, *(KINDS[kind] for kind in kinds)) for name, *kinds in zip(results["kinds.names"], *columns, strict=True)
     ]

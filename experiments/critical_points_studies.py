@@ -160,7 +160,7 @@ def census(config: "Config", key: Key) -> dict[str, Any]:
         "encoder": (scales * normal(key_encoder, num, p, n)).reshape(-1, CHUNK, p, n),
         "decoder": (scales * normal(key_decoder, num, n, p)).reshape(-1, CHUNK, n, p),
     }
-    loss = autoencoder(np.array(config.eigenvalues))
+    loss = autoencoder(jnp.array(config.eigenvalues))
     found = compiled_map(lambda chunk: critical_points(loss, chunk, max_steps=150), starts)
     found = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), found)
     return {

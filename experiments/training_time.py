@@ -88,7 +88,7 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
 
     key_training, key_ensembles, key_control = jax.random.split(jax.random.key(config.seed), 3)
     trial, mean = digits_trial(config, log_times(config.num_steps, config.num_times))
-    common = {"strict": options.strict, "progress": options.progress}
+    common: dict[str, Any] = {"strict": options.strict, "progress": options.progress}
 
     data, labels, init = config.levels
     training = decompose(
@@ -100,12 +100,14 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     last, _ = digits_trial(config, (config.num_steps,))
 
     def member(keys):
-        outputs, report = last(designs.tied(keys, labels="data"))
+        outputs, report = last(designs.tied(keys, labels="data"))  # type: ignore[attr-defined]  # a pair, as Outputs are any pytree
         return outputs[0], report
 
-    members = ensembles.run(
-        member, designs.nested(data=config.num_ensembles, init=max(SIZES)), key_ensembles, **common
-    ).outputs
+    members = np.asarray(
+        ensembles.run(
+            member, designs.nested(data=config.num_ensembles, init=max(SIZES)), key_ensembles, **common
+        ).outputs
+    )
     built = [
         squared_error(members[:, :size].mean(axis=1), factors=("data",), target=Target(probabilities=mean), dims=("points", "out"))
         for size in SIZES
@@ -115,6 +117,7 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
         times=log_times(CONTROL_STEPS, config.control_times), num_labels=config.control_levels[0],
         num_inits=config.control_levels[1],
     )  # fmt: skip
+    assert study.trial is not None and study.design is not None  # noqa: PT018 - a simulated study has both
     control = decompose(study.trial, study.design, key_control, target=study.target, dims=study.dims, **common)
     return {
         **flat("training", training),

@@ -46,7 +46,8 @@ class KohaviWolpert(LossDecomposition):
 
     def reference(self, target: Target | None, shape: tuple[int, ...]) -> Reference | None:
         if target is None:
-            return _no_reference(shape)
+            _check_scores(shape)
+            return None
         classes = _classes(target, shape)
         spread = HALF * (1 - (classes.probabilities**2).sum(axis=-1))
         center, zero = np.sqrt(HALF) * classes.probabilities, np.zeros(len(spread))
@@ -116,7 +117,8 @@ class ZeroOne(LossDecomposition):
 
     def reference(self, target: Target | None, shape: tuple[int, ...]) -> Reference | None:
         if target is None:
-            return _no_reference(shape)
+            _check_scores(shape)
+            return None
         classes = _classes(target, shape)
         zero = np.zeros(shape[0])
         name = "bias_plus_noise" if classes.has_single_labels else "bias"
@@ -277,7 +279,7 @@ def _classes(target: Target, shape: tuple[int, ...]) -> ClassTarget:
     return resolve_classes(target, num_points, num_classes)
 
 
-def _no_reference(shape: tuple[int, ...]) -> None:
+def _check_scores(shape: tuple[int, ...]) -> None:
     """Without a target only scores tell how many classes there are."""
     if shape[1:] in ((), (1,)):
         msg = (
