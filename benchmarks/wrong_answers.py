@@ -73,7 +73,7 @@ def judge(case: Case, tool: Tool, seeds: Sequence[int]) -> Verdict:
         except Exception as error:  # whatever a tool raises is its answer
             errors.append(f"{type(error).__name__}: {error}".splitlines()[0])
     off = [np.abs(each.values - each.exact) / case.scale for each in found]
-    wrong = [each > LIMIT for each in off]  # NaN is wrong
+    wrong = [~(each <= LIMIT) for each in off]  # NaN is wrong
     flags = [each.certified for each in found]
     certifies = any(flag is not None for flag in flags)
     return Verdict(

@@ -91,7 +91,7 @@ def _batches(config: "Config", results: Mapping[str, Any]) -> "Claim":
     from jaxdl.statistics import Claim, Interval, judge, judge_all, mean_interval
 
     value = results["value"][:, None, None]
-    relative = excess(config, results) / value
+    relative = excess(results) / value
     falls = -np.diff(relative, axis=1).reshape(-1, relative.shape[2])
     bias = relative[:, -1].mean(axis=0)
     intervals = [mean_interval(row) for row in (*falls, *relative[:, -1])]
@@ -122,7 +122,7 @@ def _slope(config: "Config", results: Mapping[str, Any]) -> "Claim":
     ratios = slope_ratios(config, results)
     interval = mean_interval(ratios[-1])
     sizes = np.array(config.batch_sizes)[None, :]
-    single = sizes * excess(config, results).mean(axis=2) / results["bias_slope"][:, None]
+    single = sizes * excess(results).mean(axis=2) / results["bias_slope"][:, None]
     low, high = config.slope_agreement
     return Claim(
         number="HV4",

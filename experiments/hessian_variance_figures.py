@@ -69,7 +69,7 @@ def _batches(config: "Config", results: Mapping[str, Any]) -> "Figure":
     figure = plots.new_figure((11.0, 4.4))
     left, right = figure.subplots(1, 2)
     sizes = np.array(config.batch_sizes)
-    found = excess(config, results)
+    found = excess(results)
     for index, value in enumerate(results["value"]):
         colour, marker = NETWORK_STYLES[index % len(NETWORK_STYLES)]
         sampled = results["sampled"][index, ..., 0].astype(float) / value

@@ -93,12 +93,11 @@ def moments(samples: Any) -> list[Moments]:
     return found
 
 
-def excess(config: "Config", results: Mapping[str, Any]) -> Any:
+def excess(results: Mapping[str, Any]) -> Any:
     """(networks, sizes, batches) of λ(H_B) - u · H_B u, whose mean is the bias exactly, since E[u · H_B u] = λ(H).
 
     Beside λ(H_B) - λ(H) it is without the scatter that is linear in H_B, and never negative.
     """
-    del config
     return (results["sampled"][..., 0] - results["sampled"][..., 1]).astype(float)
 
 
@@ -107,7 +106,7 @@ def slope_ratios(config: "Config", results: Mapping[str, Any]) -> Any:
     import numpy as np
 
     sizes = np.array(config.batch_sizes)[None, :, None]
-    return (sizes * excess(config, results) / results["bias_slope"][:, None, None]).mean(axis=0)
+    return (sizes * excess(results) / results["bias_slope"][:, None, None]).mean(axis=0)
 
 
 def by_size(config: "Config", results: Mapping[str, Any]) -> list[tuple[int, Any]]:
@@ -164,7 +163,7 @@ def tables(config: "Config", results: Mapping[str, Any]) -> str:
         f"Networks on digits, {config.num_batches} minibatches: relative to the largest eigenvalue of all data",
     ]
     compared: list[tuple[str, ...]] = [("network", "B", "bias ± s.e.", "theory", "sd", "theory")]
-    found, sampled = excess(config, results), results["sampled"][..., 0].astype(float)
+    found, sampled = excess(results), results["sampled"][..., 0].astype(float)
     for index, value in enumerate(results["value"]):
         for size, one, plain in zip(config.batch_sizes, found[index], sampled[index], strict=True):
             compared.append((

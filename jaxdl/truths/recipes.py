@@ -8,14 +8,14 @@ returns nothing.
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.plug_in import plug_in_squared_error
 from jaxdl.truths.study import Exact, Study
 
 Array = np.ndarray
-Predictions = Float[Array, "..."]
+Predictions = Num[Array, "..."]
 Labels = Float[Array, "replicates *points"]
 Estimates = Mapping[Term, Float[Array, "*times"]]
 

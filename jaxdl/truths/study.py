@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from jaxdl import ensembles
 from jaxdl.decomposition import Decomposition, Target, squared_error
@@ -26,7 +26,7 @@ class Study(NamedTuple):
 
     name: str
     factors: tuple[str, ...]
-    predictions: Callable[[Key], Float[np.ndarray, "..."]]
+    predictions: Callable[[Key], Num[np.ndarray, "..."]]
     target: Target
     dims: tuple[str, ...] = ("points",)
     trial: Trial | None = None
@@ -38,7 +38,7 @@ class Study(NamedTuple):
     loss: Callable[..., Decomposition] | None = None
     """The function of `jaxdl.decomposition` that takes the predictions apart; `None`: `squared_error`."""
 
-    def decompose(self, predictions: Float[np.ndarray, "..."], target: Target) -> Decomposition:
+    def decompose(self, predictions: Num[np.ndarray, "..."], target: Target) -> Decomposition:
         """The predictions, taken apart by the study's own loss."""
         loss = squared_error if self.loss is None else self.loss
         if self.design is None:
@@ -59,7 +59,7 @@ class Study(NamedTuple):
 def simulated(name: str, trial: Trial, design: Design, target: Target, dims: tuple[str, ...] = ("points",)) -> Study:
     """A study that runs `trial` over a design."""
 
-    def predictions(key: Key) -> Float[np.ndarray, "..."]:
+    def predictions(key: Key) -> Num[np.ndarray, "..."]:
         return ensembles.run(trial, design, key).outputs
 
     return Study(name, design.factors, predictions, target, dims, trial, design)
