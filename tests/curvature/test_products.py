@@ -252,3 +252,9 @@ def test_a_stochastic_loss_is_refused_and_a_deterministic_one_is_not():
     with pytest.raises(ValueError, match="nan"):
         check_deterministic(lambda w: jnp.sum(w) * jnp.nan, jnp.ones(2))
     check_deterministic(lambda w: jnp.sum(w**2), jnp.ones(2))
+
+
+def test_parameters_known_beforehand_may_be_used_inside_a_compiled_function():
+    known = jnp.array([1.0, 2.0])
+    product = jax.jit(lambda v: hvp(lambda w: w[0] ** 2 * w[1], known)(v))(jnp.array([1.0, 0.0]))
+    np.testing.assert_allclose(product, [4.0, 2.0])
