@@ -147,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         versions |= found
         lines += [str(measured), *details(measured)]
         is_met = is_met and comparison.meets(measured.ratio)
-        record.append({"comparison": comparison._asdict(), **measured._replace(comparison=None)._asdict()})
+        record.append({**measured._asdict(), "comparison": comparison._asdict()})
     if not chosen.only:
         try:
             told, agrees, found = parity()

@@ -70,6 +70,7 @@ def _studied(study, config, options, key, model, sample, x, probabilities, targe
     design = designs.independent(config.num_classifiers, "data", "init")
     runs = ensembles.run(trial, design, key, block=32, strict=True, progress=options.progress)
     pi, predicted = np.asarray(probabilities, np.float64), runs.outputs.argmax(axis=-1)
+    pi = pi / pi.sum(axis=-1, keepdims=True)  # single precision leaves sums of 1 ± 1e-7; the library normalises them too
 
     def correct(classes):
         """The probability that a class is that of the label, at each point."""
