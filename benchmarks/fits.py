@@ -1,6 +1,6 @@
 """Fits per second of small networks: jaxdl beside PyTorch, scikit-learn with mlxtend, plain JAX, and the machine's peak.
 
-    python -m benchmarks.fits            # about eight minutes on two cores
+    python -m benchmarks.fits            # about ten minutes on two cores
     python -m benchmarks.fits --quick    # about one: two rounds at H = 16
 
 Every contestant trains 64-H-H-10 on bootstrap samples of 512 digits, 300 steps of Adam on minibatches of 64, and predicts
@@ -47,9 +47,9 @@ def peers() -> tuple[Contestant, ...]:
     return tuple(
         Contestant(f"{label}, {threads} thread{'s' if threads > 1 else ''}", module, threads, share, same_law)
         for label, module, share, same_law in (
-            ("PyTorch loop", "benchmarks.torch_loop", 1 / 32, True),
+            ("PyTorch loop", "benchmarks.torch_loop", 1 / 64, True),
             ("torch.func.vmap", "benchmarks.torch_vmap", 1, True),
-            ("mlxtend, scikit-learn", "benchmarks.mlxtend_decomposition", 1 / 32, False),
+            ("mlxtend, scikit-learn", "benchmarks.mlxtend_decomposition", 1 / 64, False),
         )
         for threads in sorted({1, num_cores()})
     )
@@ -189,9 +189,9 @@ def better_of(rows: Sequence[Row], contestants: Sequence[Contestant]) -> list[Ro
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--widths", type=int, nargs="+", default=list(WIDTHS), help="hidden widths H")
-    parser.add_argument("--rounds", type=int, default=7, help="turns that every contestant takes")
+    parser.add_argument("--rounds", type=int, default=5, help="turns that every contestant takes")
     parser.add_argument(
-        "--fits", type=int, default=128, help="fits in a round, a quarter of them beyond H = 32; loops make a 32nd"
+        "--fits", type=int, default=512, help="fits in a round, a quarter of them beyond H = 32; loops make a 64th"
     )
     parser.add_argument("--quick", action="store_true", help="H = 16, two rounds of 64 fits")
     parser.add_argument("--json", type=Path, help="where to write all measurements")

@@ -52,6 +52,11 @@ class Options:
             msg = f"devices is {self.devices}; expected at least 1, or nothing for one per core."
             raise ValueError(msg)
 
+    def engine(self, study: str) -> dict[str, Any]:
+        """The keyword arguments with which an experiment runs the study of this name, for `decompose` or `ensembles.run`."""
+        run_folder.check_name(study)
+        return {"progress": self.progress}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:

@@ -2,7 +2,8 @@
 
 import itertools
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,10 +15,10 @@ from jaxdl.decomposition.assemble import assemble
 from jaxdl.decomposition.loss_decomposition import canonical, check_dims, check_levels, point_shape, warn_of_fixed
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design
-from jaxdl.ensembles import Chunk, DivergedRunsError
+from jaxdl.ensembles import Chunk, DivergedRunsError, Plan
 from jaxdl.ensembles.collect import MEMORY_LIMIT
-from jaxdl.ensembles.dispatch import count_settings
 from jaxdl.ensembles.diverged import summary
+from jaxdl.ensembles.stream import count_settings
 from jaxdl.folds import Folded, fold
 from jaxdl.types import Key, Trial
 
@@ -32,8 +33,12 @@ def decompose(
     dims: Sequence[str] = ("points",),
     settings: Any = None,
     inner: Sequence[str] = (),
-    block: int = 8,
+    block: int | None = None,
     devices: Sequence[jax.Device] | None = None,
+    store: str | Path | None = None,
+    shard: tuple[int, int] = (1, 1),
+    fresh: bool = False,
+    rehearse: Callable[[Plan], None] | None = None,
     random_points: bool = False,
     training_size: int | None = None,
     times: Sequence[int | float] | None = None,
@@ -59,8 +64,13 @@ def decompose(
         settings: hyperparameters to sweep, a pytree with one common leading axis; they share one compilation and their random
             numbers. The result has a leading axis for them.
         inner: trailing sources whose levels the trial handles itself, for work that they share: see `ensembles.stream`.
-        block: runs that are vectorised together; part of a study's identity.
-        devices: by default all local ones.
+        block: runs that are vectorised together; part of a study's identity (by default 8 on CPUs).
+        devices: by default all of them.
+        store: a folder that keeps finished runs; the same call continues from them. See `ensembles.stream`, also for the next
+            three.
+        shard: `(k, K)`: compute the k-th of K shares only.
+        fresh: forget what the store holds.
+        rehearse: receives the study's plan, instead of a computation.
         random_points: let standard errors speak of test points drawn anew, not of these.
         training_size: the number of training examples, for the labels of the result.
         times: the step counts (or others) on the axis "times", for the labels of the result.
@@ -75,7 +85,7 @@ def decompose(
         A `Decomposition`: `.table()`, `.bias_squared`, `.variance[("data",)]`, `.standard_errors`, `.per_point`, `.save(path)`, ...
 
     Raises:
-        ValueError: when arguments do not fit together.
+        ValueError, StoreError, UnfinishedStudyError: as `ensembles.stream` does.
         DivergedRunsError: when too many runs diverged; it carries what was estimated without them.
 
     >>> from jaxdl import designs
@@ -95,7 +105,8 @@ def decompose(
         raise ValueError(msg)
     num_settings = count_settings(settings)
     chunks = ensembles.stream(
-        trial, design, key, settings=settings, inner=inner, block=block, devices=devices, progress=progress
+        trial, design, key, settings=settings, inner=inner, block=block, devices=devices,
+        store=store, shard=shard, fresh=fresh, rehearse=rehearse, progress=progress,
     )  # fmt: skip
     folded: list[Folded] = []
     reference = None
@@ -104,7 +115,8 @@ def decompose(
         if not folded:
             reference = _resolve(first, tuple(dims), target, loss, times)
         rest = itertools.chain([first], of_one_setting)  # noqa: B031 - each group is used up before the next begins
-        folded.append(fold(_canonical(rest, tuple(dims)), loss, design, reference, memory_limit))
+        usable = _canonical(rest, tuple(dims), loss, reference)
+        folded.append(fold(usable, loss, design, reference, memory_limit))
 
     result = assemble(
         [each.estimates for each in folded],
@@ -124,8 +136,10 @@ def decompose(
     return result
 
 
-def _canonical(chunks: Iterable[Chunk], dims: tuple[str, ...]) -> Iterator[Chunk]:
-    return (chunk._replace(outputs=canonical(chunk.outputs, dims)) for chunk in chunks)
+def _canonical(
+    chunks: Iterable[Chunk], dims: tuple[str, ...], loss: LossDecomposition, reference: Reference | None
+) -> Iterator[Chunk]:
+    return (chunk._replace(outputs=loss.admitted(canonical(chunk.outputs, dims), reference)) for chunk in chunks)
 
 
 def _resolve(

@@ -9,11 +9,11 @@ import jaxdl
 
 ROOT = Path(jaxdl.__file__).parent
 LAYERS = (
-    {"types", "statistics"},
+    {"archives", "types", "statistics"},
     {"curvature", "designs"},
     {"data", "models", "losses", "penalties", "decomposition"},
     {"objectives", "plots"},
-    {"learners", "ensembles"},
+    {"learners", "ensembles", "selection"},
     {"folds"},
     {"measure"},
     {"resampled"},

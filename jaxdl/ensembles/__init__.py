@@ -2,7 +2,21 @@
 
 from jaxdl.ensembles.collect import Runs, run
 from jaxdl.ensembles.devices import use_cpu_devices
-from jaxdl.ensembles.dispatch import Chunk, stream
 from jaxdl.ensembles.diverged import DivergedRun, DivergedRunsError
+from jaxdl.ensembles.plan import Plan
+from jaxdl.ensembles.store import StoreError, merge
+from jaxdl.ensembles.stream import Chunk, UnfinishedStudyError, stream
 
-__all__ = ["Chunk", "DivergedRun", "DivergedRunsError", "Runs", "run", "stream", "use_cpu_devices"]
+__all__ = [
+    "Chunk",
+    "DivergedRun",
+    "DivergedRunsError",
+    "Plan",
+    "Runs",
+    "StoreError",
+    "UnfinishedStudyError",
+    "merge",
+    "run",
+    "stream",
+    "use_cpu_devices",
+]

@@ -4,15 +4,17 @@ import math
 import os
 import tempfile
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from jaxdl.designs import Design
-from jaxdl.ensembles.dispatch import Chunk, count_settings, stream
 from jaxdl.ensembles.diverged import DivergedRun, DivergedRunsError, naming_diverged, summary
+from jaxdl.ensembles.plan import Plan
+from jaxdl.ensembles.stream import Chunk, count_settings, stream
 from jaxdl.types import Key, Outputs, Trial
 
 MEMORY_LIMIT = 2**30
@@ -33,8 +35,12 @@ def run(
     *,
     settings: Any = None,
     inner: Sequence[str] = (),
-    block: int = 8,
+    block: int | None = None,
     devices: Sequence[jax.Device] | None = None,
+    store: str | Path | None = None,
+    shard: tuple[int, int] = (1, 1),
+    fresh: bool = False,
+    rehearse: Callable[[Plan], None] | None = None,
     strict: bool = False,
     progress: bool = False,
     memory_limit: int = MEMORY_LIMIT,
@@ -45,7 +51,7 @@ def run(
     are and are warned about, or are an error when `strict`. The other arguments are those of `stream`.
 
     Raises:
-        ValueError: when arguments do not fit together.
+        ValueError, StoreError, UnfinishedStudyError: as `stream` does.
         DivergedRunsError: when `strict` and a run diverged; its `result` holds all runs.
 
     >>> from jaxdl import designs
@@ -55,7 +61,10 @@ def run(
     >>> runs.outputs.shape, runs.diverged
     ((4, 2, 3), ())
     """
-    chunks = stream(trial, design, key, settings=settings, inner=inner, block=block, devices=devices, progress=progress)
+    chunks = stream(
+        trial, design, key, settings=settings, inner=inner, block=block, devices=devices,
+        store=store, shard=shard, fresh=fresh, rehearse=rehearse, progress=progress,
+    )  # fmt: skip
     diverged: list[DivergedRun] = []
     kept = collect(naming_diverged(chunks, design, diverged), design, count_settings(settings), memory_limit)
     outputs, aux = kept if settings is not None else jax.tree.map(lambda leaf: leaf[0], kept)

@@ -39,9 +39,9 @@ def use_cpu_devices(count: int | None = None) -> int:
 
 
 def ensemble_devices(devices: Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:
-    """The given devices, or all local ones of the default platform."""
-    chosen = tuple(jax.local_devices() if devices is None else devices)
+    """The given devices, or all of the default platform, those of other processes too."""
+    chosen = tuple(jax.devices() if devices is None else devices)
     if not chosen:
-        msg = "got no devices; pass devices=None for all local ones"
+        msg = "got no devices; pass devices=None for all"
         raise ValueError(msg)
     return chosen

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from jaxdl.designs import Design
-from jaxdl.ensembles.dispatch import Chunk
+from jaxdl.ensembles.stream import Chunk
 
 
 class DivergedRun(NamedTuple):

@@ -11,42 +11,96 @@ silently train each other.
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxdl.designs import Design, RecordedKeys, keys_at
+from jaxdl.ensembles.identity import OPTIONS, identity_of
 from jaxdl.types import Key, Trial
 
 AXIS = "runs"
 BUFFER_BYTES = 4 * 2**20  # outputs of one dispatch, per device: large beside what a dispatch costs, small beside memory
-COMPILED_OPTIONS = (
-    "jax_enable_x64",
-    "jax_default_matmul_precision",
-    "jax_threefry_partitionable",
-    "jax_numpy_dtype_promotion",
-    "jax_debug_nans",
-)
 SMALLEST_CAPACITY = 64  # so that small studies of different sizes share one program
 
 
-class Program(NamedTuple):
-    """`execute(root, levels, counts, setting) -> (outputs, aux)`, compiled for `num_devices`."""
+class Executable(NamedTuple):
+    """`execute(root, levels, counts, setting) -> (outputs, aux)`, compiled for `devices`."""
 
     execute: Callable[..., Any]
-    num_devices: int
+    devices: tuple[jax.Device, ...]
+    compiled: Any
+    """What jax compiled, for its memory analysis and its text."""
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """One block of a study, traced; compiled when it is first executed."""
+
+    one_block: Callable[..., Any]
+    """`(root, levels "block factors", setting) -> (outputs, aux)`."""
+    arguments: tuple[Any, Any, Any]
+    """Shapes of those three."""
+    results: Any
+    """Shapes of what it returns."""
+    design: Design
+    """Sources and nesting; numbers of levels only where the trial handles them itself."""
+    inner: tuple[int, ...]
+    block: int
+    devices: tuple[jax.Device, ...]
     capacity: int
     """Blocks that one dispatch can hold on each device."""
     names_read: frozenset[str]
     """The sources whose keys the trial asked for."""
-    text: Callable[[], str]
-    """The optimised program, for whoever wants to see that it holds no collective."""
+
+    def identity(self, root: Key) -> dict[str, str]:
+        """What the bits of a run with this root key depend on, besides its levels and its setting."""
+        platform = self.devices[0].platform
+        return identity_of(self.one_block, self.arguments, self.design, self.inner, self.block, platform, root)
+
+    @functools.cached_property
+    def executable(self) -> Executable:
+        """The program on all its devices; on one where several would deadlock."""
+        devices, lowered = self.devices, self._lower(self.devices)
+        if len(devices) > 1 and _deadlocks_on_several_devices(lowered, devices):
+            devices = tuple({device.process_index: device for device in reversed(devices)}.values())[
+                ::-1
+            ]  # one each process
+            lowered = self._lower(devices)
+        compiled = lowered.compile()
+        is_global = {device.process_index for device in devices} != {jax.process_index()}
+        return Executable(_on_global_arrays(compiled, devices) if is_global else compiled, devices, compiled)
+
+    def _lower(self, devices: tuple[jax.Device, ...]) -> Any:
+        root, levels, setting = self.arguments
+
+        def blocks_of_one_device(root, levels, counts, setting):
+            buffers = jax.tree.map(lambda leaf: jnp.zeros((self.capacity, *leaf.shape), leaf.dtype), self.results)
+
+            def step(index, buffers):
+                results = self.one_block(root, levels[index], setting)
+                return jax.tree.map(lambda buffer, value: buffer.at[index].set(value), buffers, results)
+
+            return jax.lax.fori_loop(0, counts[0], step, buffers)
+
+        each, all_devices = PartitionSpec(AXIS), PartitionSpec()
+        sharded = jax.shard_map(
+            blocks_of_one_device,
+            mesh=_mesh(devices),
+            in_specs=(all_devices, each, each, all_devices),
+            out_specs=each,
+            check_vma=False,
+        )
+        shape = (len(devices) * self.capacity, *levels.shape)
+        counts = jax.ShapeDtypeStruct((len(devices),), jnp.int32)
+        return jax.jit(sharded).lower(root, jax.ShapeDtypeStruct(shape, jnp.int32), counts, setting)
 
 
-def compile_program(
+def trace_program(
     trial: Trial,
     design: Design,
     inner: tuple[int, ...],
@@ -55,28 +109,28 @@ def compile_program(
     root: Key,
     setting: Any,
 ) -> Program:
-    """The program for these inputs, from memory when an equal one was compiled before (any root key, any setting's values)."""
+    """The program for these inputs, from memory when an equal one was traced before (any root key, any setting's values)."""
     outer_runs = int(np.prod([count for axis, count in enumerate(design.shape) if axis not in inner]))
     blocks_per_device = -(-outer_runs // (block * len(devices)))
     leaves, structure = jax.tree.flatten(setting)
     arguments = jax.eval_shape(lambda *arrays: arrays, *leaves)
     # Levels are run-time values too: only the sizes of inner factors are part of the program.
     canonical = Design(design.sources, tuple(n if i in inner else 1 for i, n in enumerate(design.shape)), design.paths)
-    # Options that change what is compiled; `jit` has them in its own cache's key.
-    options = tuple(getattr(jax.config, name) for name in COMPILED_OPTIONS)
+    # `jit` has these options in its own cache's key.
+    options = tuple(getattr(jax.config, name) for name in OPTIONS)
     try:
         hash(trial)
     except TypeError as error:
         msg = f"got a trial of type {type(trial).__name__}, which cannot be hashed; wrap it: lambda keys: trial(keys)"
         raise ValueError(msg) from error
-    return _compile(
+    return _trace(
         trial, canonical, inner, block, devices, jax.eval_shape(lambda key: key, root),
         structure, arguments, max(SMALLEST_CAPACITY, 2 ** (blocks_per_device - 1).bit_length()), options,
     )  # fmt: skip
 
 
 @functools.lru_cache(maxsize=16)
-def _compile(trial, design, inner, block, devices, root, structure, leaves, max_blocks, options) -> Program:
+def _trace(trial, design, inner, block, devices, root, structure, leaves, max_blocks, options) -> Program:
     del options  # part of the cache's key alone
     setting = jax.tree.unflatten(structure, leaves)
     names_read: set[str] = set()
@@ -94,37 +148,33 @@ def _compile(trial, design, inner, block, devices, root, structure, leaves, max_
     _check_outputs(results, tuple(design.shape[axis] for axis in inner))
     block_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(results))
     capacity = max(1, min(max_blocks, BUFFER_BYTES // max(block_bytes, 1)))
+    return Program(
+        one_block, (root, levels, setting), results, design, inner, block, devices, capacity, frozenset(names_read)
+    )
 
-    def blocks_of_one_device(root, levels, counts, setting):
-        buffers = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype), results)
 
-        def step(index, buffers):
-            return jax.tree.map(
-                lambda buffer, value: buffer.at[index].set(value), buffers, one_block(root, levels[index], setting)
+def _mesh(devices: tuple[jax.Device, ...]) -> Mesh:
+    return Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
+
+
+def _on_global_arrays(compiled: Any, devices: tuple[jax.Device, ...]) -> Callable[..., Any]:
+    """`compiled` for several processes, each of which passes the same host arrays and feeds its own devices from them."""
+    mesh = _mesh(devices)
+    each, all_devices = NamedSharding(mesh, PartitionSpec(AXIS)), NamedSharding(mesh, PartitionSpec())
+
+    def place(array: Any, sharding: NamedSharding) -> jax.Array:
+        if jax.dtypes.issubdtype(getattr(array, "dtype", None), jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(
+                place(jax.random.key_data(array), sharding), impl=jax.random.key_impl(array)
             )
+        host = np.asarray(array)
+        return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
 
-        return jax.lax.fori_loop(0, counts[0], step, buffers)
+    def execute(root: Key, levels: np.ndarray, counts: np.ndarray, setting: Any) -> Any:
+        placed = jax.tree.map(lambda leaf: place(leaf, all_devices), setting)
+        return compiled(place(root, all_devices), place(levels, each), place(counts, each), placed)
 
-    def lower(devices):
-        mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
-        each, all_devices = PartitionSpec(AXIS), PartitionSpec()
-        sharded = jax.shard_map(
-            blocks_of_one_device,
-            mesh=mesh,
-            in_specs=(all_devices, each, each, all_devices),
-            out_specs=each,
-            check_vma=False,
-        )
-        shape = (len(devices) * capacity, *levels.shape)
-        counts = jax.ShapeDtypeStruct((len(devices),), jnp.int32)
-        return jax.jit(sharded).lower(root, jax.ShapeDtypeStruct(shape, jnp.int32), counts, setting)
-
-    lowered = lower(devices)
-    if len(devices) > 1 and _deadlocks_on_several_devices(lowered, devices):
-        devices = devices[:1]
-        lowered = lower(devices)
-    compiled = lowered.compile()
-    return Program(compiled, len(devices), capacity, frozenset(names_read), compiled.as_text)
+    return execute
 
 
 def _deadlocks_on_several_devices(lowered, devices) -> bool:

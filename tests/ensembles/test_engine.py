@@ -12,8 +12,8 @@ import pytest
 from jaxdl import designs, ensembles, learners, losses, models, objectives
 from jaxdl.data import orders, problems
 from jaxdl.ensembles.collect import collect
-from jaxdl.ensembles.dispatch import stream
-from jaxdl.ensembles.program import compile_program
+from jaxdl.ensembles.program import trace_program
+from jaxdl.ensembles.stream import stream
 
 KEY = jax.random.key(1)
 CROSSED = designs.crossed(data=5, init=3)
@@ -90,9 +90,9 @@ def test_outputs_beyond_the_memory_limit_go_to_a_file():
 
 def test_the_compiled_engine_holds_no_collective():
     assert len(jax.devices()) >= 2
-    program = compile_program(network_trial, CROSSED, (), 8, tuple(jax.devices()), KEY, None)
-    assert program.num_devices == len(jax.devices())
-    text = program.text()
+    program = trace_program(network_trial, CROSSED, (), 8, tuple(jax.devices()), KEY, None)
+    assert len(program.executable.devices) == len(jax.devices())
+    text = program.executable.compiled.as_text()
     for collective in ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter"):
         assert collective not in text
 
@@ -101,8 +101,8 @@ def test_lapack_stays_on_one_device_where_it_deadlocks():
     def trial(keys):
         return jnp.linalg.solve(jax.random.normal(keys["data"], (3, 3)), jnp.ones(3))
 
-    program = compile_program(trial, designs.independent(16, "data"), (), 8, tuple(jax.devices()), KEY, None)
-    assert program.num_devices == (len(jax.devices()) if jax.__version_info__ >= (0, 12) else 1)
+    program = trace_program(trial, designs.independent(16, "data"), (), 8, tuple(jax.devices()), KEY, None)
+    assert len(program.executable.devices) == (len(jax.devices()) if jax.__version_info__ >= (0, 12) else 1)
 
 
 def test_diverged_runs_are_named_and_their_neighbours_unchanged():

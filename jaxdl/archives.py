@@ -1,0 +1,96 @@
+"""Files that are written whole or not at all, and NumPy archives without pickle whose bytes depend on their arrays alone."""
+
+import io
+import os
+import secrets
+import socket
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Shaped
+
+_DATE = (1980, 1, 1, 0, 0, 0)
+"""The first that the format knows; a fixed one, so that equal arrays give equal files."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a temporary file beside `path`, bring it to the disk, and rename it.
+
+    Whoever reads `path` finds the old content or the new one, also when this process is killed or the power fails.
+
+    Raises:
+        OSError: what the system says (disk full, no permission, no such folder); no temporary file stays behind.
+    """
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sweep_temporaries(folder: Path) -> int:
+    """Remove what killed processes of this machine left behind in `folder`; returns the number of files removed."""
+    swept = 0
+    for path in folder.glob(".*.tmp"):
+        *_, host, pid, _, _ = path.name.split(".")
+        if host == socket.gethostname() and pid.isdecimal() and not _is_alive(int(pid)):
+            path.unlink(missing_ok=True)
+            swept += 1
+    return swept
+
+
+def to_npz(arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> bytes:
+    """A NumPy archive: names in order, no dates, no compression, no pickle.
+
+    Raises:
+        ValueError: an array of Python objects.
+
+    >>> from_npz(to_npz({"a": np.arange(3)}))["a"]
+    array([0, 1, 2])
+    """
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in sorted(arrays):
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.asarray(arrays[name]), allow_pickle=False)
+            file.writestr(zipfile.ZipInfo(f"{name}.npy", date_time=_DATE), content.getvalue())
+    return archive.getvalue()
+
+
+def from_npz(content: bytes) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """The arrays of an archive of `to_npz`, with every checksum verified.
+
+    Raises:
+        ValueError: when the archive is damaged, compressed (its size in memory would be unknown) or holds objects.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as file:
+            members = file.infolist()
+            if any(each.compress_type != zipfile.ZIP_STORED for each in members):
+                msg = "the archive is compressed, which jaxdl never writes"
+                raise ValueError(msg)
+            return {
+                each.filename.removesuffix(".npy"): np.lib.format.read_array(
+                    io.BytesIO(file.read(each)), allow_pickle=False
+                )
+                for each in members
+            }
+    except (zipfile.BadZipFile, EOFError, OSError, KeyError, NotImplementedError, RuntimeError) as error:
+        msg = f"the archive is damaged: {error}"
+        raise ValueError(msg) from error
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True

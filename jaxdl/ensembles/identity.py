@@ -1,0 +1,80 @@
+"""What makes two studies the same: everything that the bits of a run depend on, except its levels and its setting.
+
+Numbers of levels and values of settings are left out, so that a study can grow; each stored run is filed under its levels
+and its setting.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax
+import jax
+import jaxlib
+import numpy as np
+import optax
+
+from jaxdl.designs import Design
+from jaxdl.types import Key
+
+OPTIONS = (
+    "jax_enable_x64",
+    "jax_default_matmul_precision",
+    "jax_threefry_partitionable",
+    "jax_numpy_dtype_promotion",
+    "jax_debug_nans",
+)
+"""Options of jax that change what is compiled."""
+
+
+def identity_of(
+    one_block: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    design: Design,
+    inner: tuple[int, ...],
+    block: int,
+    platform: str,
+    root: Key,
+) -> dict[str, str]:
+    """The parts of a study's identity by name.
+
+    The program is the lowering of one block for one device: it holds every constant of the trial and no place in a source
+    file, so that it changes with what is computed and not with where that is written.
+
+    Args:
+        one_block: `(root, levels, setting) -> results` of one block.
+        arguments: shapes of those three.
+        design: the study's; its sources and their nesting count.
+        inner: axes of the design that the trial handles itself.
+        block: runs that are vectorised together.
+        platform: "cpu", "gpu" or "tpu".
+        root: the root key.
+    """
+    text = jax.jit(one_block).lower(*arguments).as_text()
+    return {
+        "root key": f"{jax.random.key_impl(root)} {np.asarray(jax.random.key_data(root)).tolist()}",
+        "sources": " ".join(f"{name}{list(path)}" for name, path in zip(design.sources, design.paths, strict=True)),
+        "inner sources": str(list(inner)),
+        "block": str(block),
+        "platform": platform,
+        "options": ", ".join(f"{name}={getattr(jax.config, name)}" for name in OPTIONS),
+        "versions": f"jax {jax.__version__}, jaxlib {jaxlib.__version__}, flax {flax.__version__}, optax {optax.__version__}",
+        "trial": hashlib.sha256(text.encode()).hexdigest(),
+    }
+
+
+def digest(identity: Mapping[str, str]) -> str:
+    """One word for an identity: 64 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def setting_digest(setting: Any) -> str:
+    """One word for a setting's structure, types and values; without settings that of `None`."""
+    leaves, structure = jax.tree.flatten(setting)
+    arrays = [np.asarray(leaf) for leaf in leaves]
+    told = hashlib.sha256(str(structure).encode())
+    for array in arrays:
+        told.update(f"{array.dtype} {array.shape} ".encode())
+        told.update(array.tobytes())
+    return told.hexdigest()[:16]
