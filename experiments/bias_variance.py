@@ -112,19 +112,21 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     target = Target(mean=sine(config.num_points), noise=config.noise_std**2)
     results: dict[str, Any] = {}
 
-    def runs_of(settings: list[tuple[int, int, float]], num_runs: int):
+    def runs_of(study: str, settings: list[tuple[int, int, float]], num_runs: int):
         names = ("degree", "num_examples", "noise_std")
         columns = {name: jnp.array(column) for name, column in zip(names, zip(*settings, strict=True), strict=True)}
         design = designs.independent(num_runs, "labels", "test")
         return ensembles.run(
-            trial, design, key_sine, settings=columns, block=64, strict=True, progress=options.progress
+            trial, design, key_sine, settings=columns, block=64, strict=True, **options.engine(study)
         )  # fmt: skip
 
     def decomposed(predictions, target=target):
         return squared_error(predictions, factors=("labels",), target=target, training_size=config.num_examples)
 
     degrees = range(MAX_DEGREE + 1)
-    capacity = runs_of([(degree, config.num_examples, config.noise_std) for degree in degrees], config.num_runs)
+    capacity = runs_of(
+        "capacity", [(degree, config.num_examples, config.noise_std) for degree in degrees], config.num_runs
+    )
     results["capacity.test"] = capacity.aux["test"]
     results["capacity.parts"] = [parts_of(decomposed(predictions)) for predictions in capacity.outputs]
     for term, rows in columns_of([decomposed(predictions) for predictions in capacity.outputs]).items():
@@ -137,7 +139,7 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     results["capacity.excess"] = excess(capacity.outputs, sine(config.num_points))
 
     small = runs_of(
-        [(1, SMALL_SAMPLE, config.noise_std), (MAX_DEGREE, SMALL_SAMPLE, config.noise_std)], config.num_runs
+        "small", [(1, SMALL_SAMPLE, config.noise_std), (MAX_DEGREE, SMALL_SAMPLE, config.noise_std)], config.num_runs
     )
     results["small.distance"] = excess(small.outputs, small.outputs.mean(axis=1, keepdims=True))
     batches = np.split(small.outputs, NUM_BATCHES, axis=1)
@@ -146,10 +148,12 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     ]
     results["small.exact"] = [exact_terms(config, degree, SMALL_SAMPLE) for degree in (1, MAX_DEGREE)]
 
-    grid = runs_of([(degree, size, config.noise_std) for degree, size in GRID], config.num_runs // SHARE)
+    grid = runs_of("grid", [(degree, size, config.noise_std) for degree, size in GRID], config.num_runs // SHARE)
     results |= {f"grid.{name}": values for name, values in grid.aux.items()}
     noise = runs_of(
-        [(degree, config.num_examples, std) for std in NOISE_LEVELS for degree in degrees], config.num_runs // SHARE * 2
+        "noise",
+        [(degree, config.num_examples, std) for std in NOISE_LEVELS for degree in degrees],
+        config.num_runs // SHARE * 2,
     )
     for name in ("test", "oracle"):
         results[f"noise.{name}"] = noise.aux[name].reshape(len(NOISE_LEVELS), len(degrees), -1)
@@ -157,7 +161,7 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     for name, other in other_trials(config).items():
         sources = ("labels", "test") if name == "ridge" else ("labels", "test", "init")
         design = designs.independent(config.num_runs, *sources)
-        runs = ensembles.run(other, design, key_sine, block=32, strict=True, progress=options.progress)
+        runs = ensembles.run(other, design, key_sine, block=32, strict=True, **options.engine(name))
         results |= {f"{name}.{risk}": values for risk, values in runs.aux.items()}
         results[f"{name}.excess"] = excess(runs.outputs, sine(config.num_points))
         results[f"{name}.parts"] = parts_of(squared_error(runs.outputs, design=design, target=target))
@@ -166,7 +170,7 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     digits = decompose(
         network, designs.crossed(data=config.num_datasets, init=config.num_inits), key_digits, target=Target(labels=labels),
         dims=("points", "out"), settings=jnp.array(config.widths, jnp.float32), training_size=config.num_digits,
-        strict=options.strict, progress=options.progress,
+        strict=options.strict, **options.engine("digits"),
     )  # fmt: skip
     results |= {f"digits.{term}": rows for term, rows in columns_of([digits]).items()}
     for factor, replicates in digits.replicates.items():

@@ -68,9 +68,11 @@ def _studied(study, config, options, key, model, sample, x, probabilities, targe
         return outputs, jnp.mean(losses.softmax_cross_entropy(outputs, probabilities))
 
     design = designs.independent(config.num_classifiers, "data", "init")
-    runs = ensembles.run(trial, design, key, block=32, strict=True, progress=options.progress)
+    runs = ensembles.run(trial, design, key, block=32, strict=True, **options.engine("classes"))
     pi, predicted = np.asarray(probabilities, np.float64), runs.outputs.argmax(axis=-1)
-    pi = pi / pi.sum(axis=-1, keepdims=True)  # single precision leaves sums of 1 ± 1e-7; the library normalises them too
+    pi = pi / pi.sum(
+        axis=-1, keepdims=True
+    )  # single precision leaves sums of 1 ± 1e-7; the library normalises them too
 
     def correct(classes):
         """The probability that a class is that of the label, at each point."""

@@ -120,11 +120,11 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
         weights = jax.scipy.linalg.solve(gram, train.y, assume_a="pos")
         return jnp.matmul(arc_cosine_kernel(x_scaled, x), weights, precision="highest")
 
-    def decomposed(fit, problem, points, key, settings, **levels):
+    def decomposed(study, fit, problem, points, key, settings, **levels):
         return decompose(
             for_all_labels(problem, n, fit), designs.crossed(**levels), key, settings=settings, inner=("labels",),
             target=Target(mean=problem.mean(points), noise=config.noise_std**2), dims=("points", "out"), block=16,
-            training_size=n, strict=options.strict, progress=options.progress,
+            training_size=n, strict=options.strict, **options.engine(study),
         )  # fmt: skip
 
     sizes, p = jnp.array(config.linear_sizes, float), jnp.array(config.feature_sizes, float)
@@ -135,9 +135,11 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     inputs, init, labels = config.feature_levels
     # XLA gives each core matrices of its own; were BLAS to split each of them again, its threads would fight for cores.
     with threadpool_limits(1, user_api="blas"):
-        by_size = decomposed(fit_linear, gaussian, x_linear, key_linear, sizes, inputs=num_inputs, labels=num_labels)
-        by_pair = decomposed(fit_features, *common, pairs, inputs=inputs, init=init, labels=labels)
-        limits = decomposed(fit_kernel, *common, strengths, inputs=inputs, labels=labels)
+        by_size = decomposed(
+            "linear", fit_linear, gaussian, x_linear, key_linear, sizes, inputs=num_inputs, labels=num_labels
+        )
+        by_pair = decomposed("features", fit_features, *common, pairs, inputs=inputs, init=init, labels=labels)
+        limits = decomposed("kernel", fit_kernel, *common, strengths, inputs=inputs, labels=labels)
     return {
         **flat("linear", by_size),
         **flat("minimum norm", by_pair, slice(len(p))),

@@ -166,7 +166,7 @@ def by_classes(config: Config, key: "jax.Array", options: runner.Options) -> dic
     settings = {"classes": np.repeat(config.classes, 2), "centred": np.tile([0.0, 1.0], num).astype(np.float32)}
     design = designs.independent(config.num_seeds, "init", "search")
     found = ensembles.run(
-        trial, design, key, settings=settings, block=2, strict=options.strict, progress=options.progress
+        trial, design, key, settings=settings, block=2, strict=options.strict, **options.engine("classes")
     ).outputs
     found = found.reshape(num, 2, *found.shape[1:])
     return {
@@ -212,7 +212,7 @@ def by_layers(config: Config, key: "jax.Array", options: runner.Options) -> dict
         return jax.lax.map(at, trained(config, keys, model, data))
 
     design = designs.independent(config.num_seeds, "init", "search")
-    runs = ensembles.run(trial, design, key, block=2, strict=options.strict, progress=options.progress)
+    runs = ensembles.run(trial, design, key, block=2, strict=options.strict, **options.engine("layers"))
     return {f"layers.{name}": values for name, values in runs.outputs.items()}
 
 
@@ -250,7 +250,7 @@ def edge_of_stability(config: Config, key: "jax.Array", options: runner.Options)
         key,
         settings=np.array(config.step_sizes, data.x.dtype),
         strict=options.strict,
-        progress=options.progress,
+        **options.engine("edge"),
     )
     return {f"edge.{name}": values for name, values in runs.outputs.items()}
 

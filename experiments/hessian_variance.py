@@ -118,7 +118,7 @@ def least_squares(
 
     design = designs.independent(num_data_sets, "data")
     runs = ensembles.run(
-        trial, design, key, settings=jnp.array(sizes, float), strict=options.strict, progress=options.progress
+        trial, design, key, settings=jnp.array(sizes, float), strict=options.strict, **options.engine("least-squares")
     )
     return runs.outputs
 
@@ -179,9 +179,13 @@ def batches(
         found = curvature.eigenpairs(product, u, key_search, top=1, bottom=0, tolerance=1e-4, start=u)
         return jnp.append(found.values, jnp.vdot(ravel_pytree(u)[0], ravel_pytree(product(u))[0]))
 
-    common: dict[str, Any] = {"strict": options.strict, "progress": options.progress}
     networks = ensembles.run(
-        network, designs.independent(config.num_networks, "init"), key_networks, block=1, **common
+        network,
+        designs.independent(config.num_networks, "init"),
+        key_networks,
+        block=1,
+        strict=options.strict,
+        **options.engine("networks"),
     ).outputs
     num_sizes = len(config.batch_sizes)
     settings = {
@@ -190,7 +194,9 @@ def batches(
     }
     settings["size"] = np.tile(np.array(config.batch_sizes), config.num_networks)
     design = designs.independent(config.num_batches, "batch")
-    sampled = ensembles.run(trial, design, key_batches, settings=settings, **common).outputs
+    sampled = ensembles.run(
+        trial, design, key_batches, settings=settings, strict=options.strict, **options.engine("batches")
+    ).outputs
     return {
         "sampled": sampled.reshape(config.num_networks, num_sizes, config.num_batches, 2),
         **{name: networks[name] for name in ("value", "bias_slope", "variance_slope")},

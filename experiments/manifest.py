@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("jaxdl", "jax", "jaxlib", "flax", "optax", "numpy", "matplotlib", "scikit-learn")
+FLAGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_threefry_partitionable", "jax_debug_nans")
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -23,18 +24,25 @@ def describe_machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
-        "devices": {"kind": devices[0].device_kind, "count": len(devices)},
+        "devices": {
+            "kind": devices[0].device_kind,
+            "count": len(devices),
+            "process": jax.process_index(),
+            "processes": jax.process_count(),
+        },
+        "flags": {name: str(getattr(jax.config, name)) for name in FLAGS},
         "dtype": "float64" if jax.config.read("jax_enable_x64") else "float32",
         "environment": environment(os.environ),
     }
 
 
-def describe_run(command: str, results: bytes, seconds: float) -> dict[str, Any]:
+def describe_run(command: str, config: str, results: bytes, seconds: float) -> dict[str, Any]:
     """What is known once the results are there."""
     return {
         "command": command,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
+        "config_sha256": hashlib.sha256(config.encode()).hexdigest(),
         "results_sha256": hashlib.sha256(results).hexdigest(),
     }
 

@@ -6,12 +6,9 @@ many devices it ran is no part of it.
 
 import dataclasses
 import hashlib
-import io
 import json
-import os
 import re
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,35 +67,33 @@ def unfinish(folder: Path) -> None:
 
 def write(folder: Path, name: str, content: bytes | str) -> None:
     """Write one file, whole or not at all, even when the process is killed or the power fails."""
+    from jaxdl.archives import write_atomically
+
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write_atomically(path, content.encode() if isinstance(content, str) else content)
+
+
+def read_config(path: Path, experiment: str) -> tuple[str, dict[str, Any]]:
+    """The profile and the fields of the configuration in a `config.json`.
+
+    Raises ValueError when the file cannot be read, or is another experiment's.
+    """
     try:
-        with temporary.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        described = json.loads(path.read_text(encoding="utf-8"))
+        found, profile, fields = (described[name] for name in ("experiment", "profile", "fields"))
+        fields = dict(fields)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{path} is not the config.json of a run ({type(error).__name__}: {error})."
+        raise ValueError(msg) from error
+    if found != experiment:
+        msg = (
+            f"{path} is of the experiment {found!r}, not {experiment!r}: python -m experiments.{found} --config {path}"
+        )
+        raise ValueError(msg)
+    return profile, fields
 
 
 def to_json(value: Any) -> str:
     """Readable JSON that is the same for equal values."""
     return json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
-
-
-def to_npz(arrays: Mapping[str, Any]) -> bytes:
-    """A NumPy archive whose bytes depend on the arrays alone: no dates, names in order, no compression, no pickle.
-
-    Raises ValueError for an array of Python objects.
-    """
-    import numpy as np
-
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        for name in sorted(arrays):
-            content = io.BytesIO()
-            np.lib.format.write_array(content, np.asarray(arrays[name]), allow_pickle=False)
-            file.writestr(zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0)), content.getvalue())
-    return archive.getvalue()

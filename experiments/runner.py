@@ -9,19 +9,23 @@ An experiment module defines a frozen dataclass `Config`, the functions named in
 """
 
 import argparse
+import contextlib
 import dataclasses
 import importlib.util
 import io
 import os
 import shlex
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from experiments import manifest, report, run_folder
+from experiments.options import Execution, Options, execution_of, share_of
 from experiments.run_folder import Run
 
 if TYPE_CHECKING:
@@ -30,32 +34,6 @@ if TYPE_CHECKING:
     from jaxdl.statistics import Claim
 
 EXTRA = ("tyro", "matplotlib", "sklearn")
-
-
-@dataclass(frozen=True)
-class Options:
-    """Where and how to run it; changes no result."""
-
-    out: Path = Path("results")
-    """folder that receives EXPERIMENT/HASH/"""
-    fresh: bool = False
-    """compute again, also when a finished run is there"""
-    devices: int | None = None
-    """CPU devices to use; by default one for each core and at least two"""
-    progress: bool = True
-    """show how far it is, and the time left"""
-    strict: bool = False
-    """stop with an error when any run diverges; computes again"""
-
-    def __post_init__(self) -> None:
-        if self.devices is not None and self.devices < 1:
-            msg = f"devices is {self.devices}; expected at least 1, or nothing for one per core."
-            raise ValueError(msg)
-
-    def engine(self, study: str) -> dict[str, Any]:
-        """The keyword arguments with which an experiment runs the study of this name, for `decompose` or `ensembles.run`."""
-        run_folder.check_name(study)
-        return {"progress": self.progress}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +50,7 @@ class Experiment:
     """the module's docstring: its first paragraph is the question"""
     profiles: Mapping[str, Any]
     measure: Callable[[Any, Options], Mapping[str, Any]]
+    """`(config, options) -> results`; runs each study with `**options.engine("its-name")`"""
     tables: Callable[[Any, Mapping[str, Any]], str]
     plot: Callable[[Any, Mapping[str, Any]], Mapping[str, "Figure"]]
     claims: Callable[[Any, Mapping[str, Any]], Sequence["Claim"]]
@@ -90,35 +69,81 @@ class Experiment:
 
 
 def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> int:
-    """Run the command line of `experiment`; returns the exit status: 0, 1 (cannot run), 2 (usage) or 130 (Ctrl-C)."""
+    """Run the command line of `experiment`; returns the exit status.
+
+    That is 0, 1 (cannot run), 2 (usage), 130 (Ctrl-C) or 143 (told to terminate).
+    """
     started = time.monotonic()
     arguments = sys.argv[1:] if arguments is None else arguments
     command = shlex.join(["python", "-m", f"experiments.{experiment.name}", *arguments])
+    with interruptible() as interruption:
+        try:
+            return _answer(experiment, arguments, command)
+        except KeyboardInterrupt:
+            resume = shlex.join(
+                ["python", "-m", f"experiments.{experiment.name}", *(a for a in arguments if a != "--fresh")]
+            )
+            return _fail(
+                128 + interruption.signal,
+                f"Interrupted after {time.monotonic() - started:.0f} s; finished runs are stored. To continue: {resume}",
+            )
+
+
+class Interruption:
+    """The signal that stopped the process, Ctrl-C's unless another came."""
+
+    signal = signal.SIGINT
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Make SIGTERM stop like Ctrl-C, and a second one of either end the process at once."""
+    interruption = Interruption()
+
+    def stop(number: int, frame: Any) -> None:
+        del frame
+        interruption.signal = signal.Signals(number)
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, lambda *_: os._exit(128 + number))
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # Python handles signals in the main thread alone
+        yield interruption
+        return
+    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return _answer(experiment, arguments, command)
-    except KeyboardInterrupt:
-        return _fail(130, f"Interrupted after {time.monotonic() - started:.0f} s. To start again: {command}")
+        yield interruption
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def parse(experiment: Experiment, arguments: Sequence[str]) -> tuple[str, Any, Options]:
     """The profile's name, its configuration with the options given, and how to run it.
 
-    Exits with status 2 on an option or a value that is refused, also when the configuration raises the ValueError.
+    An option wins over the file of `--config`, which wins over the profile. Exits with status 2 on an option or a value that
+    is refused, also when the configuration raises the ValueError.
     """
     if os.environ.get("NO_COLOR"):
         os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
     import tyro
 
-    # The profile is looked up first, because it supplies the defaults of the other options.
-    profiles = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    profiles.add_argument("--profile", nargs="?")
-    chosen = profiles.parse_known_args(arguments)[0].profile
-    profile = chosen if chosen in experiment.profiles else next(iter(experiment.profiles))
-    config = experiment.profiles[profile]
+    # The profile and the file are looked up first, because they supply the defaults of the other options.
+    defaults = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    defaults.add_argument("--profile", nargs="?")
+    defaults.add_argument("--config", nargs="?", type=Path)
+    chosen = defaults.parse_known_args(arguments)[0]
+    profile, config = run_folder.read_config(chosen.config, experiment.name) if chosen.config else (chosen.profile, {})
+    profile = profile if profile in experiment.profiles else next(iter(experiment.profiles))
     names: Any = Literal[tuple(experiment.profiles)]  # type: ignore[valid-type]
     fields = [
         ("profile", Annotated[names, tyro.conf.arg(help="supplies the defaults of the configuration")], profile),
-        ("config", type(config), config),
+        (
+            "config",
+            Annotated[Path | None, tyro.conf.arg(help="config.json of an earlier run, which supplies them instead")],
+            None,
+        ),
+        ("configuration", type(experiment.profiles[profile]), _configured(experiment.profiles[profile], config)),
         ("run", Options, Options()),
     ]
     parsed: Any = tyro.cli(
@@ -128,35 +153,41 @@ def parse(experiment: Experiment, arguments: Sequence[str]) -> tuple[str, Any, O
         description=experiment.description,
         config=(tyro.conf.OmitArgPrefixes,),
     )
-    return parsed.profile, parsed.config, parsed.run
+    return profile if parsed.config else parsed.profile, parsed.configuration, parsed.run
+
+
+def _configured(default: Any, given: Mapping[str, Any]) -> Any:
+    """`default` with the fields of a config.json, whose lists were tuples; raises ValueError for unknown ones."""
+    known = {field.name for field in dataclasses.fields(default)}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        msg = f"The configuration file has {', '.join(unknown)}; this version knows {', '.join(sorted(known))}."
+        raise ValueError(msg)
+    return dataclasses.replace(default, **{name: _as_tuples(value) for name, value in given.items()})
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
 
 
 def compute(experiment: Experiment, profile: str, config: Any, options: Options, folder: Path, command: str) -> Run:
     """Measure, and fill the run folder; the results are stored before anything is drawn from them."""
-    import numpy as np
-
     started = time.monotonic()
-    set_up_jax(options.devices)
-    from jaxdl.ensembles import DivergedRunsError
+    machine, results = measured(experiment, profile, config, execution_of(options, experiment.name), folder)
+    from jaxdl.archives import to_npz
 
-    machine = manifest.describe_machine()
-    print(banner(experiment.name, profile, config, machine, folder), end="\n\n", flush=True)
-
-    try:
-        results = {name: np.asarray(value) for name, value in experiment.measure(config, options).items()}
-    except DivergedRunsError as error:
-        raise SystemExit(_fail(1, f"error: {error}")) from None
-    archive = run_folder.to_npz(results)
+    archive = to_npz(results)
     seconds = time.monotonic() - started
     described = {"experiment": experiment.name, "profile": profile, "fields": dataclasses.asdict(config)}
+    configuration = run_folder.to_json(described)
     run_folder.unfinish(folder)
-    run_folder.write(folder, "config.json", run_folder.to_json(described))
+    run_folder.write(folder, "config.json", configuration)
     run_folder.write(folder, "results.npz", archive)
 
     run = Run(
         folder=folder,
         config=described,
-        manifest=machine | manifest.describe_run(command, archive, seconds),
+        manifest=machine | manifest.describe_run(command, configuration, archive, seconds),
         table=experiment.tables(config, results).rstrip() + "\n",
         claims=[claim.to_dict() for claim in experiment.claims(config, results)],
     )
@@ -171,26 +202,89 @@ def compute(experiment: Experiment, profile: str, config: Any, options: Options,
     return run
 
 
-def set_up_jax(devices: int | None) -> None:
-    """Give jax its CPU devices, before its backend starts, and a compilation cache that outlives the process."""
+def measured(
+    experiment: Experiment, profile: str, config: Any, options: Execution, folder: Path
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the machine is, and the results, in an order of their own.
+
+    Raises SystemExit with one line when runs diverge or their store cannot be used.
+    """
+    import numpy as np
+
+    set_up_jax(options)
+    from jaxdl.ensembles import DivergedRunsError, StoreError
+
+    machine = manifest.describe_machine()
+    is_first = machine["devices"]["process"] == 0
+    if is_first:
+        print(banner(experiment.name, profile, config, machine, folder), end="\n\n", flush=True)
+    try:
+        results = experiment.measure(config, options if is_first else dataclasses.replace(options, progress=False))
+    except (DivergedRunsError, StoreError) as error:
+        raise SystemExit(_fail(1, f"error: {error}")) from None
+    return machine, {name: np.asarray(value) for name, value in results.items()}
+
+
+def set_up_jax(options: Options) -> None:
+    """Give jax its devices, before its backend starts, a compilation cache that outlives the process, and its peers.
+
+    Raises SystemExit with one line when the wanted kind of device is missing, or the peers are.
+    """
     import jax
 
     from jaxdl import ensembles
 
-    ensembles.use_cpu_devices(devices)
+    if options.device is not None:
+        jax.config.update("jax_platforms", "cuda" if options.device == "gpu" else options.device)
+    if options.device in (None, "cpu"):
+        ensembles.use_cpu_devices(options.devices)
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(cache / "jaxdl"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    # A dry run reads the cache and leaves it as it is.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1e9 if options.dry_run else 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    try:
+        if options.distributed:
+            join_processes(options)
+        jax.devices()
+    except (RuntimeError, ValueError, AssertionError) as error:  # jax asserts that a plug-in is there
+        extra = {"gpu": "cuda13", "tpu": "tpu"}.get(options.device or "")
+        remedy = (
+            f'no {options.device} found: pip install "jax[{extra}]", or --device cpu' if extra else f"error: {error}"
+        )
+        raise SystemExit(_fail(1, remedy)) from None
+
+
+def join_processes(options: Options) -> None:
+    """Connect this process to the others of its job; the first one listens on a port, without a password."""
+    import jax
+
+    if options.coordinator is None:
+        jax.distributed.initialize()
+    else:
+        position, count = share_of(options.process or "", "process")
+        jax.distributed.initialize(options.coordinator, num_processes=count, process_id=position - 1)
+    if jax.process_index() == 0:
+        print(f"{jax.process_count()} processes, {jax.device_count()} devices", file=sys.stderr)
 
 
 def banner(name: str, profile: str, config: Any, machine: Mapping[str, Any], folder: Path) -> str:
-    """Two lines: what is run on what, and with what into which folder."""
+    """Three lines: what is run on what, with what into which folder, and how it is stopped."""
     devices, packages = machine["devices"], machine["packages"]
-    what = [name, profile, f"seed {config.seed}", f"{devices['count']} x {devices['kind']}", machine["dtype"]]
+    processes = f"{devices['processes']} processes of " if devices["processes"] > 1 else ""
+    what = [
+        name,
+        profile,
+        f"seed {config.seed}",
+        f"{processes}{devices['count']} x {devices['kind']}",
+        machine["dtype"],
+    ]
     versions = [f"{package} {packages[package]}" for package in ("jaxdl", "jax")]
-    return "\n".join(" · ".join(parts) for parts in (what, [*versions, f"python {machine['python']}", str(folder)]))
+    stopping = "Ctrl-C stops within a second, or one block where that is longer, and keeps finished runs"
+    return "\n".join(
+        " · ".join(parts) for parts in (what, [*versions, f"python {machine['python']}", str(folder)], [stopping])
+    )
 
 
 def draw(plot: Callable[..., Mapping[str, "Figure"]], config: Any, results: Mapping[str, Any]) -> dict[str, bytes]:
@@ -217,15 +311,49 @@ def _answer(experiment: Experiment, arguments: Sequence[str], command: str) -> i
     try:
         profile, config, options = parse(experiment, arguments)
         folder = run_folder.path_of(options.out, experiment.name, config)
-        folder.mkdir(parents=True, exist_ok=True)
+        if not options.dry_run:
+            folder.mkdir(parents=True, exist_ok=True)
     except (ValueError, OSError) as error:
         return _fail(2, f"error: {error}")
+    if options.dry_run:
+        return _rehearse(experiment, profile, config, options, folder)
+    if options.shard != "1/1":
+        measured(experiment, profile, config, execution_of(options, experiment.name), folder)
+        print(f"share {options.shard} is stored; when all are, the same command without --shard shows the result")
+        return 0
+    if options.distributed:
+        return _distributed(experiment, profile, config, options, folder, command)
     run = None if options.fresh or options.strict else _find(folder)
     if run is None:
         run = compute(experiment, profile, config, options, folder, command)
     else:
         print(f"{report.provenance(run)}; --fresh computes it again\n")
     report.show(run)
+    return 0
+
+
+def _rehearse(experiment: Experiment, profile: str, config: Any, options: Options, folder: Path) -> int:
+    from experiments.rehearsal import rehearse
+
+    execution = dataclasses.replace(execution_of(options, experiment.name), progress=False)
+    set_up_jax(execution)
+    print(banner(experiment.name, profile, config, manifest.describe_machine(), folder), end="\n\n", flush=True)
+    print(rehearse(experiment.measure, config, execution, folder))
+    return 0
+
+
+def _distributed(
+    experiment: Experiment, profile: str, config: Any, options: Options, folder: Path, command: str
+) -> int:
+    """Every process measures; the first one alone writes and shows the run."""
+    set_up_jax(options)
+    import jax
+
+    ready = dataclasses.replace(options, distributed=False, coordinator=None, process=None)
+    if jax.process_index() == 0:
+        report.show(compute(experiment, profile, config, ready, folder, command))
+    else:
+        measured(experiment, profile, config, execution_of(ready, experiment.name), folder)
     return 0
 
 

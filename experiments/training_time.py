@@ -88,12 +88,11 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
 
     key_training, key_ensembles, key_control = jax.random.split(jax.random.key(config.seed), 3)
     trial, mean = digits_trial(config, log_times(config.num_steps, config.num_times))
-    common: dict[str, Any] = {"strict": options.strict, "progress": options.progress}
 
     data, labels, init = config.levels
     training = decompose(
         trial, designs.crossed(data=data, labels=labels, init=init), key_training, target=Target(probabilities=mean),
-        dims=("times", "points", "out"), training_size=config.num_digits, **common,
+        dims=("times", "points", "out"), training_size=config.num_digits, strict=options.strict, **options.engine("training"),
     )  # fmt: skip
     forecast = ensemble_forecast(training.at(time=-1), over="init", sizes=SIZES)
 
@@ -105,7 +104,11 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
 
     members = np.asarray(
         ensembles.run(
-            member, designs.nested(data=config.num_ensembles, init=max(SIZES)), key_ensembles, **common
+            member,
+            designs.nested(data=config.num_ensembles, init=max(SIZES)),
+            key_ensembles,
+            strict=options.strict,
+            **options.engine("ensembles"),
         ).outputs
     )
     built = [
@@ -118,7 +121,15 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
         num_inits=config.control_levels[1],
     )  # fmt: skip
     assert study.trial is not None and study.design is not None  # noqa: PT018 - a simulated study has both
-    control = decompose(study.trial, study.design, key_control, target=study.target, dims=study.dims, **common)
+    control = decompose(
+        study.trial,
+        study.design,
+        key_control,
+        target=study.target,
+        dims=study.dims,
+        strict=options.strict,
+        **options.engine("control"),
+    )
     return {
         **flat("training", training),
         **flat("control", control),

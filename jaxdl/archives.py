@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import ArrayLike, Shaped
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 """The first that the format knows; a fixed one, so that equal arrays give equal files."""
@@ -45,7 +45,7 @@ def sweep_temporaries(folder: Path) -> int:
     return swept
 
 
-def to_npz(arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> bytes:
+def to_npz(arrays: Mapping[str, ArrayLike]) -> bytes:
     """A NumPy archive: names in order, no dates, no compression, no pickle.
 
     Raises:

@@ -21,6 +21,7 @@ from tiny_experiment import EXPERIMENT, Config
 import experiments
 from experiments import __main__ as listing
 from experiments import manifest, report, run_folder, runner
+from jaxdl import archives
 from jaxdl.ensembles import DivergedRunsError
 from jaxdl.statistics import Claim
 
@@ -40,7 +41,7 @@ FILES = {
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """`run(*arguments, **changes of the experiment)` -> exit status, with the test process's own jax."""
-    monkeypatch.setattr(runner, "set_up_jax", lambda devices: None)
+    monkeypatch.setattr(runner, "set_up_jax", lambda options: None)
 
     def run(*arguments, **changes):
         experiment = dataclasses.replace(EXPERIMENT, **changes)
@@ -68,7 +69,8 @@ def interrupt(*_):
 def test_a_run_leaves_every_file_and_nothing_outside_its_folder(run, tmp_path, capsys):
     assert run() == 0
     assert set(stored(folder(tmp_path))) == FILES
-    assert len(stored(tmp_path)) == len(FILES)
+    inside = f"tiny/{folder(tmp_path).name}/"
+    assert all(name.startswith((inside, "tiny/blocks/")) for name in stored(tmp_path))
     assert re.fullmatch("[0-9a-f]{12}", folder(tmp_path).name)
     printed = capsys.readouterr().out
     assert printed.startswith("tiny · quick · seed 0 · 2 x cpu · float64\n")
@@ -114,7 +116,7 @@ def test_a_fresh_run_measures_again_and_gives_the_same_bytes(run, tmp_path):
 def test_profiles_supply_defaults_and_options_override_them(run, tmp_path):
     run("--profile", "full", "--seed", "3")
     run("--seed", "3", "--num-runs", "64", measure=fail)  # the same configuration, hence the same run
-    assert [path.name for path in tmp_path.glob("tiny/*")] == [folder(tmp_path, num_runs=64, seed=3).name]
+    assert [path.parent.name for path in tmp_path.glob("tiny/*/manifest.json")] == [folder(tmp_path, num_runs=64, seed=3).name]
 
 
 @pytest.mark.parametrize("option", ["num_runs", "seed", "wait"])
@@ -169,7 +171,9 @@ def test_diverged_runs_under_strict_are_an_error_of_one_line(run, tmp_path, caps
 def test_an_interrupted_run_is_not_finished_and_leaves_the_earlier_one(run, tmp_path, capsys):
     assert run(measure=interrupt) == 130
     printed = capsys.readouterr().err
-    assert printed.startswith("Interrupted after 0 s. To start again: python -m experiments.tiny")
+    assert printed.startswith(
+        "Interrupted after 0 s; finished runs are stored. To continue: python -m experiments.tiny"
+    )
     assert printed.count("\n") == 1
     assert not stored(folder(tmp_path))
     run()
@@ -215,11 +219,11 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
 
 def test_archives_depend_on_their_arrays_alone_and_hold_no_objects():
     arrays = {"b": np.arange(3), "a": np.float32(1.5)}
-    assert run_folder.to_npz(arrays) == run_folder.to_npz(dict(reversed(arrays.items())))
-    with zipfile.ZipFile(io.BytesIO(run_folder.to_npz(arrays))) as archive:
+    assert archives.to_npz(arrays) == archives.to_npz(dict(reversed(arrays.items())))
+    with zipfile.ZipFile(io.BytesIO(archives.to_npz(arrays))) as archive:
         assert [(file.filename, file.date_time[0]) for file in archive.infolist()] == [("a.npy", 1980), ("b.npy", 1980)]
     with pytest.raises(ValueError, match=r"[Oo]bject"):
-        run_folder.to_npz({"a": np.array([{}])})
+        archives.to_npz({"a": np.array([{}])})
 
 
 class Tags(HTMLParser):
@@ -348,11 +352,91 @@ def test_a_process_sets_up_devices_and_cache_and_shows_the_finished_run_without_
     assert again.split("\n\n", 1)[1].splitlines()[:-1] == first.split("\n\n", 1)[1].splitlines()[:-1]
 
 
+def test_shards_are_stored_and_make_the_same_run(run, tmp_path, capsys):
+    assert run("--num-runs", "30", "--out", str(tmp_path / "whole")) == 0
+    for position in (2, 1):
+        assert run("--num-runs", "30", "--shard", f"{position}/2") == 0
+        assert "share" in capsys.readouterr().out
+        assert not (folder(tmp_path, num_runs=30) / run_folder.MANIFEST).exists()
+    assert run("--num-runs", "30") == 0
+    results = [stored(folder(out, num_runs=30))["results.npz"] for out in (tmp_path, tmp_path / "whole")]
+    assert results[0] == results[1]
+
+
+def test_more_runs_reuse_those_that_are_stored(run, tmp_path, monkeypatch):
+    assert run() == 0
+    before = set((tmp_path / "tiny" / "blocks").rglob("*.npz"))
+    assert run("--num-runs", "20") == 0
+    assert before < set((tmp_path / "tiny" / "blocks").rglob("*.npz"))
+    assert len(list((tmp_path / "tiny" / "blocks").iterdir())) == 1
+
+
+def test_a_dry_run_tells_what_it_will_take_and_writes_nothing(run, tmp_path, capsys):
+    assert run("--dry-run", "--num-runs", "800") == 0
+    printed = capsys.readouterr().out
+    for text in ("tosses", "800", "time    about", "memory  about", "results.npz", "nothing was written"):
+        assert text in printed
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_goes_as_far_as_it_can_with_stand_ins(run, capsys):
+    def measure(config, options):
+        tiny_experiment.measure(config, options)
+        raise ZeroDivisionError("no variance")
+
+    assert run("--dry-run", measure=measure) == 0
+    assert "ZeroDivisionError: no variance" in capsys.readouterr().out
+
+
+def test_a_stored_configuration_repeats_its_run(run, tmp_path, capsys):
+    assert run("--num-runs", "5", "--seed", "3") == 0
+    path = folder(tmp_path, num_runs=5, seed=3) / "config.json"
+    assert run("--config", str(path), measure=fail) == 0
+    assert run("--config", str(path), "--seed", "4") == 0
+    assert (folder(tmp_path, num_runs=5, seed=4) / run_folder.MANIFEST).exists()
+    path.write_text(path.read_text().replace("num_runs", "number"))
+    assert run("--config", str(path)) == 2
+    assert "number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [None, "{}", "[", '{"experiment": "other", "profile": "quick", "fields": {}}'])
+def test_a_file_that_is_no_configuration_is_refused(run, tmp_path, content, capsys):
+    path = tmp_path / "config.json"
+    if content is not None:
+        path.write_text(content)
+    assert run("--config", str(path)) == 2
+    assert "config.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--shard", "3/2"], "expected k/K"),
+        (["--shard", "one"], "expected k/K"),
+        (["--shard", "1/2", "--dry-run"], "exclude one another"),
+        (["--coordinator", "localhost:1"], "belong together"),
+        (["--coordinator", "localhost:1", "--process", "1/2"], "add --distributed"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(run, arguments, told, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run(*arguments)
+    assert stopped.value.code == 2
+    assert told in " ".join("".join(capsys.readouterr()).replace("│", "").split())
+
+
+def test_a_missing_accelerator_costs_one_line(tmp_path):
+    process = start("--out", tmp_path, "--device", "gpu")
+    _, errors = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert errors.splitlines()[-1] == 'no gpu found: pip install "jax[cuda13]", or --device cpu'
+
+
 def test_help_is_grouped_has_defaults_and_imports_nothing_heavy():
     shown, errors = start("--help", NO_COLOR="1").communicate(timeout=100)
     assert shown.splitlines()[-1] == "imported []", errors
     for text in (
-        "config options",
+        "configuration options",
         "run options",
         "--num-runs INT",
         "(default: 8)",
@@ -362,14 +446,16 @@ def test_help_is_grouped_has_defaults_and_imports_nothing_heavy():
         assert text in shown
 
 
-def test_ctrl_c_ends_the_process_with_one_line_and_status_130(tmp_path):
-    process = start("--out", tmp_path, "--wait", 100)
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_and_sigterm_end_the_process_with_one_line(tmp_path, sent, status):
+    process = start("--out", tmp_path, "--wait", 100, "--fresh")
     for line in process.stdout:
-        if line.startswith("jaxdl"):  # the end of the banner: measuring starts
+        if line.startswith("Ctrl-C"):  # the end of the banner: measuring starts
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, errors = process.communicate(timeout=100)
-    assert process.returncode == 130
+    assert process.returncode == status
     assert errors.startswith("Interrupted after")
+    assert "--fresh" not in errors  # which would throw away what is to be continued
     assert errors.count("\n") == 1
     assert not stored(folder(tmp_path, wait=100.0))

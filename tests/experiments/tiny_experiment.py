@@ -27,11 +27,21 @@ class Config:
             raise ValueError(f"num_runs is {self.num_runs}; expected at least 1.")
 
 
+def toss(keys):
+    import jax
+
+    return jax.random.bernoulli(keys["coin"])
+
+
 def measure(config, options):
     import jax
 
+    from jaxdl import designs, ensembles
+
     time.sleep(config.wait)
-    return {"tosses": jax.random.bernoulli(jax.random.key(config.seed), 0.5, (config.num_runs,)), "name": "<b>coin</b>"}
+    design = designs.independent(config.num_runs, "coin")
+    runs = ensembles.run(toss, design, jax.random.key(config.seed), **options.engine("tosses"))
+    return {"tosses": runs.outputs, "name": "<b>coin</b>"}
 
 
 def tables(config, results):

@@ -1,0 +1,102 @@
+"""How an experiment is run: options that change no result, and what they mean for each of its studies."""
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from experiments import run_folder
+
+if TYPE_CHECKING:
+    from jaxdl.ensembles import Plan
+
+Device = Literal["cpu", "gpu", "tpu"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where and how to run it; changes no result."""
+
+    out: Path = Path("results")
+    """folder that receives EXPERIMENT/HASH/, and EXPERIMENT/blocks/ for finished runs"""
+    fresh: bool = False
+    """compute again, also what is finished"""
+    device: Device | None = None
+    """kind of device; by default the best there is"""
+    devices: int | None = None
+    """CPU devices to use; by default one for each core and at least two"""
+    shard: str = "1/1"
+    """k/K: compute the k-th of K shares of the runs, store them, and stop"""
+    dry_run: bool = False
+    """compile, time one block of each study, print memory and time, and write nothing"""
+    distributed: bool = False
+    """join the other processes of this job through jax.distributed (found from Slurm, Open MPI, Kubernetes or a TPU pod)"""
+    coordinator: str | None = None
+    """HOST:PORT of the first process, where it is not found so"""
+    process: str | None = None
+    """k/K: this is the k-th of K processes, where that is not found so"""
+    progress: bool = True
+    """show how far it is, and the time left"""
+    strict: bool = False
+    """stop with an error when any run diverges; computes again"""
+
+    def __post_init__(self) -> None:
+        if self.devices is not None and self.devices < 1:
+            msg = f"devices is {self.devices}; expected at least 1, or nothing for one per core."
+            raise ValueError(msg)
+        share_of(self.shard, "shard")
+        if (self.coordinator is None) != (self.process is None):
+            msg = "coordinator and process belong together: --coordinator HOST:PORT --process k/K."
+            raise ValueError(msg)
+        if self.process is not None:
+            share_of(self.process, "process")
+        if self.coordinator is not None and not self.distributed:
+            msg = "coordinator and process are for several processes; add --distributed."
+            raise ValueError(msg)
+        if sum((self.distributed, self.shard != "1/1", self.dry_run)) > 1:
+            msg = "distributed, shard and dry-run exclude one another; choose one."
+            raise ValueError(msg)
+
+    def engine(self, study: str) -> dict[str, Any]:
+        """The keyword arguments with which an experiment runs the study of this name, for `decompose` or `ensembles.run`."""
+        run_folder.check_name(study)
+        return {"progress": self.progress}
+
+
+@dataclass(frozen=True)
+class Execution(Options):
+    """Options of an experiment that is being run: its studies are stored, shared or rehearsed."""
+
+    experiment: str = ""
+    plans: list[tuple[str, "Plan"]] = dataclasses.field(default_factory=list)
+    """What a dry run finds for each study."""
+
+    def engine(self, study: str) -> dict[str, Any]:
+        """The keyword arguments of the study of this name, with where and how much of it."""
+        common = super().engine(study)
+        if self.dry_run:
+            return common | {"rehearse": lambda plan: self.plans.append((study, plan))}
+        # Studies that differ (another seed, another network) get folders of their own; equal ones meet, whatever their size.
+        store = self.out / self.experiment / "blocks" / f"{study}-{{identity}}"
+        stored = common | {"store": store, "fresh": self.fresh}
+        if self.shard == "1/1":
+            return stored
+        # What other shards compute is stood in for, so that this one goes on to the next study.
+        return stored | {"shard": share_of(self.shard, "shard"), "rehearse": lambda _: None}
+
+
+def execution_of(options: Options, experiment: str) -> Execution:
+    """The same options, for the studies of one experiment."""
+    given = {field.name: getattr(options, field.name) for field in dataclasses.fields(Options)}
+    return Execution(**given, experiment=experiment)
+
+
+def share_of(text: str, name: str) -> tuple[int, int]:
+    """`"2/8"` as `(2, 8)`; raises ValueError for anything else."""
+    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    position, count = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= position <= count:
+        msg = f"{name} is {text!r}; expected k/K with k from 1 to K, such as 2/8."
+        raise ValueError(msg)
+    return position, count
