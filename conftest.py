@@ -1,6 +1,7 @@
 """Shared test settings: double precision, no silent broadcasting of ranks, two CPU devices, a compilation cache."""
 
 import os
+import socket
 import tempfile
 
 import jax
@@ -14,7 +15,20 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-collect_ignore = ["tests/ensembles/worker.py"]  # a program of its own, not a module with doctests
+# Programs of their own, not modules with doctests.
+collect_ignore = ["tests/ensembles/worker.py", "tests/ensembles/study_worker.py"]
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Nothing in jaxdl connects to anything; the tests of several processes start them with sockets of their own."""
+
+    def refuse(_, address):
+        msg = f"a test tried to connect to {address}"
+        raise AssertionError(msg)
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
 
 
 @pytest.fixture

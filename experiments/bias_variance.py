@@ -161,7 +161,7 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     for name, other in other_trials(config).items():
         sources = ("labels", "test") if name == "ridge" else ("labels", "test", "init")
         design = designs.independent(config.num_runs, *sources)
-        runs = ensembles.run(other, design, key_sine, block=32, strict=True, **options.engine(name))
+        runs = ensembles.run(other, design, key_sine, block=32, strict=True, **options.engine(name.replace(" ", "-")))
         results |= {f"{name}.{risk}": values for risk, values in runs.aux.items()}
         results[f"{name}.excess"] = excess(runs.outputs, sine(config.num_points))
         results[f"{name}.parts"] = parts_of(squared_error(runs.outputs, design=design, target=target))

@@ -12,19 +12,17 @@ from experiments.options import Execution
 FILES = "config.json, results.npz, figures/, table.txt, claims.json, report.html, manifest.json"
 
 
-def rehearse(measure: Callable[..., Any], config: Any, options: Execution, folder: Path) -> str:
-    """Go through `measure` with one timed block of each study in place of all runs, and say what the real run will take.
+def rehearse(work: Callable[[], Any], options: Execution, folder: Path) -> str:
+    """Do the work with one timed block of each study in place of all runs, and say what the real run will take.
 
     The arrays have the shapes of the real ones, so that this process's largest memory is the real run's too.
     """
     started = time.monotonic()
     stopped = ""
     try:
-        measure(config, options)
+        work()
     except Exception as error:
-        stopped = (
-            f"\nwithout what follows the last study: it cannot be done with stand-ins ({type(error).__name__}: {error})"
-        )
+        stopped = f"\nwithout what cannot be done with stand-ins ({type(error).__name__}: {error})"
     elapsed = time.monotonic() - started
     timing = sum(4 * plan.block_seconds for _, plan in options.plans)
     training = sum(plan.seconds for _, plan in options.plans)

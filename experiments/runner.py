@@ -338,7 +338,14 @@ def _rehearse(experiment: Experiment, profile: str, config: Any, options: Option
     execution = dataclasses.replace(execution_of(options, experiment.name), progress=False)
     set_up_jax(execution)
     print(banner(experiment.name, profile, config, manifest.describe_machine(), folder), end="\n\n", flush=True)
-    print(rehearse(experiment.measure, config, execution, folder))
+
+    def work() -> None:
+        results = experiment.measure(config, execution)
+        experiment.tables(config, results)
+        draw(experiment.plot, config, results)
+        experiment.claims(config, results)
+
+    print(rehearse(work, execution, folder))
     return 0
 
 

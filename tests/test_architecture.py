@@ -12,12 +12,14 @@ LAYERS = (
     {"archives", "types", "statistics"},
     {"curvature", "designs"},
     {"data", "models", "losses", "penalties", "decomposition"},
-    {"objectives", "plots"},
+    {"objectives", "plots", "priors"},
     {"learners", "ensembles", "selection"},
     {"folds"},
     {"measure"},
     {"resampled"},
     {"truths"},
+    {"doctor"},
+    {"__main__"},
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 

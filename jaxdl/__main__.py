@@ -1,0 +1,45 @@
+"""`python -m jaxdl`: examine the installation, or join the stores of shards."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m jaxdl", description=__doc__)
+    tasks = parser.add_subparsers(dest="task", required=True)
+    tasks.add_parser("doctor", help="what is installed, which devices, and three exact answers as a check")
+    merging = tasks.add_parser("merge", help="copy the finished runs of other folders, of any depth, into one")
+    merging.add_argument("target", type=Path)
+    merging.add_argument("sources", type=Path, nargs="+")
+    arguments = parser.parse_args()
+    if arguments.task == "doctor":
+        from jaxdl import doctor
+
+        return doctor.main()
+    return _merge(arguments.target, arguments.sources)
+
+
+def _merge(target: Path, sources: list[Path]) -> int:
+    """Merge every store below the sources into the same place below the target."""
+    from jaxdl import ensembles
+    from jaxdl.ensembles.store import STUDY
+
+    for source in sources:
+        stores = sorted(path.parent for path in source.rglob(STUDY))
+        if not stores:
+            print(f"error: no finished runs below {source}", file=sys.stderr)
+            return 1
+        for store in stores:
+            place = target / store.relative_to(source)
+            try:
+                print(f"{place}: {ensembles.merge(place, store)} new records")
+            except ensembles.StoreError as error:
+                print(f"error: {error}", file=sys.stderr)
+                return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

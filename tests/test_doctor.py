@@ -1,0 +1,56 @@
+"""The examination of an installation, and the command line of the library."""
+
+import subprocess
+import sys
+
+import pytest
+
+import jaxdl
+from jaxdl import doctor
+
+
+def jaxdl_command(*arguments):
+    command = [sys.executable, "-m", "jaxdl", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200)
+
+
+def test_the_doctor_finds_nothing_wrong_here():
+    done = jaxdl_command("doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert jaxdl.__version__ in done.stdout
+    assert done.stdout.count("terms right") == 3
+    assert "->" not in done.stdout
+
+
+def test_a_missing_extra_comes_with_its_remedy(monkeypatch):
+    monkeypatch.setattr(doctor, "EXTRAS", {"experiments": ("no_such_module",)})
+    (finding,) = [each for each in doctor.packages() if each.subject == "[experiments]"]
+    assert finding.remedy == 'pip install "jaxdl[experiments]"'
+    assert "no_such_module" in str(finding)
+
+
+def test_wrong_numbers_are_told(monkeypatch):
+    study, exact = jaxdl.truths.sample_mean(num_runs=100)
+    wrong = exact | {"total_variance": 2 * exact["total_variance"]}
+    monkeypatch.setattr(doctor.truths, "sample_mean", lambda **_: (study, wrong))
+    finding = next(doctor.known_answers())
+    assert "report" in finding.remedy
+    assert "total_variance is" in finding.found
+
+
+def test_merge_names_what_it_brought(tmp_path):
+    import jax
+
+    from jaxdl import designs, ensembles
+
+    for position in (1, 2):
+        with pytest.raises(ensembles.UnfinishedStudyError):
+            ensembles.run(
+                lambda keys: jax.random.normal(keys["data"]), designs.independent(32, "data"), jax.random.key(0),
+                store=tmp_path / str(position) / "study", shard=(position, 2),
+            )  # fmt: skip
+    done = jaxdl_command("merge", tmp_path / "all", tmp_path / "1", tmp_path / "2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("new records") == 2
+    empty = jaxdl_command("merge", tmp_path / "all", tmp_path / "all" / "study" / "none")
+    assert (empty.returncode, empty.stderr.split()[0]) == (1, "error:")
