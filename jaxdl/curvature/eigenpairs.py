@@ -219,9 +219,9 @@ def _search(
         is_done = jnp.all(is_confirmed) | (search.cycles >= max_cycles) | ~jnp.all(jnp.isfinite(search.values))
         search = lax.while_loop(lambda s: is_unfinished(s) & ~is_done, lambda s: restarted(s, drawn), search)
         vectors = _vectors(search, wanted)
-        other = orthogonalised(drawn[None], vectors)[0]
+        other, _ = orthogonalised(drawn, vectors)
         return _Round(
-            jnp.where(is_done, before.rows, jnp.concatenate([vectors, other / jnp.linalg.norm(other)])),
+            jnp.where(is_done, before.rows, jnp.concatenate([vectors, other[None] / jnp.linalg.norm(other)])),
             jnp.int32(num_pairs + 1),
             jnp.where(is_done, before.values, search.values[wanted]),
             bounds,

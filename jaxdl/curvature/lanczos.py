@@ -131,18 +131,22 @@ def extend(
             )
             raise ValueError(msg)
         scale = jnp.maximum(krylov.scale, jnp.linalg.norm(product))
-        # Always formed, and chosen by a select, since under vmap a branch would become one anyway. Shifts, which are
-        # independent with probability one, because drawing anew would take longer than most small products.
-        replacement = jnp.roll(spare, column + 1)
-        pair, coefficients = orthogonalised(jnp.stack([product, replacement]), basis)
-        remainder, replacement_norm = jnp.linalg.norm(pair, axis=1)
+        remainder_vector, coefficients = orthogonalised(product, basis)
+        remainder = jnp.linalg.norm(remainder_vector)
         is_breakdown = remainder <= BREAKDOWN * jnp.finfo(basis.dtype).eps * scale
-        following = jnp.where(is_breakdown, pair[1] / replacement_norm, pair[0] / jnp.where(is_breakdown, 1, remainder))
+
+        def replaced() -> Array:
+            # Shifts, which are independent with probability one: drawing anew takes longer than most small products.
+            replacement, _ = orthogonalised(jnp.roll(spare, column + 1), basis)
+            return replacement / jnp.linalg.norm(replacement)
+
+        # A branch, which costs nothing where it is not taken; under vmap it becomes a select.
+        following = lax.cond(is_breakdown, replaced, lambda: remainder_vector / jnp.where(is_breakdown, 1, remainder))
         is_given = column + 1 < given
         return (
             Krylov(
                 basis.at[column + 1].set(jnp.where(is_given, basis[column + 1], following)),
-                krylov.coefficients.at[:, column].set(coefficients[0, :-1]),
+                krylov.coefficients.at[:, column].set(coefficients[:-1]),
                 krylov.remainders.at[column].set(remainder),
                 krylov.followed.at[column].set(~(is_breakdown | is_given)),
                 scale,
@@ -154,13 +158,13 @@ def extend(
 
 
 def orthogonalised(
-    vectors: Float[Array, "few p"], basis: Float[Array, "rows p"]
-) -> tuple[Float[Array, "few p"], Float[Array, "few rows"]]:
-    """The parts of the vectors outside the span of the basis, and their coefficients inside it."""
-    coefficients = jnp.zeros((vectors.shape[0], basis.shape[0]), basis.dtype)
+    vector: Float[Array, " p"], basis: Float[Array, "rows p"]
+) -> tuple[Float[Array, " p"], Float[Array, " rows"]]:
+    """The part of the vector outside the span of the basis, and its coefficients inside it."""
+    coefficients = jnp.zeros(basis.shape[0], basis.dtype)
     for _ in range(2):
         # At the default precision, an accelerator's products would cost the basis its orthogonality.
-        inside = jnp.matmul(vectors, basis.T, precision=lax.Precision.HIGHEST)
-        vectors = vectors - jnp.matmul(inside, basis, precision=lax.Precision.HIGHEST)
+        inside = jnp.matmul(basis, vector, precision=lax.Precision.HIGHEST)
+        vector = vector - jnp.matmul(inside, basis, precision=lax.Precision.HIGHEST)
         coefficients = coefficients + inside
-    return vectors, coefficients
+    return vector, coefficients

@@ -199,7 +199,7 @@ def _orthonormal(vectors: Float[Array, "k m"]) -> Float[Array, "k m"]:
     negligible = BREAKDOWN * jnp.finfo(vectors.dtype).eps * jnp.max(jnp.linalg.norm(vectors, axis=1))
 
     def add(basis: Float[Array, "k m"], i: Array) -> tuple[Float[Array, "k m"], None]:
-        remainder = orthogonalised(vectors[i][None], basis)[0][0]
+        remainder, _ = orthogonalised(vectors[i], basis)
         norm = jnp.linalg.norm(remainder)
         return basis.at[i].set(jnp.where(norm > negligible, remainder / jnp.where(norm > 0, norm, 1), 0)), None
 
