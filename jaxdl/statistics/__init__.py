@@ -10,14 +10,29 @@ and SciPy, not JAX.
 """
 
 from jaxdl.statistics.claims import Claim, Verdict, judge, judge_all, judge_test
-from jaxdl.statistics.intervals import Interval, bootstrap_interval, mean_interval, t_interval
-from jaxdl.statistics.significance import holm, paired_t_test, rank_correlation, sign_test, trend_test
+from jaxdl.statistics.intervals import (
+    Interval,
+    bootstrap_interval,
+    mean_interval,
+    slope_interval,
+    t_interval,
+    wilson_interval,
+)
+from jaxdl.statistics.significance import (
+    equivalence_test,
+    holm,
+    paired_t_test,
+    rank_correlation,
+    sign_test,
+    trend_test,
+)
 
 __all__ = [
     "Claim",
     "Interval",
     "Verdict",
     "bootstrap_interval",
+    "equivalence_test",
     "holm",
     "judge",
     "judge_all",
@@ -26,6 +41,8 @@ __all__ = [
     "paired_t_test",
     "rank_correlation",
     "sign_test",
+    "slope_interval",
     "t_interval",
     "trend_test",
+    "wilson_interval",
 ]

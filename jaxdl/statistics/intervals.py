@@ -78,6 +78,71 @@ def bootstrap_interval(
     return Interval(low, high)
 
 
+def slope_interval(
+    x: Float[np.ndarray, " levels"],
+    samples: Float[np.ndarray, "replicates levels"],
+    *,
+    seed: int,
+    num_resamples: int = 2000,
+    level: float = 0.95,
+    transform: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> tuple[float, Interval]:
+    """The least-squares slope of transform(mean over replicates of `samples`) against `x`, and its bootstrap interval.
+
+    slope = Σ (x - x̄)(y - ȳ) / Σ (x - x̄)², with all levels of a replicate drawn again together. For the exponent of a
+    power law give log x and either log samples, or samples with `transform=np.log`: the former takes the mean of the
+    logarithms, the latter the logarithm of the mean, which variances and errors call for, and which is nan with nan
+    for an interval should the mean of some resample be negative or zero. Raises ValueError unless `x` has two values
+    that differ.
+
+    >>> sizes, errors = np.array([1.0, 2.0, 4.0, 8.0]), np.array([[4.0, 2.0, 1.0, 0.5], [8.0, 4.0, 2.0, 1.0]])
+    >>> slope, interval = slope_interval(np.log(sizes), errors, seed=0, transform=np.log)
+    >>> print(f"{slope:.3f} [{interval.low:.3f}, {interval.high:.3f}]")
+    -1.000 [-1.000, -1.000]
+    """
+    if samples.ndim != 2 or x.shape != samples.shape[1:]:
+        msg = f"Got x of shape {x.shape} and samples {samples.shape}; expected (levels,) and (replicates, levels)."
+        raise ValueError(msg)
+    if np.ptp(x) == 0:
+        msg = f"All {len(x)} values of x are {x[0]}; a slope needs at least two that differ."
+        raise ValueError(msg)
+    centred = x - x.mean()
+
+    def slope(samples: Float[np.ndarray, "replicates levels"]) -> float:
+        with np.errstate(divide="ignore", invalid="ignore"):  # such a resample gives nan, as said above
+            y = transform(samples.mean(axis=0))
+        return float(centred @ y / (centred @ centred)) if np.isfinite(y).all() else math.nan
+
+    interval = bootstrap_interval(samples, statistic=slope, num_resamples=num_resamples, seed=seed, level=level)
+    return slope(samples), interval
+
+
+def wilson_interval(successes: Numbers, trials: Numbers, *, level: float = 0.95) -> Interval:
+    """The interval of a probability of which k successes in n trials are seen, by inverting the score test; elementwise.
+
+    (k + z²/2 ± z √(k (n - k) / n + z²/4)) / (n + z²), where z is the (1 + level) / 2 quantile of the normal law. Within
+    [0, 1] always, and never of zero width, also for k = 0 and k = n. Raises ValueError unless 0 ≤ k ≤ n and n ≥ 1.
+
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference" (1927).
+
+    >>> low, high = wilson_interval(9, 10)
+    >>> print(f"{low:.4f} {high:.4f}")
+    0.5958 0.9821
+    """
+    _check_level(level)
+    k, n = np.asarray(successes), np.asarray(trials)
+    if not ((n >= 1) & (k >= 0) & (k <= n)).all():
+        msg = f"Got {successes} successes in {trials} trials; expected between 0 and all of at least 1 trial."
+        raise ValueError(msg)
+    z_squared = special.ndtri((1 + level) / 2) ** 2
+
+    def low(k: Numbers) -> Numbers:
+        return (k + z_squared / 2 - np.sqrt(z_squared * (k * (n - k) / n + z_squared / 4))) / (n + z_squared)
+
+    # The upper end as a lower end of the failures: so that it is exactly 1 for k = n, as the lower one is 0 for k = 0.
+    return Interval(low(k), 1 - low(n - k))
+
+
 def count_replicates(*samples: Shaped[np.ndarray, "..."]) -> int:
     """The length of the first axis of all samples; raises ValueError unless it is one number, and at least 2."""
     shapes = [sample.shape for sample in samples]

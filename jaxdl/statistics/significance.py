@@ -25,6 +25,28 @@ def paired_t_test(larger: Float[np.ndarray, " replicates"], smaller: Float[np.nd
     return float(special.stdtr(num_replicates - 1, -t))
 
 
+def equivalence_test(differences: Float[np.ndarray, " replicates"], *, margin: float) -> float:
+    """The p-value for |E[difference]| < margin: the larger one of two one-sided t tests, against -margin and +margin.
+
+    A small value is evidence of no difference that matters, which a large p-value of `paired_t_test` never is. It is
+    below α exactly when the t interval of level 1 - 2α lies inside (-margin, margin); to tell a difference that
+    matters from too few replicates, give that interval to `judge`. For a ratio give differences of logarithms and the
+    logarithm of the largest ratio that does not matter. Raises ValueError unless the margin, to be fixed before the
+    data are seen, is positive.
+
+    Source: Schuirmann, "A comparison of the two one-sided tests procedure and the power approach" (1987).
+
+    >>> differences = np.array([0.1, -0.2, 0.0, 0.1, -0.1])
+    >>> round(equivalence_test(differences, margin=0.3), 4), round(equivalence_test(differences, margin=0.1), 4)
+    (0.0043, 0.121)
+    """
+    if not 0 < margin < math.inf:
+        msg = f"margin is {margin}; expected the smallest difference that matters, a positive number."
+        raise ValueError(msg)
+    limit = np.full_like(differences, margin)
+    return max(paired_t_test(differences, -limit), paired_t_test(limit, differences))
+
+
 def sign_test(larger: Float[np.ndarray, " replicates"], smaller: Float[np.ndarray, " replicates"]) -> float:
     """The one-sided p-value for P(larger > smaller) > 1/2, exact from the binomial; tied pairs are left out.
 
