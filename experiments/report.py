@@ -5,7 +5,7 @@ import inspect
 import math
 import shutil
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -48,41 +48,53 @@ def provenance(run: Run) -> str:
 
 
 def html_page(description: str, run: Run, drawings: Mapping[str, bytes]) -> str:
-    """The whole report; `drawings` maps the names of SVG files to their content. Every string in it is escaped."""
-    question, *paragraphs = inspect.cleandoc(description).split("\n\n")
-    title = escape(" ".join(question.split()))
-    name, profile = escape(run.config["experiment"]), escape(run.config["profile"])
-    verdicts = [claim["verdict"] for claim in run.claims]
-    counts = " ".join(_chip(verdict, f"{verdicts.count(verdict)} ") for verdict in COLOURS if verdict in verdicts)
+    """The report of one run; `drawings` maps the names of SVG files to their content. Every string in it is escaped."""
+    title, *paragraphs = paragraphs_of(description)
+    name, profile = run.config["experiment"], run.config["profile"]
+    return page(
+        f"{name}: {title}",
+        f"""<p class="label">jaxdl experiment &middot; {escape(name)} &middot; {escape(profile)}</p>
+<h1>{escape(title)}</h1>
+<p class="counts">{verdict_counts(run.claims)}</p>""",
+        f"""<section class="prose">
+{"".join(prose(text) for text in paragraphs)}
+</section>
+{section("Figures", "".join(figure(name, drawing) for name, drawing in drawings.items()))}
+{section("Table", f'<pre tabindex="0">{escape(run.table)}</pre>')}
+{section("Claims", "".join(claim_card(claim) for claim in run.claims))}
+{section("Configuration", definitions(run.config["fields"]))}
+{section("How it was run", definitions(run.manifest))}""",
+    )
+
+
+def page(title: str, header: str, main: str) -> str:
+    """A page that loads nothing, with the house style; `title` is escaped here, the other two are HTML."""
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{name}: {title}</title>
+<title>{escape(title)}</title>
 <style>
 {STYLE.read_text(encoding="utf-8")}</style>
 </head>
 <body>
 <header>
-<p class="label">jaxdl experiment &middot; {name} &middot; {profile}</p>
-<h1>{title}</h1>
-<p class="counts">{counts}</p>
+{header}
 </header>
 <main>
-<section class="prose">
-{"".join(_paragraph(text) for text in paragraphs)}
-</section>
-{_section("Figures", "".join(_figure(name, drawing) for name, drawing in drawings.items()))}
-{_section("Table", f'<pre tabindex="0">{escape(run.table)}</pre>')}
-{_section("Claims", "".join(_claim_card(claim) for claim in run.claims))}
-{_section("Configuration", _definitions(run.config["fields"]))}
-{_section("How it was run", _definitions(run.manifest))}
+{main}
 </main>
 </body>
 </html>
 """
+
+
+def paragraphs_of(description: str) -> list[str]:
+    """The paragraphs of a docstring; the first, its question, on one line."""
+    question, *others = inspect.cleandoc(description).split("\n\n")
+    return [" ".join(question.split()), *others]
 
 
 def number(value: Any) -> str:
@@ -94,14 +106,16 @@ def number(value: Any) -> str:
     return f"{float(value):.4g}"
 
 
-def _estimate(claim: Mapping[str, Any]) -> str:
+def estimate(claim: Mapping[str, Any]) -> str:
+    """The estimate of a claim with its interval."""
     low, high = claim["interval"]
     if math.isnan(float(low)):  # a claim about a worst case, which has no interval
         return number(claim["estimate"])
     return f"{number(claim['estimate'])}, 95 % interval [{number(low)}, {number(high)}]"
 
 
-def _theory(claim: Mapping[str, Any]) -> str:
+def theory(claim: Mapping[str, Any]) -> str:
+    """What theory says of a claim; empty when it says nothing."""
     value = "" if claim["theory"] is None else number(claim["theory"])
     return f"{value} ({claim['theory_note']})" if value and claim["theory_note"] else value or claim["theory_note"]
 
@@ -109,8 +123,8 @@ def _theory(claim: Mapping[str, Any]) -> str:
 def _facts(claim: Mapping[str, Any]) -> dict[str, str]:
     """What a reader is told about a claim besides its statement and reading."""
     facts = {
-        "Estimate": _estimate(claim),
-        "Theory": _theory(claim),
+        "Estimate": estimate(claim),
+        "Theory": theory(claim),
         "Criterion": claim["criterion"],
         "Condition": claim["condition"],
         "Source": claim["source"],
@@ -129,38 +143,58 @@ def _wrap(text: str) -> str:
     return "\n".join(textwrap.fill(line, width, subsequent_indent="  ") for line in text.splitlines())
 
 
-def _section(title: str, content: str) -> str:
+def section(title: str, content: str) -> str:
+    """A section with its heading; nothing when `content`, which is HTML, is empty."""
     return f"<section>\n<h2>{escape(title)}</h2>\n{content}\n</section>" if content else ""
 
 
-def _paragraph(text: str) -> str:
+def prose(text: str) -> str:
+    """A paragraph of a docstring."""
     if all(line.startswith("    ") for line in text.splitlines()):  # indented throughout: a command, as in docstrings
         return f"<pre>{escape(inspect.cleandoc(text))}</pre>\n"
     return f"<p>{escape(text)}</p>\n"
 
 
-def _chip(verdict: str, prefix: str = "") -> str:
+def chip(verdict: str, prefix: str = "") -> str:
+    """A verdict in its colour."""
     return f'<span class="chip {escape(verdict)}">{escape(prefix + verdict)}</span>'
 
 
-def _claim_card(claim: Mapping[str, Any]) -> str:
-    return f"""<article>
-<h3><span class="label">{escape(claim["number"])}</span> {_chip(claim["verdict"])}</h3>
+def verdict_counts(claims: Sequence[Mapping[str, Any]]) -> str:
+    """How many claims have each verdict."""
+    verdicts = [claim["verdict"] for claim in claims]
+    return " ".join(chip(verdict, f"{verdicts.count(verdict)} ") for verdict in COLOURS if verdict in verdicts)
+
+
+def claim_card(claim: Mapping[str, Any], anchor: str = "", links: Mapping[str, str] | None = None) -> str:
+    """All about a claim; `links` are further facts, whose values are HTML."""
+    identity = f' id="{escape(anchor)}"' if anchor else ""
+    return f"""<article{identity}>
+<h3><span class="label">{escape(claim["number"])}</span> {chip(claim["verdict"])}</h3>
 <p class="statement">{escape(claim["statement"])}</p>
 <p>{escape(claim["reading"])}</p>
-{_definitions(_facts(claim))}
+{definitions(_facts(claim), links)}
 </article>
 """
 
 
-def _figure(name: str, drawing: bytes) -> str:
-    title = escape(name.removesuffix(".svg").replace("_", " "))
+def figure(name: str, drawing: bytes, anchor: str = "") -> str:
+    """A drawing, named by its SVG file."""
+    identity = f' id="{escape(anchor)}"' if anchor else ""
+    title = escape(title_of(name))
     source = f"data:image/svg+xml;base64,{base64.b64encode(drawing).decode()}"
-    return f'<figure><img src="{source}" alt="{title}"><figcaption>{title}</figcaption></figure>\n'
+    return f'<figure{identity}><img src="{source}" alt="{title}"><figcaption>{title}</figcaption></figure>\n'
 
 
-def _definitions(values: Mapping[str, Any]) -> str:
-    rows = "".join(f"<dt>{escape(str(name))}</dt><dd>{_value(value)}</dd>\n" for name, value in values.items())
+def title_of(name: str) -> str:
+    """The words in the name of an SVG file."""
+    return name.removesuffix(".svg").replace("_", " ")
+
+
+def definitions(values: Mapping[str, Any], links: Mapping[str, str] | None = None) -> str:
+    """A list of names and values, nested ones too; the values of `links` are HTML."""
+    shown = {name: _value(value) for name, value in values.items()} | dict(links or {})
+    rows = "".join(f"<dt>{escape(str(name))}</dt><dd>{value}</dd>\n" for name, value in shown.items())
     return f"<dl>\n{rows}</dl>"
 
 

@@ -1,0 +1,120 @@
+"""What the study documents state wrongly, what is correct, and the claims whose measurement shows it.
+
+Data only: the report looks the claims up among the results. An error stands here once an experiment measures it.
+"""
+
+from typing import NamedTuple
+
+LECTURE = "summary of lectures on machine learning (CS182)"
+GOODFELLOW = "notes on Goodfellow, Bengio & Courville, Deep Learning"
+CURVES = "notes on losses, sums of sigmoids and back-propagation"
+PRACTICE = "notes on splits, bias and variance, regularisation, optimisers and search"
+
+
+class Erratum(NamedTuple):
+    """One error."""
+
+    document: str
+    says: str
+    correct: str
+    claims: tuple[str, ...]
+    """numbers of the claims whose measurement shows it"""
+
+
+ERRATA = (
+    Erratum(
+        document=f"{LECTURE}; {PRACTICE}",
+        says="The generalisation error is the gap between training and general error, and splits into bias, "
+        "variance and noise (one document); the expected error is bias² plus variance (the other).",
+        correct="It is the expected squared test error that splits, into bias², variance and noise; the gap between "
+        "training and test error is another quantity. Without noise the sum is the error against the true "
+        "function, not against labels.",
+        claims=("K001",),
+    ),
+    Erratum(
+        document=f"{LECTURE}; {PRACTICE}",
+        says="More data reduce the variance but not the bias.",
+        correct="True of least squares in a fixed model. Where the number of examples changes how closely the learner "
+        "follows them (ridge of fixed strength, nearest neighbours, training cut short), the bias depends on "
+        "it.",
+        claims=("K008",),
+    ),
+    Erratum(
+        document=LECTURE,
+        says="The gap between the training and the validation loss at the end of the curves is the bias.",
+        correct="Bias is the distance from the achieved loss to the desired one, or to the noise floor. The gap "
+        "between the curves is no measure of it.",
+        claims=("K011",),
+    ),
+    Erratum(
+        document=CURVES,
+        says="Lags of 1, 7, 28 and 54 days are compared.",
+        correct="Whole weeks are: 1, 7, 28 and, very likely, 56 days.",
+        claims=("K012",),
+    ),
+    Erratum(
+        document=PRACTICE,
+        says="With suitable regularisation a bigger network lowers the bias without raising the variance.",
+        correct="All rests on the condition: without a penalty, tuned at each size, the variance peaks where "
+        "parameters meet examples in number.",
+        claims=("K013",),
+    ),
+    Erratum(
+        document=PRACTICE,
+        says="A network that is large enough fits its training set to zero error if the Bayes error is low, as it "
+        "is not for blurred images.",
+        correct="The exception concerns the test error. Training error falls to zero on noisy labels too.",
+        claims=("K015",),
+    ),
+    Erratum(
+        document=LECTURE,
+        says="A Gaussian prior of variance σ² on the weights is a penalty of strength λ = σ²/2.",
+        correct="λ = 1/(2σ²), for λ‖w‖² added to the negative log-likelihood: a narrower prior penalises more. With "
+        "noise of variance s² and half the sum of squares, and (λ/2)‖w‖², it is λ = s²/σ².",
+        claims=("K018",),
+    ),
+    Erratum(
+        document=PRACTICE,
+        says="The Lp norm is (Σ xᵢᵖ)^(1/p), and L0 is one of these norms.",
+        correct="(Σ |xᵢ|ᵖ)^(1/p), a norm for p ≥ 1 only. For p < 1 the triangle inequality fails and the penalty is "
+        "not convex; L0, the number of entries that are not zero, is no norm either.",
+        claims=("K022",),
+    ),
+    Erratum(
+        document=GOODFELLOW,
+        says="Early stopping is safe, whereas strong weight decay gets trapped at small weights.",
+        correct="Weights that collapse to zero are the minimum of the penalised objective, once the penalty exceeds "
+        "what the data offer: a property of the objective, no trap of the search. Early stopping has a "
+        "strength to tune too: its time.",
+        claims=("K024",),
+    ),
+    Erratum(
+        document=LECTURE,
+        says="The Hessian at a saddle point has 1 and -1 on its diagonal.",
+        correct="That of x² - y² has, up to scale. In general a saddle has eigenvalues of both signs, whatever the "
+        "diagonal.",
+        claims=("K102",),
+    ),
+    Erratum(
+        document=LECTURE,
+        says="A point is a maximum or a minimum only if all diagonal entries of its Hessian have one sign.",
+        correct="Its eigenvalues decide. The matrix ((2, 4), (4, 2)) has a positive diagonal and the eigenvalues 6 "
+        "and -2. Diagonal entries of one sign are necessary, not sufficient, and an eigenvalue of zero leaves "
+        "the matter open.",
+        claims=("K102",),
+    ),
+    Erratum(
+        document=LECTURE,
+        says="A hundred curvatures of one sign are as unlikely as a hundred coins that fall alike.",
+        correct="Far more unlikely: eigenvalues repel each other. For large random symmetric N × N matrices the "
+        "chance falls like exp(-N² ln(3) / 4).",
+        claims=("K103",),
+    ),
+    Erratum(
+        document=PRACTICE,
+        says="Stochastic descent easily gets trapped at saddle points and in local optima.",
+        correct="From random starts strict saddles are left almost surely, and noise helps. What is real is the time "
+        "it takes.",
+        claims=("K105",),
+    ),
+)
