@@ -54,6 +54,9 @@ class Options:
         if self.coordinator is not None and not self.distributed:
             msg = "coordinator and process are for several processes; add --distributed."
             raise ValueError(msg)
+        if self.fresh and self.shard != "1/1":
+            msg = "fresh would forget what other shards have stored; remove the folder of blocks before the first of them."
+            raise ValueError(msg)
         if sum((self.distributed, self.shard != "1/1", self.dry_run)) > 1:
             msg = "distributed, shard and dry-run exclude one another; choose one."
             raise ValueError(msg)

@@ -72,9 +72,13 @@ def digest(identity: Mapping[str, str]) -> str:
 def setting_digest(setting: Any) -> str:
     """One word for a setting's structure, types and values; without settings that of `None`."""
     leaves, structure = jax.tree.flatten(setting)
-    arrays = [np.asarray(leaf) for leaf in leaves]
+    arrays = [np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf) for leaf in leaves]
     told = hashlib.sha256(str(structure).encode())
     for array in arrays:
         told.update(f"{array.dtype} {array.shape} ".encode())
         told.update(array.tobytes())
     return told.hexdigest()[:16]
+
+
+def _is_key(leaf: Any) -> bool:
+    return jax.dtypes.issubdtype(getattr(leaf, "dtype", None), jax.dtypes.prng_key)

@@ -18,7 +18,7 @@ from jaxdl.ensembles.plan import Plan, default_block, measure_plan
 from jaxdl.ensembles.processes import any_process, in_several_processes, joined
 from jaxdl.ensembles.program import Program, trace_program
 from jaxdl.ensembles.progress import progress_of
-from jaxdl.ensembles.store import Store, stored_block
+from jaxdl.ensembles.store import Places, Store, stored_block
 from jaxdl.types import Key, Outputs, Trial
 
 IDENTITY = "{identity}"
@@ -86,7 +86,7 @@ def stream(
         UnfinishedStudyError: when this share is done and stored, and other shares are missing.
     """
     inner_axes = _inner_axes(design, inner)
-    _check_arguments(key, block, store, shard)
+    _check_arguments(key, block, store, shard, fresh)
     num_settings = count_settings(settings)
     chosen = ensemble_devices(devices)
     each_setting = [None if settings is None else _setting_at(settings, index) for index in range(num_settings)]
@@ -147,10 +147,14 @@ class _Study(NamedTuple):
         store = Store(Path(str(folder).replace(IDENTITY, digest(identity)[:16])), identity, fresh=self.fresh)
         names = [setting_digest(setting) for setting in self.settings]
         shape = [1 if axis in self.program.inner else count for axis, count in enumerate(self.design.shape)]
+        verified = {}
         for setting, name in zip(self.settings, names, strict=True):
-            is_there = store.places(name, shape).record >= 0
+            places = store.places(name, shape)
+            is_there = places.record >= 0
             if in_several_processes(self.program.devices):
                 is_there = any_process(is_there)
+            elif is_there.all():
+                verified[name] = places
             missing = np.flatnonzero(~is_there & self._is_own())
             advance((self.num_runs - len(missing)) * self.inner_runs)
             if len(missing):
@@ -159,12 +163,11 @@ class _Study(NamedTuple):
                     store.write(name, levels, jax.tree.leaves(results))
                     advance(len(runs) * self.inner_runs)
         for index, name in enumerate(names):
-            yield from self._read(index, store, name, shape)
+            yield from self._read(index, store, verified.get(name) or store.places(name, shape))
 
-    def _read(self, index: int, store: Store, name: str, shape: list[int]) -> Iterator[Chunk]:
+    def _read(self, index: int, store: Store, places: Places) -> Iterator[Chunk]:
         structure = jax.tree.structure(self.program.results)
         dtypes = [np.dtype(leaf.dtype) for leaf in jax.tree.leaves(self.program.results)]
-        places = store.places(name, shape)
         if in_several_processes(self.program.devices):
             own = {int(record): store.read(int(record), dtypes) for record in np.unique(places.record) if record >= 0}
             leaves = joined(places, own, [leaf.shape[1:] for leaf in jax.tree.leaves(self.program.results)], dtypes)
@@ -253,7 +256,9 @@ def _inner_axes(design: Design, inner: Sequence[str]) -> tuple[int, ...]:
     return tuple(range(len(design.shape) - len(inner), len(design.shape)))
 
 
-def _check_arguments(key: Key, block: int | None, store: str | Path | None, shard: tuple[int, int]) -> None:
+def _check_arguments(
+    key: Key, block: int | None, store: str | Path | None, shard: tuple[int, int], fresh: bool
+) -> None:
     if not jax.dtypes.issubdtype(getattr(key, "dtype", None), jax.dtypes.prng_key) or key.shape != ():
         msg = f"got the root key {key!r}; pass one new-style key, jax.random.key(0)"
         raise ValueError(msg)
@@ -271,6 +276,9 @@ def _check_arguments(key: Key, block: int | None, store: str | Path | None, shar
         raise ValueError(msg)
     if count > 1 and store is None:
         msg = f"got shard={shard} without a store; pass store=folder, where the shares meet"
+        raise ValueError(msg)
+    if count > 1 and fresh:
+        msg = f"got shard={shard} and fresh=True, which would forget what other shares have stored; remove the folder before"
         raise ValueError(msg)
 
 

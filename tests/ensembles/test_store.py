@@ -271,7 +271,12 @@ def test_leftovers_of_killed_processes_are_swept(tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "told"),
-    [({"shard": (0, 3)}, "from 1 to K"), ({"shard": (4, 3)}, "from 1 to K"), ({"shard": (1, 3)}, "without a store")],
+    [
+        ({"shard": (0, 3)}, "from 1 to K"),
+        ({"shard": (4, 3)}, "from 1 to K"),
+        ({"shard": (1, 3)}, "without a store"),
+        ({"shard": (1, 3), "store": "no", "fresh": True}, "fresh"),
+    ],
 )
 def test_bad_shards_are_refused(options, told):
     with pytest.raises(ValueError, match=told):
