@@ -107,25 +107,9 @@ def studies(config: Config) -> "list[tuple[Study, Exact]]":
     """The problems, in the order in which they are shown: independent runs first."""
     from jaxdl import truths
 
-    runs, (first, second), three = config.num_runs, config.levels, (config.levels_of_three,) * 3
-    return [
-        truths.sample_mean(num_runs=runs),
-        truths.gaussian_process(num_runs=runs),
-        truths.nearest_neighbours(num_runs=runs),
-        truths.polynomial_regression(num_runs=runs),
-        truths.ridge_regression(num_runs=runs),
-        truths.kernel_ridge(num_runs=runs),
-        truths.bootstrap_law(num_draws=runs),
-        truths.nested_effects(num_data=first, num_inits=second),
-        truths.crossed_effects(num_data=first, num_inits=second),
-        truths.ensemble_mean(num_data=first, num_inits=second),
-        truths.gradient_descent(times=(10, 100), num_labels=first, num_inits=second),
-        truths.random_ridge(num_inputs=first, num_labels=second),
-        truths.belkin_hsu_xu(n=30, p=5, num_features=5, signal=5.0, noise_std=1.0, num_inputs=first, num_labels=second),
-        truths.belkin_hsu_xu(n=40, p=60, num_inputs=first, num_labels=second // 2),
-        truths.ishigami(levels=three),
-        truths.sobol_g(levels=three),
-    ]
+    suite = truths.suite(num_runs=config.num_runs, levels=config.levels, levels_of_three=config.levels_of_three)
+    # The other tools know the squared error alone.
+    return [(study, exact) for study, exact in suite if study.loss is None]
 
 
 def reach_of_intervals(study: "Study", predictions: "Float[ndarray, '...']", labels: "Float[ndarray, '...']") -> Any:

@@ -18,7 +18,6 @@ from jaxdl.designs import Design
 from jaxdl.ensembles import Chunk, DivergedRunsError, Plan
 from jaxdl.ensembles.collect import MEMORY_LIMIT
 from jaxdl.ensembles.diverged import summary
-from jaxdl.ensembles.stream import count_settings
 from jaxdl.folds import Folded, fold
 from jaxdl.types import Key, Trial
 
@@ -103,7 +102,6 @@ def decompose(
     if not 0 <= max_diverged <= 1:
         msg = f"got max_diverged={max_diverged}; pass a fraction of the runs, between 0 and 1"
         raise ValueError(msg)
-    num_settings = count_settings(settings)
     chunks = ensembles.stream(
         trial, design, key, settings=settings, inner=inner, block=block, devices=devices,
         store=store, shard=shard, fresh=fresh, rehearse=rehearse, progress=progress,
@@ -128,7 +126,7 @@ def decompose(
         settings=np.asarray(settings) if isinstance(settings, np.ndarray | jax.Array) and settings.ndim == 1 else None,
         training_size=training_size,
         times=times,
-        notes=_notes(folded, num_settings),
+        notes=_notes(folded),
         diverged=tuple(run for each in folded for run in each.diverged),
     )
     if result.diverged:
@@ -161,12 +159,13 @@ def _resolve(
     return loss.reference(target, point_shape(first.outputs.shape[1:], dims))
 
 
-def _notes(folded: list[Folded], num_settings: int) -> tuple[str, ...]:
+def _notes(folded: list[Folded]) -> tuple[str, ...]:
     return tuple(
-        f"conditional on convergence{f' (setting {index})' if num_settings > 1 else ''}: left out {each.left_out}; "
-        f"{summary(each.diverged)}{'; too few levels are left to estimate anything' if each.lost == 1 else ''}"
-        for index, each in enumerate(folded)
+        f"conditional on convergence: left out {each.left_out}; {summary(each.diverged)}"
+        f"{'; too few levels are left to estimate anything' if each.lost == 1 else ''}"
         if each.diverged
+        else ""
+        for each in folded
     )
 
 

@@ -5,6 +5,7 @@ size it holds, what it is conditional on, and by which law it was read from the 
 than their standard errors, the laws, which hold to first order, do not describe the learner, or this data set is unusual.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
@@ -19,6 +20,9 @@ from jaxdl.data.resampling import Resampling
 from jaxdl.decomposition import Decomposition, Target, squared_error
 from jaxdl.decomposition.bagging import out_of_bag
 from jaxdl.decomposition.estimates import jackknife_variance
+from jaxdl.ensembles import DivergedRunsError
+from jaxdl.ensembles.collect import Runs
+from jaxdl.ensembles.diverged import summary
 from jaxdl.measure import decompose
 from jaxdl.types import Dataset, Key, Keys, Learner
 
@@ -29,6 +33,7 @@ TERMS = ("total_variance", "bias_squared_plus_noise")
 MIN_RUNS = (
     50  # a draw leaves a row out with probability 0.37: with 50 all but one row in 10^7 are left out by 3 or more
 )
+MAX_DIVERGED = 0.05  # as in `decompose`
 HEADINGS = ("scheme", "term", "at n", "estimate", "std. error", "over draws", "law", "conditional on", "estimand")
 FOOTNOTE = (
     "V and B are the variance and the bias² + noise over draws, as they are. Laws are exact for the sample mean and hold to first "
@@ -60,14 +65,16 @@ class Triangulation(NamedTuple):
     """The rows of `triangulate`, two for each scheme; prints as a table."""
 
     rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    """Which schemes had runs that diverged, and what was left out."""
 
     def table(self) -> str:
-        """All rows as plain text."""
+        """All rows and notes as plain text."""
         cells = [HEADINGS, *map(_cells, self.rows)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
         lines.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join([*lines, "", FOOTNOTE])
+        return "\n".join([*lines, "", FOOTNOTE, *(f"note: {note}" for note in self.notes)])
 
     def __str__(self) -> str:
         return self.table()
@@ -95,12 +102,13 @@ def triangulate(
         variance = variance_factor V,   bias² + noise = B - excess_factor V,
 
     where the factors are those of the laws in `data.resampling`. The half-samples' bias² + noise is that of size ⌊n/2⌋: never add
-    numbers of different sizes.
+    numbers of different sizes. Runs that diverge are left out and noted; a scheme that loses more than 5 % of its runs is named,
+    has rows of nan, and does not keep the others from being reported.
 
     Args:
         learner: `(keys, dataset) -> variables`; must honour weights, by which out-of-bag draws leave rows out.
         predict: `(variables, x) -> predictions "points out"`, such as `model.apply`.
-        dataset: the data set.
+        dataset: the data set. Rows of weight zero are padding: they are never drawn, and n does not count them.
         x_test: inputs held out from it. The out-of-bag rows do without: they predict the data set itself.
         y_test: their labels.
         key: the root key.
@@ -113,7 +121,8 @@ def triangulate(
         progress: show progress on standard error.
 
     Raises:
-        ValueError: shapes that do not fit, too few parts or runs, a source that the learner reads and `held` does not name.
+        ValueError: shapes that do not fit, negative weights, too few parts or runs, a source that the learner reads and `held`
+            does not name.
 
     >>> def mean(keys, dataset):                          # the simplest learner; its variance over fresh sets is s²/n
     ...     return {"mean": jnp.average(dataset.y, axis=0, weights=dataset.weight)}
@@ -126,6 +135,7 @@ def triangulate(
     >>> bool(abs(variance.estimate - 35 / 20) < 4 * variance.standard_error)
     True
     """
+    dataset = _without_padding(dataset)
     n = _checked(dataset, x_test, y_test, num_runs, num_parts)
     key_bootstrap, key_half, key_subsample, key_split, key_out, key_held = jax.random.split(key, 6)
     keys_held = _HeldKeys({name: jax.random.fold_in(key_held, index) for index, name in enumerate(held)})
@@ -146,23 +156,23 @@ def triangulate(
             return jax.vmap(lambda part: predictions(part, x_test))(split.parts)
 
         splits = designs.independent(num_runs // num_parts, "data")
-        outputs = ensembles.run(trial, splits, key, block=max(1, block // num_parts), progress=progress).outputs
+        runs = ensembles.run(trial, splits, key, block=max(1, block // num_parts), progress=progress)
+        kept, notes = _kept(runs, runs.outputs, "splits")
         results = [
-            _raw(squared_error(split, factors=("part",), target=target, dims=DIMS))
-            for split in outputs[_finite(outputs)]
+            _raw(squared_error(split, factors=("part",), target=target, dims=DIMS)) for split in runs.outputs[kept]
         ]
         per_point = {term: np.mean([each.per_point[term] for each in results], axis=0) for term in TERMS}
-        return _Raw(per_point, tuple(replicates for each in results for replicates in each.replicates))
+        return _Raw(per_point, tuple(replicates for each in results for replicates in each.replicates), notes)
 
     def over_rows(law: Resampling, key: Key) -> _Raw:
         def trial(keys: Keys) -> dict[str, Array]:
             draw = law.sample(keys)
             return {"predictions": predictions(draw, dataset.x), "left_out": resampling.left_out(dataset, draw)}
 
-        outputs = ensembles.run(trial, design, key, block=block, progress=progress).outputs
-        kept = _finite(outputs["predictions"])
-        result = out_of_bag(outputs["predictions"][kept], outputs["left_out"][kept], dataset.y)
-        return _Raw(result.per_point, (result.replicates,))
+        runs = ensembles.run(trial, design, key, block=block, progress=progress)
+        kept, notes = _kept(runs, runs.outputs["predictions"], "runs")
+        result = out_of_bag(runs.outputs["predictions"][kept], runs.outputs["left_out"][kept], dataset.y)
+        return _Raw(result.per_point, (result.replicates,), notes)
 
     bootstrap, half, outside = (
         make(dataset) for make in (resampling.bootstrap, resampling.half_sample, resampling.out_of_bag)
@@ -171,14 +181,17 @@ def triangulate(
     part = resampling.subsample(dataset, part_size)
     on_levels = tuple(f"one level of {name}" for name in held)
     on_this, on_rows = ("this data set", *on_levels), ("this data set, tested on as well", *on_levels)
+    schemes = (
+        _Scheme("bootstrap", lambda: over_draws(bootstrap, key_bootstrap), _law(bootstrap), (n, n), on_this),
+        _Scheme("half-sampling", lambda: over_draws(half, key_half), _law(half), (n, half_size), on_this),
+        _Scheme("subsampling", lambda: over_draws(part, key_subsample), _law(part), (part_size, part_size), on_this),
+        _Scheme("disjoint parts", lambda: over_parts(key_split), (1.0, 0.0), (part_size, part_size), on_levels),
+        _Scheme("out-of-bag", lambda: over_rows(outside, key_out), _law(outside), (n, n), on_rows),
+    )
+    found = [_attempt(scheme) for scheme in schemes]
     return Triangulation(
-        (
-            *_rows("bootstrap", over_draws(bootstrap, key_bootstrap), _law(bootstrap), (n, n), on_this),
-            *_rows("half-sampling", over_draws(half, key_half), _law(half), (n, half_size), on_this),
-            *_rows("subsampling", over_draws(part, key_subsample), _law(part), (part_size, part_size), on_this),
-            *_rows("disjoint parts", over_parts(key_split), (1.0, 0.0), (part_size, part_size), on_levels),
-            *_rows("out-of-bag", over_rows(outside, key_out), _law(outside), (n, n), on_rows),
-        )
+        tuple(row for scheme, raw in zip(schemes, found, strict=True) for row in _rows(scheme, raw)),
+        tuple(f"{scheme.name}: {note}" for scheme, raw in zip(schemes, found, strict=True) for note in raw.notes),
     )
 
 
@@ -198,26 +211,59 @@ class _Raw(NamedTuple):
     per_point: Mapping[Any, Float[np.ndarray, " points"]]
     replicates: tuple[Mapping[Any, Float[np.ndarray, " units"]], ...]
     """For each split (the other schemes have one): the averaged terms with one part, or one group of runs, left out."""
+    notes: tuple[str, ...] = ()
+
+
+class _Scheme(NamedTuple):
+    """A way of resampling."""
+
+    name: str
+    measure: Callable[[], _Raw]
+    law: tuple[float, float]
+    """The factors of the variance, and of the excess of bias² + noise."""
+    sizes: tuple[int, int]
+    """Of the fresh training sets that its variance and its bias² + noise speak of."""
+    conditions: tuple[str, ...]
+
+
+def _attempt(scheme: _Scheme) -> _Raw:
+    """What a scheme gives; nan and a note when too many of its runs diverge."""
+    try:
+        return scheme.measure()
+    except DivergedRunsError as error:
+        note = f"{summary(error.diverged)}; too many, so that its rows are nan. Train more gently"
+        warnings.warn(f"{scheme.name}: {note}", stacklevel=3)
+        nothing = {term: np.full(2, np.nan) for term in TERMS}
+        return _Raw(nothing, (nothing,), (note,))
 
 
 def _raw(result: Decomposition) -> _Raw:
-    return _Raw(result.per_point.estimates, tuple(result.replicates.values()))
+    return _Raw(result.per_point.estimates, tuple(result.replicates.values()), result.notes)
 
 
-def _finite(predictions: Float[np.ndarray, "runs *rest"]) -> Bool[np.ndarray, " runs"]:
-    """The runs that did not diverge; the engine has warned about the others."""
-    return np.isfinite(predictions).all(axis=tuple(range(1, predictions.ndim)))
+def _kept(
+    runs: Runs, predictions: Float[np.ndarray, "runs *rest"], what: str
+) -> tuple[Bool[np.ndarray, " runs"], tuple[str, ...]]:
+    """The runs that did not diverge, and a note on the others, about which the engine has warned.
+
+    Raises:
+        DivergedRunsError: when these are too many.
+    """
+    finite = np.isfinite(predictions).all(axis=tuple(range(1, predictions.ndim)))
+    lost = int((~finite).sum())
+    if lost > MAX_DIVERGED * len(finite):
+        raise DivergedRunsError(summary(runs.diverged), runs.diverged, runs)
+    note = f"conditional on convergence: left out {lost} of {len(finite)} {what}; {summary(runs.diverged)}"
+    return finite, (note,) if lost else ()
 
 
 def _law(law: Resampling) -> tuple[float, float]:
     return law.variance_factor, law.excess_factor
 
 
-def _rows(
-    scheme: str, raw: _Raw, law: tuple[float, float], sizes: tuple[int, int], conditions: tuple[str, ...]
-) -> tuple[Row, Row]:
+def _rows(scheme: _Scheme, raw: _Raw) -> tuple[Row, Row]:
     """The variance and the bias² + noise of one scheme, by its law, at the sizes where these hold."""
-    factor, excess = law
+    (factor, excess), sizes, conditions = scheme.law, scheme.sizes, scheme.conditions
 
     def by_law(terms: Mapping[Any, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         variance, together = (np.asarray(terms[term]) for term in TERMS)
@@ -233,11 +279,11 @@ def _rows(
     over_draws = [float(np.mean(raw.per_point[term])) for term in TERMS]
     return (
         Row(
-            scheme, "variance", sizes[0], float(variance.mean()), float(errors[0]), over_draws[0],
+            scheme.name, "variance", sizes[0], float(variance.mean()), float(errors[0]), over_draws[0],
             _times(factor, "V"), ", ".join((*conditions, "these test points")), f"E|f - E f|², f from {sizes[0]} fresh examples",
         ),
         Row(
-            scheme, "bias_squared_plus_noise", sizes[1], float(together.mean()), float(errors[1]), over_draws[1],
+            scheme.name, "bias_squared_plus_noise", sizes[1], float(together.mean()), float(errors[1]), over_draws[1],
             f"B - {_times(excess, 'V')}" if excess else "B", ", ".join(conditions) or "nothing",
             f"E|E f - y|², f from {sizes[1]} fresh examples: bias² and noise together",
         ),
@@ -253,6 +299,16 @@ def _cells(row: Row) -> tuple[str, ...]:
     return row.scheme, row.term, str(row.training_size), *numbers, row.law, row.conditional_on, row.estimand
 
 
+def _without_padding(dataset: Dataset) -> Dataset:
+    """The rows that count: a draw, which treats all rows alike, must not see the others."""
+    weight = np.asarray(dataset.weight)
+    if not (np.isfinite(weight).all() and (weight >= 0).all()):
+        msg = f"got weights between {weight.min():.4g} and {weight.max():.4g}; expected finite ones, none negative, and zero for "
+        msg += "rows that are padding"
+        raise ValueError(msg)
+    return dataset if weight.all() else Dataset(*(jnp.asarray(field)[weight > 0] for field in dataset))
+
+
 def _checked(dataset: Dataset, x_test: Array, y_test: Array, num_runs: int, num_parts: int) -> int:
     """The number of examples, once the arguments are known to make sense."""
     n = len(dataset.x)
@@ -261,7 +317,8 @@ def _checked(dataset: Dataset, x_test: Array, y_test: Array, num_runs: int, num_
         msg += "(points, out), of 2 points or more; a vector becomes a column by [:, None]"
         raise ValueError(msg)
     if not 3 <= num_parts <= n // 2:
-        msg = f"got num_parts={num_parts} for {n} examples, expected 3 to {n // 2}: 3 give an error, and a part holds 2 examples"
+        msg = f"got num_parts={num_parts} for {n} examples of positive weight, expected 3 to {n // 2}: 3 give an error, and a part "
+        msg += "holds 2 examples"
         raise ValueError(msg)
     if num_runs < MIN_RUNS:
         msg = f"got num_runs={num_runs}, expected {MIN_RUNS} or more: about 3 runs in 8 leave a row out, and each needs several"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxdl import decompose, designs, ensembles
-from jaxdl.decomposition import Target, squared_error
+from jaxdl.decomposition import Target, load, squared_error
 from jaxdl.ensembles import DivergedRunsError
 
 KEY = jax.random.key(2)
@@ -191,6 +191,31 @@ def test_a_setting_that_diverges_altogether_leaves_the_others_in_place():
         )
     alone = decompose(trial, DESIGNS["crossed"], KEY, target=TARGET, progress=False)
     np.testing.assert_allclose(result.risk[0], alone.risk, rtol=1e-12)
+
+
+def test_one_setting_keeps_its_own_divergence_and_no_other(tmp_path):
+    """In a result as it is measured, and in one that was saved and loaded."""
+    design = designs.crossed(data=30, init=4)
+    bad = jnp.stack([jax.random.key_data(designs.keys_of_run(design, KEY, 4 * level)["data"]) for level in (2, 5)])
+
+    def loses_one(keys, setting):
+        is_bad = jnp.all(jax.random.key_data(keys["data"]) == bad[setting - 1]) & (setting > 0)
+        return jnp.where(is_bad, jnp.nan, trial(keys))
+
+    with pytest.warns(UserWarning, match="diverged"):
+        result = decompose(loses_one, design, KEY, target=TARGET, settings=jnp.arange(3), progress=False)
+    assert [note.partition(":")[0] for note in result.notes] == ["setting 1", "setting 2"]
+    assert len(result.diverged) == 8
+    result.save(tmp_path / "sweep")
+    for whole in (result, load(tmp_path / "sweep")):
+        assert whole.table() == result.table()
+        assert whole.at(setting=0).notes == whole.at(setting=0).diverged == ()
+        for setting, level in ((1, 2), (2, 5), (-1, 5)):
+            one = whole.at(setting=setting)
+            [note] = one.notes
+            assert f"left out levels [{level}] of data" in note
+            assert [run.setting for run in one.diverged] == 4 * [setting % 3]
+            assert all(f"data {level}" in str(run) for run in one.diverged)
 
 
 def test_replicates_stay_at_the_place_of_their_level():

@@ -114,6 +114,48 @@ def test_a_source_that_is_not_held_is_named():
         resampled.triangulate(sample_mean, predict, DATASET, *POINTS, KEY, progress=False)
 
 
+def test_rows_of_weight_zero_are_never_drawn_and_not_counted():
+    """Padding with nonsense changes nothing: the numbers are those of the data set without it, bit for bit."""
+    nonsense = zip(DATASET, (7.0, 1e6, 0.0), strict=True)
+    padded = Dataset(*(jnp.insert(field, jnp.array([3, 16, 40, 40]), value, axis=0) for field, value in nonsense))
+    assert len(padded.x) == 44
+    options = {"num_runs": 60, "held": ("init",), "progress": False}
+    found = resampled.triangulate(sample_mean, predict, padded, *POINTS, KEY, **options)
+    assert found == resampled.triangulate(sample_mean, predict, DATASET, *POINTS, KEY, **options)
+    assert found.rows[0].training_size == 40
+
+
+def exploding(at_least):
+    """A mean that diverges when row 0 comes up so often: never twice without replacement."""
+
+    def learner(keys, dataset):
+        mean = jnp.average(dataset.y, axis=0, weights=dataset.weight)
+        count = jnp.sum(jnp.where(dataset.y[:, 0] == LABELS[0, 0], dataset.weight, 0))
+        return {"mean": jnp.where(count >= at_least, jnp.inf, mean)}
+
+    return learner
+
+
+@pytest.mark.filterwarnings("ignore:.* diverged.* kept as they are")
+def test_a_scheme_that_diverges_is_named_and_the_others_are_reported():
+    with pytest.warns(UserWarning, match="out-of-bag: .* nan"), pytest.warns(UserWarning, match="bootstrap: .* nan"):
+        found = resampled.triangulate(exploding(2), predict, DATASET, *POINTS, KEY, num_runs=60, progress=False)
+    for row in found.rows:
+        lost = row.scheme in ("bootstrap", "out-of-bag")
+        assert np.isnan(row.estimate) == np.isnan(row.standard_error) == np.isnan(row.over_draws) == lost
+    assert [note.partition(":")[0] for note in found.notes] == ["bootstrap", "out-of-bag"]
+    assert "note: bootstrap: " in str(found)
+
+
+def test_a_few_diverged_runs_are_left_out_and_noted():
+    with pytest.warns(UserWarning, match="diverged"):
+        found = resampled.triangulate(exploding(4), predict, DATASET, *POINTS, KEY, num_runs=200, progress=False)
+    assert np.isfinite([row.estimate for row in found.rows]).all()
+    assert [note.partition(" left out")[0] for note in found.notes] == [
+        f"{scheme}: conditional on convergence:" for scheme in ("bootstrap", "out-of-bag")
+    ]
+
+
 @pytest.fixture
 def unchecked():
     """Without jaxtyping's checks, as users run: the library's own errors must say what is wrong."""
@@ -127,7 +169,7 @@ def unchecked():
     [
         ((POINTS[0], POINTS[1][:, 0]), {}, r"y_test of shape \(3,\), expected .*a column by \[:, None\]"),
         ((POINTS[0], POINTS[1][:2]), {}, r"x_test of shape \(3, 1\) and y_test of shape \(2, 1\)"),
-        (POINTS, {"num_parts": 2}, "num_parts=2 for 40 examples, expected 3 to 20"),
+        (POINTS, {"num_parts": 2}, "num_parts=2 for 40 examples of positive weight, expected 3 to 20"),
         (POINTS, {"num_parts": 21}, "num_parts=21"),
         (POINTS, {"num_runs": 20}, "num_runs=20, expected 50 or more"),
     ],
@@ -135,3 +177,9 @@ def unchecked():
 def test_bad_input_is_refused_with_the_remedy(points, options, message, unchecked):
     with pytest.raises(ValueError, match=message):
         resampled.triangulate(sample_mean, predict, DATASET, *points, KEY, progress=False, **options)
+
+
+def test_negative_weights_are_refused():
+    dataset = DATASET._replace(weight=DATASET.weight.at[0].set(-1))
+    with pytest.raises(ValueError, match="weights between -1 and 1"):
+        resampled.triangulate(sample_mean, predict, dataset, *POINTS, KEY, progress=False)

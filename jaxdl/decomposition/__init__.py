@@ -2,9 +2,10 @@
 
 from jaxdl.decomposition import noise, plug_in, potentials
 from jaxdl.decomposition.bagging import InfinitesimalJackknife, OutOfBag, infinitesimal_jackknife, out_of_bag
-from jaxdl.decomposition.bregman import BregmanLoss, JensenGap, bregman, cross_entropy, jensen_gap
+from jaxdl.decomposition.bregman import BregmanLoss, bregman, cross_entropy
 from jaxdl.decomposition.classes import kohavi_wolpert, zero_one
 from jaxdl.decomposition.comparison import Comparison, EnsembleForecast, compare, ensemble_forecast
+from jaxdl.decomposition.jensen import JensenGap, jensen_gap
 from jaxdl.decomposition.loss_decomposition import LossDecomposition
 from jaxdl.decomposition.noise_bracket import NoiseBracket, bias_squared_interval, bracket
 from jaxdl.decomposition.potentials import Potential

@@ -40,10 +40,12 @@ def assemble(
     settings: Array | None = None,
     times: Sequence[int | float] | None = None,
     training_size: int | None = None,
-    notes: tuple[str, ...] = (),
+    notes: Sequence[str] = (),
     diverged: tuple[Any, ...] = (),
 ) -> Decomposition:
     """One `Decomposition` from the estimates of each setting; the arrays keep those of the axes settings and times in `axes`.
+
+    `notes` has one for each setting, "" where there is nothing to say.
 
     Raises:
         ValueError: for times that are not those of the predictions.
@@ -86,9 +88,21 @@ def assemble(
         settings=settings,
         times=None if times is None else np.asarray(times),
         training_size=training_size,
-        notes=(*loss.notes(design), *notes),
+        study_notes=(
+            *loss.notes(design),
+            *_note_of_fixed(design),
+            *(() if "settings" in axes else filter(None, notes)),
+        ),
+        setting_notes=tuple(notes) if "settings" in axes else (),
         diverged=diverged,
     )
+
+
+def _note_of_fixed(design: Design) -> tuple[str, ...]:
+    if not design.fixed:
+        return ()
+    fixed = " and ".join(design.fixed)
+    return (f"for the one {fixed} drawn: its own variance is not measured, and its interactions count with the others",)
 
 
 def _population(term: Term, reference: Reference | None, random_points: bool) -> str:
@@ -127,7 +141,7 @@ def _average(estimates: Estimates, populations: list[str]) -> _Average:
 
 def _with_noise(estimates: Estimates, noise: Float[Array, " points"]) -> Estimates:
     """Insert the noise, which no run affects, before the risk."""
-    at = len(estimates.terms) - 1
+    at = estimates.terms.index("risk")
     return Estimates(
         (*estimates.terms[:at], "noise", *estimates.terms[at:]),
         np.insert(estimates.per_point, at, noise, axis=0),

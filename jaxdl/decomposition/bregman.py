@@ -1,25 +1,22 @@
 """Cross-entropy and every other Bregman loss, in the space of natural parameters (logits), where means are central."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Num
 
-from jaxdl.decomposition import potentials
+from jaxdl.decomposition import class_ensembles, potentials
 from jaxdl.decomposition.bregman_crossed import crossed_gaps, gap_names
 from jaxdl.decomposition.class_target import resolve_classes
 from jaxdl.decomposition.estimates import Estimates, Term
-from jaxdl.decomposition.grouped import GroupedMeans
+from jaxdl.decomposition.grouped import NUM_GROUPS, GroupedMeans
 from jaxdl.decomposition.loss_decomposition import LossDecomposition
 from jaxdl.decomposition.potentials import Potential
 from jaxdl.decomposition.squared import given_fixed
-from jaxdl.decomposition.target import Reference, Target, check_finite, checked_noise
+from jaxdl.decomposition.target import Reference, Target, as_numbers, check_finite, checked_noise
 from jaxdl.designs import Design
 
 Array = np.ndarray
-
-
 ENTROPY = "entropy of P(class|x); from few annotators too small even as corrected, and the bias too large by as much"
 
 
@@ -39,9 +36,14 @@ class BregmanLoss(LossDecomposition):
     that to first order (one over groups of runs, when they stream: two running means a point, whatever their number).
     The risk is unbiased as it is.
 
+    With the softmax and a target, the risks of two ensembles come along, each averaging over everything that the design varies:
+    `risk_of_averaged_logits`, which is bias plus noise, and `risk_of_averaged_probabilities`, -<π, log E softmax(η)>, which is
+    not (a third running mean a point): see `class_ensembles`.
+
     References:
         Heskes (1998), Bias/variance decompositions for likelihood-based estimators; Pfau (2013), A generalized bias-variance
-        decomposition for Bregman divergences; Adlam et al. (2022), Understanding the bias-variance tradeoff of Bregman divergences.
+        decomposition for Bregman divergences; Adlam et al. (2022), Understanding the bias-variance tradeoff of Bregman divergences;
+        Gupta et al. (2022), Ensembling over classifiers: a bias-variance perspective.
 
     >>> logits = np.random.default_rng(0).normal(1.0, 2.0, size=(4000, 1, 1))
     >>> result = bregman(potentials.bernoulli)(
@@ -65,6 +67,11 @@ class BregmanLoss(LossDecomposition):
             self._of_classes(target, shape) if self.potential is potentials.softmax else self._of_means(target, shape)
         )
 
+    def admitted(self, predictions: Num[Array, "... out"], reference: Reference | None) -> Num[Array, "... out"]:
+        del reference
+        largest = self.potential.largest
+        return predictions if largest == np.inf else np.where(predictions > largest, np.inf, predictions)
+
     def grouped(self, design: Design, reference: Reference | None) -> GroupedMeans:
         return _GroupedGaps(design, reference, self.potential)
 
@@ -83,10 +90,13 @@ class BregmanLoss(LossDecomposition):
             return _gap_estimand(term[0]) + given
         if term.startswith("share["):
             return f"Shapley share of the total variance{given}"
+        sources = ", ".join(design.sources)
         return {
+            class_ensembles.OF_LOGITS: f"E L(y, E η), the ensemble of all logits over {sources}{given}: bias and noise together",
+            class_ensembles.OF_PROBABILITIES: f"E L(y, log E softmax η), the ensemble of all probabilities over {sources}{given}",
             "bias": f"loss of the central prediction E η above that of E[y|x]{given}",
             "bias_plus_noise": f"loss of the central prediction E η{given}: bias and noise together",
-            "total_variance": f"E A(η) - A(E η) over {', '.join(design.sources)}{given}",
+            "total_variance": f"E A(η) - A(E η) over {sources}{given}",
             "noise": "E A*(y) - A*(E[y|x])" if self.potential is not potentials.softmax else ENTROPY,
             "risk": f"E L(y, η){given}",
             "excess_risk": f"E L(y, η) - noise{given}",
@@ -116,7 +126,11 @@ class BregmanLoss(LossDecomposition):
         if not isinstance(target, Target):
             msg = f"got a target of type {type(target).__name__}; say what it is: Target(mean=...), Target(labels=...), ..."
             raise ValueError(msg)
-        known = {k: np.asarray(v, np.float64) for k, v in target._asdict().items() if v is not None and k != "noise"}
+        known = {
+            name: as_numbers(name, value).astype(np.float64)
+            for name, value in target._asdict().items()
+            if value is not None and name != "noise"
+        }
         if len(known) != 1 or not set(known) <= {"mean", "labels", "replicates"}:
             msg = f"got a Target with {sorted(known) or 'nothing known'}; give exactly one of mean, labels, replicates to the "
             msg += f"{self.name}"
@@ -165,53 +179,50 @@ def bregman(potential: Potential) -> BregmanLoss:
 cross_entropy = bregman(potentials.softmax)
 
 
-class JensenGap(NamedTuple):
-    """E A(η) - A(E η) from K runs: as it is, and with its bias of order 1/K removed in two ways."""
-
-    plug_in: Float[Array, "*rows"]
-    jackknife: Float[Array, "*rows"]
-    delta: Float[Array, "*rows"]
-
-
-def jensen_gap(potential: Potential, predictions: Float[Array, "runs *rows out"]) -> JensenGap:
-    """The variance of independent runs in a Bregman loss.
-
-        plug-in V = mean A(η_i) - A(mean η),     delta: V + sum_i d_i' A''(mean η) d_i / 2K(K-1),  d_i = η_i - mean η,
-        jackknife: K V - (K-1) mean of V without run i.
-
-    Raises:
-        ValueError: fewer than two runs.
-
-    >>> gap = jensen_gap(potentials.softmax, np.array([[0.0, 120.0, 0.0], [0.0, 0.0, 120.0]]))
-    >>> float(gap.plug_in.round(4))
-    59.3069
-    """
-    eta = np.asarray(predictions, np.float64)
-    count = len(eta)
-    if count < 2:
-        msg = f"got {count} runs; a variance needs at least 2"
-        raise ValueError(msg)
-    mean = eta.mean(axis=0)
-    values = potential.value(eta)
-    plug_in = values.mean(axis=0) - potential.value(mean)
-    without = potential.value((count * mean - eta) / (count - 1))
-    jackknife = values.mean(axis=0) - count * potential.value(mean) + (count - 1) * without.mean(axis=0)
-    spread = potential.curvature(np.broadcast_to(mean, eta.shape), eta - mean).sum(axis=0)
-    return JensenGap(plug_in, jackknife, plug_in + spread / (2 * count * (count - 1)))
-
-
 class _GroupedGaps(GroupedMeans):
-    """Running means of η, and of A at each depth: A(E[η|outer]), ..., A(η)."""
+    """Running means of η, and of A at each depth: A(E[η|outer]), ..., A(η); of probabilities for the softmax."""
 
     is_corrected = True
 
     def __init__(self, design: Design, reference: Reference | None, potential: Potential):
         super().__init__(design, reference)
         self._potential = potential
+        self._log_sums: Array | None = None  # of each group's probabilities, (groups, times, points, classes)
 
     @property
     def terms(self) -> tuple[Term, ...]:
         return gap_names(self._design.components, self._reference)
+
+    def add(self, runs: Num[Array, "units *inner times points out"], kept: Float[Array, " units"]) -> None:
+        first = self._next_unit
+        super().add(runs, kept)
+        if self._reference is None or self._potential is not potentials.softmax:
+            return
+        places = np.flatnonzero(kept)
+        if self._log_sums is None:
+            self._log_sums = np.full((NUM_GROUPS, *runs.shape[-3:]), -np.inf)
+        logs = class_ensembles.log_softmax(runs[places].astype(np.float64))
+        for place, unit in zip(places, class_ensembles.log_mean(logs, range(1, runs.ndim - 3)), strict=True):
+            total = self._log_sums[(first + place) % NUM_GROUPS]
+            np.logaddexp(total, unit, out=total)
+
+    def estimates(self) -> Estimates:
+        found = super().estimates()
+        if self._log_sums is None or self._reference is None:
+            return found
+        occupied = np.flatnonzero(self._counts)
+        if len(occupied) < 2:
+            nothing = np.full(found.per_point.shape[1:], np.nan)
+            return class_ensembles.with_ensembles(found, self._reference, nothing, {})
+        counts, risks, deleted = self._counts[occupied], [], []
+        for time in range(self._log_sums.shape[1]):
+            logs = self._log_sums[occupied, time] - np.log(counts)[:, None, None]
+            risk, [without] = class_ensembles.averaged_risk([logs], [counts], self._reference.center)
+            risks.append(risk)
+            deleted.append(without)
+        return class_ensembles.with_ensembles(
+            found, self._reference, np.stack(risks), {"groups": np.stack(deleted, axis=1)}
+        )
 
     def _statistics(self, runs: Array, kept: Array) -> tuple[Array, ...]:
         del kept

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Num
 
+from jaxdl.decomposition import class_ensembles, potentials
 from jaxdl.decomposition.crossed import MIN_LEVELS_TO_DELETE_ONE, Subset, chunks_of_points, margins_of, subsets_of
 from jaxdl.decomposition.estimates import Estimates, Term, jackknife_variance
 from jaxdl.decomposition.potentials import Potential
@@ -43,14 +44,19 @@ def crossed_gaps(
     names = gap_names(
         [*(_step_name(design.factors, *step) for step in steps), *map(_share_name, design.factors)], reference
     )
+    is_of_classes = potential is potentials.softmax and reference is not None
+    ensembles = _Ensembles(reference, counts, design.factors, (times, points)) if is_of_classes else None
     per_point = np.full((len(names), times, points), np.nan)
     variance = np.full_like(per_point, np.nan)
     if min(counts) < 2:
-        return Estimates(names, per_point, variance, {})
+        nothing = Estimates(names, per_point, variance, {})
+        return nothing if ensembles is None else ensembles.added_to(nothing)
     has_errors = min(counts) >= MIN_LEVELS_TO_DELETE_ONE
     sums = [np.zeros((len(names), count, times)) for count in counts] if has_errors else []
     for time, chunk in itertools.product(range(times), chunks_of_points(table.shape)):
         values = np.asarray(table[(..., time, chunk, slice(None))][np.ix_(*kept)], np.float64)
+        if ensembles is not None:
+            ensembles.add(values, time, chunk)
         margins = margins_of(values, num_factors)
         averages = {u: _mean(potential.value(margin)) for u, margin in margins.items()}
         deleted = [_deleted(potential, margins, averages, axis, counts[axis]) for axis in range(num_factors)]
@@ -68,7 +74,33 @@ def crossed_gaps(
         rows = np.full((len(names), design.shape[axis], times), np.nan)
         rows[:, kept[axis]] = total / points
         replicates[design.factors[axis]] = rows
-    return Estimates(names, per_point, variance, replicates)
+    found = Estimates(names, per_point, variance, replicates)
+    return found if ensembles is None else ensembles.added_to(found)
+
+
+class _Ensembles:
+    """The risk of averaged probabilities, chunk by chunk."""
+
+    def __init__(self, reference: Reference, counts: tuple[int, ...], factors: tuple[str, ...], shape: tuple[int, int]):
+        self._reference, self._counts = reference, counts
+        self._risk = np.full(shape, np.nan)
+        self._deleted = {
+            factor: np.full((count, *shape), np.nan) for factor, count in zip(factors, counts, strict=True)
+        }
+
+    def add(self, values: Float[Array, "*levels points classes"], time: int, chunk: slice) -> None:
+        """The predictions of all levels at a few points."""
+        logs, axes = class_ensembles.log_softmax(values), range(values.ndim - 2)
+        of_levels = [class_ensembles.log_mean(logs, [other for other in axes if other != axis]) for axis in axes]
+        weights = [np.ones(count) for count in self._counts]
+        risk, deleted = class_ensembles.averaged_risk(of_levels, weights, self._reference.center[chunk])
+        self._risk[time, chunk] = risk
+        for total, rows in zip(self._deleted.values(), deleted, strict=True):
+            total[:, time, chunk] = rows
+
+    def added_to(self, found: Estimates) -> Estimates:
+        """The terms with those of the ensembles after them."""
+        return class_ensembles.with_ensembles(found, self._reference, self._risk, self._deleted)
 
 
 def _steps(num_factors: int) -> list[tuple[int, Subset]]:

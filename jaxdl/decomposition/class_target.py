@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Num
 
-from jaxdl.decomposition.target import Target, check_finite, checked_noise, checked_probabilities
+from jaxdl.decomposition.target import Target, as_numbers, check_finite, checked_noise, checked_probabilities
 
 Array = np.ndarray
 
@@ -32,17 +32,19 @@ class ClassTarget(NamedTuple):
 def resolve_classes(target: Target, num_points: int, num_classes: int | None) -> ClassTarget:
     """Read a target as class probabilities; `num_classes` None takes their number from the target.
 
-    `labels` are class numbers `(points,)` or one-hot rows `(points, classes)`, `replicates` either with a leading axis of
-    annotators, `counts` how many annotators chose each class, `(points, classes)`.
+    `labels` are class numbers `(points,)`, booleans for two classes, or one-hot rows `(points, classes)`, `replicates` either with
+    a leading axis of annotators, `counts` how many annotators chose each class, `(points, classes)`.
 
     Raises:
-        ValueError: on a target of means, on shapes that differ, on classes out of range.
+        ValueError: on a target of means, on shapes that differ, on classes out of range or given by name.
     """
     if not isinstance(target, Target):
         msg = f"got a target of type {type(target).__name__}; say what it is: Target(probabilities=...), Target(labels=...), ..."
         raise ValueError(msg)
     known = {
-        name: np.asarray(value) for name, value in target._asdict().items() if value is not None and name != "noise"
+        name: as_numbers(name, value)
+        for name, value in target._asdict().items()
+        if value is not None and name != "noise"
     }
     if len(known) != 1 or "mean" in known:
         msg = f"got a Target with {sorted(known) or 'nothing known'}; give exactly one of labels, replicates, counts, probabilities"
@@ -93,11 +95,17 @@ def one_hot(numbers: Int[Array, "*shape"], num_classes: int) -> Float[Array, "*s
     Raises:
         ValueError: for a class beyond `num_classes`.
     """
-    if numbers.size and numbers.max() >= num_classes:
-        msg = f"got class {numbers.max()}, but the target has {num_classes} classes; pass one-hot labels or probabilities with a "
-        msg += "column for every class, or predict scores on an axis 'out'"
-        raise ValueError(msg)
+    check_predicted(numbers, num_classes)
     return (numbers[..., None] == np.arange(num_classes)).astype(np.float64)
+
+
+def check_predicted(numbers: Int[Array, "*shape"], num_classes: int) -> None:
+    """Refuse predicted classes that the target does not have."""
+    if numbers.size and numbers.max() >= num_classes:
+        msg = f"got predictions of class {numbers.max()}, but the target has {num_classes} classes; expected classes 0 to "
+        msg += f"{num_classes - 1}: pass one-hot labels or probabilities with a column for every class, or predict scores on an "
+        msg += "axis 'out'"
+        raise ValueError(msg)
 
 
 def _one_hot(name: str, numbers: Array, num_classes: int | None) -> Array:
@@ -106,6 +114,10 @@ def _one_hot(name: str, numbers: Array, num_classes: int | None) -> Array:
         msg += "for example by np.unique(labels, return_inverse=True))"
         raise ValueError(msg)
     numbers = numbers.astype(np.int64)
+    if num_classes is not None and numbers.size and numbers.max() >= num_classes:
+        msg = f"got {name} up to class {numbers.max()} for predictions of {num_classes} classes; expected classes 0 to "
+        msg += f"{num_classes - 1}: give the predictions an output for every class, or relabel"
+        raise ValueError(msg)
     return one_hot(numbers, int(numbers.max()) + 1 if num_classes is None else num_classes)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Num
 from scipy import special
 
-from jaxdl.decomposition.class_target import ClassTarget, class_numbers, one_hot, resolve_classes
+from jaxdl.decomposition.class_target import ClassTarget, check_predicted, class_numbers, one_hot, resolve_classes
 from jaxdl.decomposition.crossed import MIN_LEVELS_TO_DELETE_ONE, chunks_of_points, crossed_estimates
 from jaxdl.decomposition.estimates import Estimates, Term, jackknife_variance
 from jaxdl.decomposition.grouped import GroupedMeans, GroupedMoments
@@ -24,7 +24,17 @@ Array = np.ndarray
 HALF = 0.5
 
 
-class KohaviWolpert(LossDecomposition):
+class _OfClasses(LossDecomposition):
+    """A loss of predicted classes."""
+
+    def admitted(self, predictions: Num[Array, "... out"], reference: Reference | None) -> Num[Array, "... out"]:
+        if reference is not None and predictions.shape[-1] == 1:
+            numbers = class_numbers(predictions[np.isfinite(predictions)][:, None])
+            check_predicted(numbers, reference.center.shape[-1])
+        return predictions
+
+
+class KohaviWolpert(_OfClasses):
     """Unbiased bias², variance components and noise of the 0-1 loss, as half the squared error of one-hot predictions.
 
         P(f ≠ y) = ½|π - q|² + ½(1 - |q|²) + ½(1 - |π|²),
@@ -86,7 +96,7 @@ class KohaviWolpert(LossDecomposition):
         }[term]
 
 
-class ZeroOne(LossDecomposition):
+class ZeroOne(_OfClasses):
     """Domingos's decomposition of the 0-1 loss, with James's effects beside it.
 
     At a point, with q_k = P(f = k), π_k = P(y = k), the best class y* = argmax π and the main prediction m = argmax q,

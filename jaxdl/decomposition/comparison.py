@@ -102,6 +102,17 @@ def compare(first: Decomposition, second: Decomposition) -> Comparison:
 
 
 @dataclass(frozen=True, eq=False)
+class ForecastRisk:
+    """The risk of averages over several levels of a source; the leading axis runs over sizes, the interval is of 95 %."""
+
+    term: str
+    """`"risk"`, or `"excess_risk"` where the noise is unknown."""
+    estimate: Float[Array, "sizes *axes"]
+    standard_errors: Float[Array, "sizes *axes"]
+    interval: Interval
+
+
+@dataclass(frozen=True, eq=False)
 class EnsembleForecast:
     """The variance and risk of averages over several levels of a source; the leading axis runs over `sizes`."""
 
@@ -110,17 +121,31 @@ class EnsembleForecast:
     variance: Float[Array, "sizes *axes"]
     standard_errors: Float[Array, "sizes *axes"]
     interval: Interval
-    risk: Float[Array, "sizes *axes"] | None
-    """None where the study did not measure a risk; the excess risk where the noise is unknown."""
+    measured_risk: ForecastRisk | None
+    """None where the study did not measure a risk."""
+    notes: tuple[str, ...] = ()
+    """Those of the result: what the numbers are conditional on."""
+
+    @property
+    def risk(self) -> Float[Array, "sizes *axes"] | None:
+        """The estimate of `measured_risk`."""
+        return None if self.measured_risk is None else self.measured_risk.estimate
 
     def table(self) -> str:
-        """One line for each size."""
-        lines = [f"{'members over ' + self.over:>24}{'variance':>12}{'std. error':>12}  95 % interval"]
+        """One line for each size: variance, and risk where there is one."""
+        columns = [("variance", self.variance, self.standard_errors, self.interval)]
+        if self.measured_risk is not None:
+            risk = self.measured_risk
+            columns.append((risk.term, risk.estimate, risk.standard_errors, risk.interval))
+        heading = "".join(f"{name:>12}{'std. error':>12}  {'95 % interval':24}" for name, *_ in columns)
+        lines = [f"{'members over ' + self.over:>24}{heading}".rstrip()]
         for index in np.ndindex(self.variance.shape):
-            low, high = (np.asarray(bound)[index] for bound in self.interval)
-            numbers = f"{self.variance[index]:12.5g}{self.standard_errors[index]:12.2g}  {low:.5g} to {high:.5g}"
-            lines.append(f"{self.sizes[index[0]]:>24}{numbers}")
-        return "\n".join(lines)
+            cells = ""
+            for _, estimate, errors, interval in columns:
+                low, high = (np.asarray(bound)[index] for bound in interval)
+                cells += f"{estimate[index]:12.5g}{errors[index]:12.2g}  {f'{low:.5g} to {high:.5g}':24}"
+            lines.append(f"{self.sizes[index[0]]:>24}{cells}".rstrip())
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
     def __str__(self) -> str:
         return self.table()
@@ -131,7 +156,8 @@ def ensemble_forecast(result: Decomposition, *, over: str, sizes: Sequence[int])
 
         Var = sum of V_u without the source + (sum of V_u with it) / B      [data, init: V_D + (V_S + V_DS)/B]
 
-    Averaging changes neither bias nor noise. Each member is a fresh level of the source on the same levels of all others.
+    Averaging changes neither bias nor noise: the risk falls by as much as the variance. Each member is a fresh level of the source
+    on the same levels of all others.
 
     Args:
         result: a squared-error result of a crossed design, or of a nested one for any but the outermost source.
@@ -166,20 +192,23 @@ def ensemble_forecast(result: Decomposition, *, over: str, sizes: Sequence[int])
         msg = f"got sizes={sizes!r}; pass numbers of members, whole and at least 1"
         raise ValueError(msg)
 
-    def combined(values: dict[Term, Array]) -> Float[Array, "sizes ..."]:
-        shrinking = np.sum([values[component] for component in [*averaged, *inside]], axis=0)
-        return np.stack([values["total_variance"] - (1 - 1 / size) * shrinking for size in sizes])
+    def forecast(term: str) -> tuple[Array, Array, Interval]:
+        """The term less what averaging takes away, with its standard error and interval, by the replicates of the result."""
 
-    variance = combined(result.estimates)
-    replicates = {unit: np.moveaxis(combined(values), 0, 1) for unit, values in result.replicates.items()}
-    spread = None
-    if result.populations["total_variance"] != FIXED_POINTS:
-        spread = combined(result.per_point.estimates)
-    errors, freedom = _standard_error(replicates, spread) if replicates else (np.full_like(variance, np.nan), 1.0)
-    low, high = t_interval(variance, errors, freedom)
+        def combined(values: dict[Term, Array]) -> Float[Array, "sizes ..."]:
+            shrinking = np.sum([values[component] for component in [*averaged, *inside]], axis=0)
+            return np.stack([values[term] - (1 - 1 / size) * shrinking for size in sizes])
+
+        estimate = combined(result.estimates)
+        replicates = {unit: np.moveaxis(combined(values), 0, 1) for unit, values in result.replicates.items()}
+        spread = None if result.populations[term] == FIXED_POINTS else combined(result.per_point.estimates)
+        errors, freedom = _standard_error(replicates, spread) if replicates else (np.full_like(estimate, np.nan), 1.0)
+        low, high = t_interval(estimate, errors, freedom)
+        return estimate, errors, Interval(np.asarray(low), np.asarray(high))
+
     known = next((term for term in ("risk", "excess_risk") if term in result.estimates), None)
-    risk = None if known is None else result.estimates[known] - result.total_variance + variance
-    return EnsembleForecast(tuple(sizes), over, variance, errors, Interval(np.asarray(low), np.asarray(high)), risk)
+    risk = None if known is None else ForecastRisk(known, *forecast(known))
+    return EnsembleForecast(tuple(sizes), over, *forecast("total_variance"), risk, result.notes)
 
 
 def _values(coordinates: Array | None) -> list | None:

@@ -57,9 +57,12 @@ class LossDecomposition(ABC):
             times: the step counts (or others) on the axis "times", for the labels of the result.
 
         Raises:
-            ValueError: on shapes that do not fit, fewer than two levels of every factor, NaN or infinity.
+            ValueError: on shapes that do not fit, fewer than two levels of every factor, NaN or infinity, predictions for which
+                the loss overflows or that it cannot mean.
         """
         predictions = np.asarray(predictions)
+        if predictions.dtype == bool:
+            predictions = predictions.astype(np.int8)
         dims = tuple(dims)
         check_dims(dims)
         design = _named_design(predictions, factors, design, dims, nested)
@@ -69,6 +72,10 @@ class LossDecomposition(ABC):
         axes = len(design.shape)
         table = canonical(predictions, dims).reshape(*varying.shape, *canonical(predictions, dims).shape[axes:])
         reference = self.reference(target, point_shape(predictions.shape[axes:], dims))
+        if not np.isfinite(self.admitted(table, reference)).all():
+            msg = f"got predictions up to {predictions.max():.4g}, at which the {self.name} is no longer finite in double "
+            msg += "precision; leave those runs out, whole levels at a time"
+            raise ValueError(msg)
         estimates = self.estimate(table, varying, reference)
         return assemble(
             [estimates],
@@ -84,6 +91,15 @@ class LossDecomposition(ABC):
     @abstractmethod
     def reference(self, target: Target | None, shape: tuple[int, ...]) -> Reference | None:
         """The target resolved for predictions of `shape`, `(points,)` or `(points, out)`, at one run and time."""
+
+    def admitted(self, predictions: Num[Array, "... out"], reference: Reference | None) -> Num[Array, "... out"]:
+        """The predictions, infinite where the loss would be: such runs count as diverged.
+
+        Raises:
+            ValueError: for predictions that the loss cannot mean, such as a class that the target does not have.
+        """
+        del reference
+        return predictions
 
     @abstractmethod
     def grouped(self, design: Design, reference: Reference | None) -> GroupedMeans:
@@ -176,7 +192,8 @@ def warn_of_fixed(varying: Design) -> None:
 def check_predictions(predictions: Array) -> None:
     """Refuse what is not a finite real number."""
     if not (np.issubdtype(predictions.dtype, np.number) or jax.dtypes.issubdtype(predictions.dtype, np.inexact)):
-        msg = f"got predictions of dtype {predictions.dtype}; expected real numbers"
+        msg = f"got predictions of dtype {predictions.dtype}; expected real numbers. Classes by name become numbers by "
+        msg += "np.unique, the same for predictions and labels"
         raise ValueError(msg)
     if np.iscomplexobj(predictions):
         msg = "got complex predictions; pass real and imaginary parts as two outputs, on an axis 'out'"

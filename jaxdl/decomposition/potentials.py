@@ -20,6 +20,8 @@ class Potential(NamedTuple):
     """A*(y) = sup <y, η> - A(η) at labels or their means: minus the entropy."""
     curvature: Callable[[Float[Array, "*rows out"], Float[Array, "*rows out"]], Float[Array, "*rows"]]
     """d' A''(η) d for a direction d."""
+    largest: float = np.inf
+    """The largest η that is taken: beyond it powers of A that standard errors need are no doubles."""
 
 
 def _log_sum_exp(eta: Float[Array, "*rows out"]) -> Float[Array, "*rows"]:
@@ -60,6 +62,7 @@ poisson = Potential(
     lambda eta: np.exp(eta).sum(axis=-1),
     lambda y: (special.xlogy(y, y) - y).sum(axis=-1),
     lambda eta, direction: (np.exp(eta) * direction**2).sum(axis=-1),
+    largest=150.0,  # degrees of freedom take fourth powers; doubles end at e^709
 )
 """Counts: A = exp η, summed over outputs; half the deviance."""
 

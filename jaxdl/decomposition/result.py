@@ -51,9 +51,18 @@ class Decomposition:
     settings: Shaped[Array, " settings"] | None = None
     times: Shaped[Array, " times"] | None = None
     training_size: int | None = None
-    notes: tuple[str, ...] = ()
-    """What the numbers are conditional on: runs that diverged, levels left out."""
+    study_notes: tuple[str, ...] = ()
+    """What all numbers are conditional on, and what a reader must know besides."""
+    setting_notes: tuple[str, ...] = ()
+    """For each setting what its numbers alone are conditional on, runs that diverged and levels left out; "" for nothing."""
     diverged: tuple[Any, ...] = field(default=(), repr=False)
+    """The runs that were left out, each with its `setting`."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All notes, those of one setting with its number."""
+        told = (f"setting {index}: {note}" for index, note in enumerate(self.setting_notes) if note)
+        return (*self.study_notes, *told)
 
     @property
     def variance(self) -> Mapping[Component, Float[Array, "*axes"]]:
@@ -122,7 +131,7 @@ class Decomposition:
         return self.estimands[term]
 
     def at(self, *, setting: int | None = None, time: int | None = None) -> "Decomposition":
-        """One setting, or one time, or both: the same result without that axis.
+        """One setting, or one time, or both: the same result without that axis, and without what concerns other settings.
 
         Raises:
             ValueError: for an axis that the result does not have, or a position beyond it.
@@ -176,6 +185,14 @@ def _select(result: Decomposition, axis: str, position: int) -> Decomposition:
         msg = f"got {axis.removesuffix('s')}={position} for a result with axes {result.axes} of sizes {shape}"
         raise ValueError(msg)
     place = result.axes.index(axis)
+    if axis == "settings":
+        position %= size
+        result = replace(
+            result,
+            study_notes=(*result.study_notes, *filter(None, result.setting_notes[position : position + 1])),
+            setting_notes=(),
+            diverged=tuple(run for run in result.diverged if run.setting == position),
+        )
 
     def taken(values: dict[Term, Array], leading: int = 0) -> dict[Term, Array]:
         return {term: np.asarray(np.take(value, position, axis=leading + place)) for term, value in values.items()}

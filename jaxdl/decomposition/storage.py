@@ -4,7 +4,7 @@ import json
 import os
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,18 @@ from jaxdl.designs import Design
 if TYPE_CHECKING:
     from xarray import Dataset
 
-FORMAT = "jaxdl.decomposition/2"
+FORMAT = "jaxdl.decomposition/3"
 GROUPS = ("estimates", "standard_errors", "degrees_of_freedom", "point_estimates", "point_errors")
+
+
+class DescribedRun(NamedTuple):
+    """What a file keeps of a run that diverged."""
+
+    setting: int
+    description: str
+
+    def __str__(self) -> str:
+        return self.description
 
 
 def save(result: Decomposition, path: str | os.PathLike[str]) -> None:
@@ -35,8 +45,9 @@ def save(result: Decomposition, path: str | os.PathLike[str]) -> None:
         "populations": [result.populations[term] for term in terms],
         "axes": result.axes,
         "training_size": None if result.training_size is None else int(result.training_size),
-        "notes": result.notes,
-        "diverged": [str(run) for run in result.diverged],
+        "study_notes": result.study_notes,
+        "setting_notes": result.setting_notes,
+        "diverged": [(run.setting, str(run)) for run in result.diverged],
         "units": list(result.replicates),
     }
     groups = dict(zip(GROUPS, _arrays_by_term(result), strict=True))
@@ -99,8 +110,9 @@ def load(path: str | os.PathLike[str]) -> Decomposition:
         settings=arrays.get("settings"),
         times=arrays.get("times"),
         training_size=facts["training_size"],
-        notes=tuple(facts["notes"]),
-        diverged=tuple(facts["diverged"]),
+        study_notes=tuple(facts["study_notes"]),
+        setting_notes=tuple(facts["setting_notes"]),
+        diverged=tuple(DescribedRun(*run) for run in facts["diverged"]),
     )
 
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 Array = np.ndarray
 
@@ -52,7 +52,7 @@ def resolve(target: Target, shape: tuple[int, ...]) -> Reference:
         msg = f"got a target of type {type(target).__name__}; say what it is: Target(mean=...), Target(labels=...), ..."
         raise ValueError(msg)
     known = {
-        name: np.asarray(value, np.float64)
+        name: as_numbers(name, value).astype(np.float64)
         for name, value in target._asdict().items()
         if value is not None and name != "noise"
     }
@@ -96,6 +96,16 @@ def resolve(target: Target, shape: tuple[int, ...]) -> Reference:
         raise ValueError(msg)
     spread = value.var(axis=0, ddof=1).sum(-1)
     return Reference(value.mean(0), "bias_squared", -spread / count, "risk", spread * (count - 1) / count, spread, True)
+
+
+def as_numbers(name: str, value: Array) -> Num[Array, "..."]:
+    """A target's array; booleans are 0 and 1, names of classes are refused."""
+    array = np.asarray(value)
+    if array.dtype.kind in "OSTUMmc":
+        msg = f"got {name} of dtype {array.dtype}; expected real numbers. Classes by name become numbers by "
+        msg += "names, labels = np.unique(labels, return_inverse=True)"
+        raise ValueError(msg)
+    return array.astype(np.int64) if array.dtype == bool else array
 
 
 def checked_noise(noise: Array | float | None, num_points: int) -> Float[Array, " points"] | None:

@@ -24,6 +24,7 @@ from jaxdl.truths.resampling_laws import bootstrap_law, disjoint_law, subsample_
 from jaxdl.truths.sample_mean import sample_mean
 from jaxdl.truths.sobol import sobol_g
 from jaxdl.truths.study import Exact, Study
+from jaxdl.truths.suite import suite
 
 __all__ = [
     "Comparison",
@@ -59,6 +60,7 @@ __all__ = [
     "sklearn_recipe",
     "sobol_g",
     "subsample_law",
+    "suite",
     "unbiased",
     "unbiased_from_labels",
     "votes",

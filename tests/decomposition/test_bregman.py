@@ -222,14 +222,45 @@ def test_replicate_counts_have_their_poisson_noise():
     assert abs(noise.mean() - exact) < 4 * noise.std() / np.sqrt(3000)
 
 
+def test_log_rates_beyond_the_doubles_are_refused_or_count_as_diverged():
+    """A warning would be an error here: nothing overflows on the way."""
+    import jax
+    import jax.numpy as jnp
+
+    poisson, target = bregman(potentials.poisson), Target(mean=np.ones(3))
+    eta = np.zeros((6, 3))
+    eta[2, 1] = 800.0
+    with pytest.raises(ValueError, match="predictions up to 800, at which the Poisson loss"):
+        poisson(eta, factors=("data",), target=target)
+    with pytest.raises(ValueError, match="natural parameters up to 800; expected at most 150"):
+        jensen_gap(potentials.poisson, eta)
+    eta[2, 1] = 150.0
+    assert np.isfinite(poisson(eta, factors=("data",), target=target).standard_errors["excess_risk"])
+
+    key, design = jax.random.key(0), designs.independent(30, "data")
+    largest = max(
+        float(jax.random.uniform(designs.keys_of_run(design, key, run)["data"])) for run in range(design.num_runs)
+    )
+
+    def trial(keys):
+        draw = jax.random.uniform(keys["data"])
+        return jnp.where(draw >= largest, 800.0, draw) * jnp.ones(3)
+
+    with pytest.warns(UserWarning, match="1 diverged"):
+        result = decompose(trial, design, key, loss=poisson, target=target, progress=False)
+    assert len(result.diverged) == 1
+    assert all(np.isfinite(value) for value in result.estimates.values())
+
+
 @pytest.mark.parametrize(
     ("loss", "shape", "target", "told"),
     [
         (cross_entropy, (4, 5, 1), None, "two or more classes"),
         (cross_entropy, (4, 5, 3), Target(mean=np.zeros((5, 3))), "exactly one of labels"),
-        (cross_entropy, (4, 5, 3), Target(labels=np.full(5, 3)), "has 3 classes"),
+        (cross_entropy, (4, 5, 3), Target(labels=np.full(5, 3)), "labels up to class 3 for predictions of 3 classes"),
         (bregman(potentials.bernoulli), (4, 5, 1), Target(mean=np.full((5, 1), 1.5)), "does not allow"),
         (bregman(potentials.poisson), (4, 5, 1), Target(labels=np.zeros(5)), "Nothing is broadcast"),
+        (bregman(potentials.poisson), (4, 5, 1), Target(labels=np.array(list("abcab"))), "np.unique"),
     ],
 )
 def test_bad_targets_are_refused_with_a_remedy(loss, shape, target, told):

@@ -153,15 +153,54 @@ def test_decomposing_a_classifier_equals_decomposing_its_scores():
     ("predictions", "target", "told"),
     [
         (np.full((3, 4), 0.5), Target(labels=np.zeros(4, int)), "expected class numbers"),
-        (np.full((3, 4), 2), Target(labels=np.array([0, 1, 1, 0])), "got class 2, but the target has 2 classes"),
+        (np.full((3, 4), 2), Target(labels=np.array([0, 1, 1, 0])), "predictions of class 2, but the target has 2 classes"),
         (np.zeros((3, 4)), Target(labels=np.full(4, 0.5)), "expected class numbers"),
         (np.zeros((3, 4)), Target(labels=np.zeros((4, 1))), "no one-hot rows"),
         (np.zeros((3, 4)), None, "number of classes is unknown"),
         (np.zeros((3, 4)), Target(labels=np.zeros(5, int)), "Nothing is broadcast"),
         (np.zeros((3, 4)), Target(counts=np.ones((4, 1))), "2 or more for each point"),
         (np.zeros((3, 4)), Target(mean=np.zeros(4)), "exactly one of labels"),
+        (np.zeros((3, 4)), Target(labels=np.array(["cat", "dog", "dog", "cat"])), r"np.unique\(labels, return_inverse=True"),
+        (np.full((3, 4), "cat"), Target(labels=np.zeros(4, int)), "np.unique"),
     ],
 )  # fmt: skip
 def test_what_is_no_class_is_refused_with_a_remedy(predictions, target, told):
     with pytest.raises(ValueError, match=told):
         zero_one(predictions, factors=("data",), target=target)
+
+
+@pytest.mark.parametrize("loss", [zero_one, kohavi_wolpert], ids=lambda each: each.name)
+def test_booleans_are_the_classes_0_and_1(loss):
+    rng = np.random.default_rng(7)
+    predictions, labels = rng.random((6, 5, 20)) < 0.4, rng.random(20) < 0.5
+    ours = loss(predictions, factors=("data", "init"), target=Target(labels=labels))
+    expected = loss(predictions.astype(int), factors=("data", "init"), target=Target(labels=labels.astype(int)))
+    for term, value in expected.estimates.items():
+        np.testing.assert_array_equal(ours.estimates[term], value)
+
+
+@pytest.mark.parametrize("target", [Target(labels=np.array([0, 3, 1])), Target(replicates=np.full((2, 3), 3))])
+def test_a_label_without_an_output_is_refused_with_the_remedy(target):
+    with pytest.raises(ValueError, match="up to class 3 for predictions of 3 classes; expected classes 0 to 2"):
+        kohavi_wolpert(np.zeros((4, 3, 3)), factors=("data",), target=target, dims=("points", "out"))
+
+
+def test_a_predicted_class_that_the_target_lacks_ends_a_study_at_once():
+    """Not when all runs are there: a crossed design would otherwise be computed in vain."""
+    import jax
+    import jax.numpy as jnp
+
+    computed = []
+
+    class Counted(type(kohavi_wolpert)):
+        def admitted(self, predictions, reference):
+            computed.append(len(predictions))
+            return super().admitted(predictions, reference)
+
+    def trial(keys):
+        return jnp.full(4, 2) + 0 * sum(jax.random.randint(keys[name], (4,), 0, 2) for name in ("data", "init"))
+
+    target, design = Target(labels=np.array([0, 1, 1, 0])), designs.crossed(data=4000, init=2)
+    with pytest.raises(ValueError, match="predictions of class 2, but the target has 2 classes"):
+        decompose(trial, design, jax.random.key(0), loss=Counted(), target=target, progress=False)
+    assert sum(computed) < design.num_runs

@@ -105,6 +105,43 @@ def test_ensembles_that_were_built_have_the_forecast_variance():
         assert abs(built.total_variance - forecast.variance[index]) < 4 * error
 
 
+@pytest.mark.parametrize("random_points", [False, True])
+def test_the_risk_of_an_ensemble_is_forecast_with_an_interval_that_holds_it(random_points):
+    """bias² + V_D + (V_S + V_DS)/B + noise, for Gaussian effects of known size."""
+    bias, noise, held = 0.7, 0.3, np.zeros(len(SIZES))
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        effects = rng.normal(size=(12, 1, 20)), rng.normal(size=(1, 12, 20)), 2 * rng.normal(size=(12, 12, 20))
+        single = squared_error(
+            bias + sum(effects), factors=("data", "init"), target=Target(mean=np.zeros(20), noise=noise),
+            random_points=random_points,
+        )  # fmt: skip
+        forecast = ensemble_forecast(single, over="init", sizes=SIZES)
+        exact = bias**2 + 1 + 5 / np.array(SIZES) + noise
+        held += (forecast.measured_risk.interval.low <= exact) & (exact <= forecast.measured_risk.interval.high)
+    assert (held >= 0.9 * 200 - 4 * np.sqrt(200 * 0.09)).all()
+    np.testing.assert_allclose(
+        forecast.risk - forecast.variance, single.bias_squared + noise, rtol=1e-9
+    )  # what averaging leaves alone
+    for number in ("estimate", "standard_errors"):
+        np.testing.assert_allclose(
+            getattr(forecast.measured_risk, number)[0],
+            (single.estimates if number == "estimate" else single.standard_errors)["risk"], rtol=1e-9,
+        )  # fmt: skip
+    assert "risk" in str(forecast)
+
+
+def test_a_forecast_says_what_its_study_was_conditional_on():
+    f = np.random.default_rng(0).normal(size=(6, 5, 1, 4))
+    with pytest.warns(UserWarning, match="order has a single level"):
+        single = squared_error(f, factors=("data", "init", "order"))
+    forecast = ensemble_forecast(single, over="init", sizes=(2,))
+    assert forecast.measured_risk is None
+    assert forecast.notes == single.notes
+    assert "note: for the one order drawn" in str(forecast)
+    assert "note: for the one order drawn" in str(single)
+
+
 def test_a_forecast_is_refused_where_it_does_not_hold():
     f = np.random.default_rng(0).normal(size=(6, 5, 4))
     with pytest.raises(ValueError, match="cannot tell what averaging over 'order'"):

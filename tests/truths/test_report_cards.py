@@ -201,6 +201,7 @@ def test_what_cannot_be_certified_is_refused(arguments, words):
         (lambda: truths.nearest_neighbours(num_neighbours=31), "1 to 30"),
         (lambda: truths.random_ridge(strength=0.0), "positive strength"),
         (lambda: truths.gaussian_process_errors(1), "at least 2"),
+        (lambda: truths.suite(levels=(2, 8)), "3 or more of each"),
     ],
 )
 def test_problems_that_make_no_sense_are_refused(problem, words):

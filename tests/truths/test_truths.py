@@ -215,6 +215,24 @@ def test_one_large_study_lies_within_three_of_its_own_standard_errors(name):
         assert (np.abs(result.estimates[term] - value) < 3 * error).all(), (term, result.estimates[term], value, error)
 
 
+def test_the_suite_has_every_problem_once_with_terms_that_add_up():
+    problems = truths.suite()
+    names = [study.name for study, _ in problems]
+    assert len(set(names)) == len(names) == 18
+    assert [study.loss is None for study, _ in problems] == 16 * [True] + 2 * [False]
+    for study, exact in problems:
+        bias = exact["bias" if "bias" in exact else "bias_squared"]
+        np.testing.assert_allclose(bias + exact["total_variance"] + exact["noise"], exact["risk"], rtol=1e-12)
+        assert study.design is None or study.design.num_runs <= 512
+
+
+@pytest.mark.slow
+def test_our_estimates_of_the_whole_suite_agree_with_the_exact_answers():
+    """With 200 seeds, because some terms are skewed: see `certify`."""
+    card = truths.certify(truths.suite(), KEY, num_seeds=200)
+    assert card.passed, str(card)
+
+
 def test_the_published_bias_of_a_tree_is_inflation():
     """The example prints bias² 0.0003; without the variance that it contains, it is zero within its error."""
     study, _ = truths.published_trees()
