@@ -44,8 +44,9 @@ def crossed_gaps(
     names = gap_names(
         [*(_step_name(design.factors, *step) for step in steps), *map(_share_name, design.factors)], reference
     )
-    is_of_classes = potential is potentials.softmax and reference is not None
-    ensembles = _Ensembles(reference, counts, design.factors, (times, points)) if is_of_classes else None
+    ensembles = None
+    if potential is potentials.softmax and reference is not None:
+        ensembles = _Ensembles(reference, counts, design.factors, (times, points))
     per_point = np.full((len(names), times, points), np.nan)
     variance = np.full_like(per_point, np.nan)
     if min(counts) < 2:

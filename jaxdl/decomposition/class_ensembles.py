@@ -48,7 +48,8 @@ def averaged_risk(
     `log_means` has, for each unit (a factor, or groups of runs), the logarithm of the mean probabilities of its levels, and
     `counts` how much each level weighs.
     """
-    risk, influences = np.zeros(()), []
+    risk = np.zeros(())
+    influences: list[np.ndarray] = []
     for logs, weights in zip(log_means, counts, strict=True):
         share = (weights / weights.sum())[:, None, None]
         top = logs.max(axis=0)

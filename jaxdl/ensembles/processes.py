@@ -18,7 +18,7 @@ def in_several_processes(devices: Sequence[jax.Device]) -> bool:
 
 def any_process(values: Bool[np.ndarray, " runs"]) -> Bool[np.ndarray, " runs"]:
     """Which values are true in at least one process; every process calls it with its own."""
-    return np.asarray(multihost_utils.process_allgather(values)).any(axis=0)
+    return np.any(np.asarray(multihost_utils.process_allgather(values)), axis=0)
 
 
 def joined(
