@@ -10,9 +10,9 @@ import jaxdl
 ROOT = Path(jaxdl.__file__).parent
 LAYERS = (
     {"archives", "types", "statistics"},
-    {"curvature", "designs"},
+    {"curvature", "designs", "learning_curves"},
     {"data", "models", "losses", "penalties", "decomposition"},
-    {"objectives", "plots", "priors"},
+    {"diagnostics", "objectives", "plots", "priors"},
     {"learners", "ensembles", "selection"},
     {"folds"},
     {"measure"},

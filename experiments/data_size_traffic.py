@@ -1,0 +1,108 @@
+"""The study of `data_size` on daily traffic: linear autoregression on more and more lags. Imported by `measure` alone."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Scalar
+
+from jaxdl import learners, models
+from jaxdl.types import Dataset, Key, Keys
+
+if TYPE_CHECKING:
+    from experiments.data_size import Config
+
+LAGS = (1, 7, 28, 56)
+YEARS = (1, 2, 3)
+DAYS = 365
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+"""Ridge penalties per example, of standardised lags."""
+SHARED_SEED = 20_240
+"""Not a seed people use, or the shared year would be somebody's own."""
+SHARE_HELD_OUT = 0.2
+"""The last part of the training days, on which the strength is tuned before all of them are fitted."""
+
+
+class Forecaster(NamedTuple):
+    """A linear forecast from the lags, by their means and that of the labels."""
+
+    lags_mean: Float[Array, " lags"]
+    mean: Float[Array, " 1"]
+    weights: Float[Array, "lags 1"]
+
+    def __call__(self, lags: Float[Array, "n lags"]) -> Float[Array, "n 1"]:
+        """The forecast of each row."""
+        return self.mean[None, :] + (lags - self.lags_mean[None, :]) @ self.weights
+
+
+def settings(config: "Config") -> dict[str, np.ndarray]:
+    """Every number of lags with every number of years and every drift of the weekly pattern, lags varying fastest."""
+    drift, years, lags = np.meshgrid(config.drifts, YEARS, LAGS, indexing="ij")
+    return {"drift": drift.ravel().astype(np.float32), "years": years.ravel(), "lags": lags.ravel()}
+
+
+def traffic(key: Key, num_days: int, drift: Scalar) -> Float[Array, " days"]:
+    """A trend, a weekly pattern that drifts, and an autoregression of order two.
+
+        y_t = t / 100 + s_t + u_t,  s_t = s_{t-7} + drift e_t,  u_t = 0.5 u_{t-1} + 0.2 u_{t-2} + v_t
+
+    with standard normal e and v, and s of standard deviation 3 in the first week.
+    """
+    key_pattern, key_drift, key_noise = jax.random.split(key, 3)
+    num_weeks = -(-num_days // 7)
+    weeks = 3 * jax.random.normal(key_pattern, (1, 7)) + drift * jnp.cumsum(
+        jax.random.normal(key_drift, (num_weeks, 7)), axis=0
+    )
+
+    def step(last: tuple[Array, Array], shock: Array) -> tuple[tuple[Array, Array], Array]:
+        value = 0.5 * last[0] + 0.2 * last[1] + shock
+        return (value, last[0]), value
+
+    zero = jnp.zeros(())
+    _, noise = jax.lax.scan(step, (zero, zero), jax.random.normal(key_noise, (num_days,)))
+    return jnp.arange(num_days) / 100 + weeks.reshape(-1)[:num_days] + noise
+
+
+def autoregression(keys: Keys, setting: dict[str, Scalar]) -> dict[str, Array]:
+    """A trial: the mean absolute error on the year after the training days; and the errors of the same forecaster on one
+    year that all runs share.
+    """
+    num_training = max(YEARS) * DAYS
+    num_days = max(LAGS) + num_training + DAYS
+    model = models.linear(intercept=False)
+    x, y = _lagged(traffic(keys["data"], num_days, setting["drift"]))
+    is_used = (jnp.arange(max(LAGS)) < setting["lags"]).astype(x.dtype)
+    day = jnp.arange(num_training)
+    is_training = day >= num_training - setting["years"] * DAYS
+    is_held_out = day >= num_training - (SHARE_HELD_OUT * setting["years"] * DAYS).astype(int)
+    past = Dataset(x[:num_training], y[:num_training], jnp.ones(num_training, x.dtype))
+
+    def fit(weight: Array, strength: Scalar) -> Forecaster:
+        total = jnp.sum(weight)
+        lags_mean, mean = weight @ past.x / total, weight @ past.y / total
+        scale = jnp.sqrt(weight @ (past.y - mean[None, :]) ** 2 / total)
+        lags = (past.x - lags_mean[None, :]) / scale[None, :] * is_used[None, :]
+        scaled = Dataset(lags, (past.y - mean[None, :]) / scale[None, :], weight)
+        weights = learners.ridge(model, strength * total)(keys, scaled)["params"]["weights"]
+        return Forecaster(lags_mean, mean, weights * is_used[:, None])
+
+    def held_out_error(strength: Scalar) -> Scalar:
+        forecast = fit((is_training & ~is_held_out).astype(x.dtype), strength)
+        return jnp.sum(jnp.where(is_held_out[:, None], jnp.abs(forecast(past.x) - past.y), 0))
+
+    strengths = jnp.array(STRENGTHS, x.dtype)
+    best = strengths[jnp.argmin(jax.vmap(held_out_error)(strengths))]
+    forecast = fit(is_training.astype(x.dtype), best)
+    shared_x, shared_y = _lagged(traffic(jax.random.key(SHARED_SEED), num_days, setting["drift"]))
+    return {
+        "error": jnp.mean(jnp.abs(forecast(x[num_training:]) - y[num_training:])),
+        "shared": (forecast(shared_x[num_training:]) - shared_y[num_training:])[:, 0],
+    }
+
+
+def _lagged(series: Float[Array, " days"]) -> tuple[Float[Array, "n lags"], Float[Array, "n 1"]]:
+    """Each day that has all lags before it: yesterday first; and the day itself."""
+    num_lags = max(LAGS)
+    rows = jnp.arange(series.shape[0] - num_lags)[:, None] + num_lags - 1 - jnp.arange(num_lags)[None, :]
+    return series[rows], series[num_lags:, None]

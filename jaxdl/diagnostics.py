@@ -1,0 +1,156 @@
+"""What to do next: the textbooks' recipe from training and validation error to a remedy.
+
+    training error  >> reference       underfitting: a better optimiser, if it lowers the training error; else more capacity
+    validation error >> training error overfitting: more data or regularisation
+    neither                            nothing: what is left is noise
+
+Training comes first, as in the texts: a model that does not fit its own training data is not helped by more of them. The
+reference is the error that one expects to be possible. It decides everything: the recipe sees two numbers, and noise in
+the labels raises both of them just as a lack of capacity does. Hence `diagnose_with_noise`.
+"""
+
+import enum
+import math
+from statistics import NormalDist
+from typing import NamedTuple
+
+from jaxdl.decomposition.noise import NoiseEstimate
+
+
+class Remedy(enum.StrEnum):
+    """What lowers the validation error."""
+
+    CAPACITY = "more capacity"
+    OPTIMISER = "a better optimiser"
+    DATA = "more data or regularisation"
+    NONE = "none"
+    """what is left is noise, or too small to be told from it"""
+
+
+class Measured(NamedTuple):
+    """A number and its standard error; zero for a number that is known."""
+
+    value: float
+    standard_error: float = 0.0
+
+
+class Diagnosis(NamedTuple):
+    """A remedy, and the numbers that speak for it in one sentence."""
+
+    remedy: Remedy
+    reason: str
+
+
+def diagnose(
+    *,
+    training: Measured,
+    validation: Measured,
+    reference: Measured,
+    trained_longer: Measured | None = None,
+    worthwhile: float = 0.1,
+    level: float = 0.95,
+) -> Diagnosis:
+    """The remedy that the gaps between reference, training and validation error call for.
+
+    A gap counts when it is larger than the share `worthwhile` of the validation error, by a one-sided normal test of this
+    level that takes the errors as independent. Gaps are looked at in this order: none counts between validation and
+    reference, nothing to do; between training and reference, underfitting; between validation and training, overfitting;
+    where only their sum counts, the larger one.
+
+    It cannot see noise in the labels: where the reference was set without it, for clean labels, say, a noisy problem looks
+    like one of a lack of capacity, and the remedy is wrong. Nor can it see a validation set of another law. Give
+    `diagnose_with_noise` an estimate of the noise instead.
+
+    Args:
+        training: the error on the training examples.
+        validation: the error on others of the same law.
+        reference: the error that one expects to be possible, for these labels: that of an expert, of the best known model.
+        trained_longer: the training error of the same model trained longer, or with another step size; without it a lack
+            of capacity and a poor optimiser cannot be told apart, and the reason says so.
+        worthwhile: the share of the validation error below which a gap is not worth a remedy.
+        level: of the tests.
+
+    Raises:
+        ValueError: numbers that are not finite, negative standard errors, `worthwhile` outside (0, 1), a level outside [0.5, 1).
+
+    >>> diagnose(training=Measured(0.30, 0.01), validation=Measured(0.32, 0.01), reference=Measured(0.05)).remedy
+    <Remedy.CAPACITY: 'more capacity'>
+    >>> diagnose(training=Measured(0.04, 0.01), validation=Measured(0.32, 0.01), reference=Measured(0.05)).remedy
+    <Remedy.DATA: 'more data or regularisation'>
+    """
+    _check(worthwhile, level, training, validation, reference, trained_longer or training)
+    threshold = worthwhile * validation.value
+    quantile = NormalDist().inv_cdf(level)
+
+    def counts(higher: Measured, lower: Measured) -> bool:
+        error = math.hypot(higher.standard_error, lower.standard_error)
+        return higher.value - lower.value > threshold + quantile * error
+
+    bias, variance = training.value - reference.value, validation.value - training.value
+    numbers = (
+        f"training error {training.value:.4g}, validation error {validation.value:.4g}, reference {reference.value:.4g}"
+    )
+    if not counts(validation, reference):
+        return Diagnosis(
+            Remedy.NONE, f"{numbers}: validation does not exceed the reference by a share of {worthwhile:g}"
+        )
+    if counts(training, reference) or (not counts(validation, training) and bias > variance):
+        if trained_longer is None:
+            return Diagnosis(
+                Remedy.CAPACITY, f"{numbers}: it underfits; train longer to tell whether the optimiser is the cause"
+            )
+        if counts(training, trained_longer):
+            return Diagnosis(
+                Remedy.OPTIMISER, f"{numbers}: it underfits, but trained longer it reaches {trained_longer.value:.4g}"
+            )
+        return Diagnosis(
+            Remedy.CAPACITY, f"{numbers}: it underfits, and trained longer still has {trained_longer.value:.4g}"
+        )
+    return Diagnosis(Remedy.DATA, f"{numbers}: it overfits")
+
+
+def diagnose_with_noise(
+    *,
+    training: Measured,
+    validation: Measured,
+    noise: NoiseEstimate,
+    trained_longer: Measured | None = None,
+    worthwhile: float = 0.1,
+    level: float = 0.95,
+) -> Diagnosis:
+    """The same recipe with the noise in the labels, estimated from the data, as the reference.
+
+    No model's expected squared error is below the noise, and some model's is near it, so that it is the right reference
+    for the squared error, summed over outputs as in `jaxdl.decomposition.noise`. Estimators that err upwards (`rice`,
+    `nearest_neighbour`) hide underfitting of their own size; one from repeated labels (`replicates`) errs in neither
+    direction.
+
+    Raises:
+        ValueError: as `diagnose`; an estimate that bounds the noise from below only.
+
+    >>> repeated = NoiseEstimate(0.29, 0.01, "unbiased", "replicates", "")
+    >>> diagnose_with_noise(training=Measured(0.30, 0.01), validation=Measured(0.32, 0.01), noise=repeated).remedy
+    <Remedy.NONE: 'none'>
+    """
+    if noise.direction == "lower":
+        msg = f"got a noise estimate by {noise.method} that bounds the noise from below only; a reference too low makes noise "
+        msg += "look like a lack of capacity: use replicates, rice or nearest_neighbour"
+        raise ValueError(msg)
+    return diagnose(
+        training=training,
+        validation=validation,
+        reference=Measured(noise.estimate, noise.standard_error),
+        trained_longer=trained_longer,
+        worthwhile=worthwhile,
+        level=level,
+    )
+
+
+def _check(worthwhile: float, level: float, *measured: Measured) -> None:
+    if not (0 < worthwhile < 1 and 0.5 <= level < 1):
+        msg = f"got worthwhile={worthwhile} and level={level}; expected a share between 0 and 1, and a level from 0.5 to 1"
+        raise ValueError(msg)
+    for each in measured:
+        if not (math.isfinite(each.value) and math.isfinite(each.standard_error) and each.standard_error >= 0):
+            msg = f"got {each}; expected finite numbers, and a standard error of zero or more"
+            raise ValueError(msg)

@@ -1,0 +1,247 @@
+"""Learning curves: how the risk falls with the number of training examples, and what more of them would bring.
+
+    E(n) = floor + amplitude n^-exponent
+
+The floor is the noise and the bias that more data leave; the exponent is 1 for well-specified parametric models, and
+2s/(2s + d) at best for functions of smoothness s in d dimensions (Stone, 1982). Needs NumPy and SciPy, not JAX.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy import special
+
+from jaxdl.statistics import Interval
+
+Array = np.ndarray
+Real = int | float | np.number
+EXPONENTS = (0.05, 4.0)
+"""The exponents that are searched: slower laws cannot be told from a constant, faster ones end at their floor at once."""
+NUM_EXPONENTS = 48
+NUM_REFINEMENTS = 34
+
+
+class LearningCurve(NamedTuple):
+    """A fitted curve, and of the measurements what intervals need."""
+
+    floor: float
+    amplitude: float
+    exponent: float
+    sizes: Float[Array, " sizes"]
+    standard_errors: Float[Array, " sizes"]
+    degrees_of_freedom: float
+    smallest_floor: float
+    misfit: float
+    """The p-value of the chi-squared test of the fit: small when no power law explains the risks; nan for 3 sizes."""
+
+
+def fit(
+    sizes: Float[Array, " sizes"],
+    risks: Float[Array, " sizes"],
+    standard_errors: Float[Array, " sizes"],
+    *,
+    degrees_of_freedom: Real = math.inf,
+    smallest_floor: Real = 0.0,
+) -> LearningCurve:
+    """The curve of least sum over sizes of ((risk - E(n)) / standard_error)², with amplitude >= 0.
+
+    By variable projection (Golub & Pereyra, 1973): at a given exponent the other two are a linear fit, so that only the
+    exponent is searched, over all of `EXPONENTS`. There are no starting values and no local minima to fall into.
+
+    Args:
+        sizes: numbers of training examples, all different and at least three.
+        risks: the risk measured at each, by training and test sets of its own: errors are taken as independent.
+        standard_errors: of the risks.
+        degrees_of_freedom: of the standard errors, where they were estimated: of K training sets at each size, K - 1.
+        smallest_floor: what no learner can go below; zero for errors, minus infinity for an unbounded risk.
+
+    Raises:
+        ValueError: shapes that differ, fewer than three sizes, equal sizes, errors that are not positive, nan.
+
+    >>> sizes = np.array([20.0, 40.0, 80.0, 160.0])
+    >>> curve = fit(sizes, 0.1 + 2 / sizes, np.full(4, 0.001))
+    >>> print(f"{curve.floor:.4f} {curve.amplitude:.4f} {curve.exponent:.4f}")
+    0.1000 2.0000 1.0000
+    """
+    _check(sizes, risks, standard_errors, degrees_of_freedom)
+    floor, amplitude, exponent, squares = _fit_rows(sizes, risks[None], standard_errors, float(smallest_floor))
+    free = len(sizes) - 3
+    misfit = float(special.chdtrc(free, squares[0])) if free else math.nan
+    return LearningCurve(
+        float(floor[0]), float(amplitude[0]), float(exponent[0]), sizes, standard_errors,
+        float(degrees_of_freedom), float(smallest_floor), misfit,
+    )  # fmt: skip
+
+
+def risk_at(curve: LearningCurve, size: Real) -> float:
+    """E(size): the expected risk with so many examples.
+
+    >>> sizes = np.array([10.0, 20.0, 40.0])
+    >>> round(risk_at(fit(sizes, 1 + 5 / sizes, np.ones(3)), 500), 4)
+    1.01
+    """
+    return curve.floor + curve.amplitude * float(size) ** -curve.exponent
+
+
+def predictive_interval(
+    curve: LearningCurve,
+    size: Real,
+    *,
+    standard_error: Real = 0.0,
+    level: float = 0.9,
+    num_resamples: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """Where a measurement of the risk at `size`, with this standard error, will fall: by the parametric bootstrap.
+
+    Risks are drawn again around the fitted curve, with their standard errors (from Student's law where these were
+    estimated), and fitted again; to each new curve's value at `size` a new measurement error is added. The interval holds
+    the middle `level` of the sums. A standard error of zero gives the interval of the expected risk itself.
+
+    It knows nothing of risks that follow no power law: look at `curve.misfit`.
+
+    Raises:
+        ValueError: a size that is not positive, a negative standard error, a level outside (0, 1), fewer than 1 resample.
+
+    >>> sizes = np.array([10.0, 20.0, 40.0, 80.0])
+    >>> curve = fit(sizes, 1 + 5 / sizes, np.full(4, 0.01))
+    >>> low, high = predictive_interval(curve, 1000, standard_error=0.01, num_resamples=200)
+    >>> bool(low < 1.005 < high)
+    True
+    """
+    if not size > 0 or not standard_error >= 0:
+        msg = f"got size {size} and standard_error {standard_error}; expected a positive size and an error of 0 or more"
+        raise ValueError(msg)
+    floors, amplitudes, exponents = _resampled(curve, num_resamples, seed)
+    generator = np.random.default_rng((seed, 1))
+    errors = standard_error * _standard_draws(generator, curve.degrees_of_freedom, (num_resamples,))
+    return _middle(floors + amplitudes * float(size) ** -exponents + errors, level)
+
+
+def size_needed(curve: LearningCurve, risk: Real) -> float:
+    """The n at which E(n) = risk: (amplitude / (risk - floor))^(1 / exponent); infinite for a risk at or below the floor.
+
+    >>> sizes = np.array([10.0, 20.0, 40.0])
+    >>> curve = fit(sizes, 1 + 5 / sizes, np.ones(3))
+    >>> round(size_needed(curve, 1.01), 3), size_needed(curve, 0.9)
+    (500.0, inf)
+    """
+    return float(
+        _sizes_needed(np.array([curve.floor]), np.array([curve.amplitude]), np.array([curve.exponent]), risk)[0]
+    )
+
+
+def size_needed_interval(
+    curve: LearningCurve, risk: Real, *, level: float = 0.9, num_resamples: int = 1000, seed: int = 0
+) -> Interval:
+    """Where the n for a wanted risk lies, by the same bootstrap; its upper end is infinite when the floor may be higher.
+
+    Raises:
+        ValueError: a level outside (0, 1), fewer than 1 resample.
+
+    >>> sizes = np.array([10.0, 20.0, 40.0, 80.0])
+    >>> curve = fit(sizes, 1 + 5 / sizes, np.full(4, 0.001))
+    >>> low, high = size_needed_interval(curve, 1.02, num_resamples=200)
+    >>> bool(low < 250 < high), size_needed_interval(curve, 0.5, num_resamples=200)
+    (True, Interval(low=np.float64(inf), high=np.float64(inf)))
+    """
+    return _middle(_sizes_needed(*_resampled(curve, num_resamples, seed), risk), level)
+
+
+def _sizes_needed(
+    floors: Float[Array, " rows"], amplitudes: Float[Array, " rows"], exponents: Float[Array, " rows"], risk: Real
+) -> Float[Array, " rows"]:
+    is_reached = floors < risk
+    ratios = amplitudes / np.where(is_reached, risk - floors, 1)
+    with np.errstate(over="ignore"):
+        return np.where(is_reached, ratios ** (1 / exponents), np.inf)
+
+
+def _resampled(curve: LearningCurve, num_resamples: int, seed: int) -> tuple[Array, Array, Array]:
+    """Floors, amplitudes and exponents of curves fitted to new risks around this one."""
+    if num_resamples < 1:
+        msg = f"num_resamples is {num_resamples}; expected at least 1, and some hundreds for a 90 % interval"
+        raise ValueError(msg)
+    generator = np.random.default_rng((seed, 0))
+    draws = _standard_draws(generator, curve.degrees_of_freedom, (num_resamples, len(curve.sizes)))
+    expected = curve.floor + curve.amplitude * curve.sizes**-curve.exponent
+    risks = expected[None] + curve.standard_errors[None] * draws
+    return _fit_rows(curve.sizes, risks, curve.standard_errors, curve.smallest_floor)[:3]
+
+
+def _standard_draws(generator: np.random.Generator, degrees_of_freedom: float, shape: tuple[int, ...]) -> Array:
+    if math.isinf(degrees_of_freedom):
+        return generator.standard_normal(shape)
+    return generator.standard_t(degrees_of_freedom, shape)
+
+
+def _middle(values: Float[Array, " resamples"], level: float) -> Interval:
+    if not 0 < level < 1:
+        msg = f"level is {level}; expected a probability between 0 and 1, such as 0.9"
+        raise ValueError(msg)
+    # Order statistics rather than their interpolation, which infinite values would turn into nan.
+    low = np.quantile(values, (1 - level) / 2, method="lower")
+    return Interval(low, np.quantile(values, (1 + level) / 2, method="higher"))
+
+
+def _fit_rows(
+    sizes: Float[Array, " sizes"],
+    risks: Float[Array, "rows sizes"],
+    standard_errors: Float[Array, " sizes"],
+    smallest_floor: float,
+) -> tuple[Float[Array, " rows"], Float[Array, " rows"], Float[Array, " rows"], Float[Array, " rows"]]:
+    """Floor, amplitude, exponent and sum of squares of each row: a grid of exponents, then golden sections beside the best."""
+    # Relative to their geometric mean, sizes have powers of order one at every exponent.
+    logs = np.log(sizes)
+    centre = logs.mean()
+    weights = (standard_errors.min() / standard_errors) ** 2
+
+    def project(exponents: Float[Array, "rows k"]) -> tuple[Array, Array, Array]:
+        powers = np.exp(-exponents[..., None] * (logs - centre))
+        y, w = risks[:, None, :], weights / weights.sum()
+        mean_power, mean_risk = (powers * w).sum(-1), (y * w).sum(-1)
+        centred = powers - mean_power[..., None]
+        slope = (centred * w * y).sum(-1) / (centred**2 * w).sum(-1)
+        floor = mean_risk - slope * mean_power
+        if math.isfinite(smallest_floor):
+            at_smallest = (powers * w * (y - smallest_floor)).sum(-1) / (powers**2 * w).sum(-1)
+            slope = np.where(floor < smallest_floor, at_smallest, slope)
+            floor = np.maximum(floor, smallest_floor)
+        floor = np.where(slope < 0, np.maximum(mean_risk, smallest_floor), floor)
+        slope = np.maximum(slope, 0)
+        residuals = y - floor[..., None] - slope[..., None] * powers
+        return floor, slope, (residuals**2 * weights).sum(-1)
+
+    grid = np.geomspace(*EXPONENTS, NUM_EXPONENTS)
+    squares = project(np.broadcast_to(grid, (1, NUM_EXPONENTS)))[2]
+    best = squares.argmin(axis=1)
+    low, high = grid[np.maximum(best - 1, 0)], grid[np.minimum(best + 1, NUM_EXPONENTS - 1)]
+    golden = (math.sqrt(5) - 1) / 2
+    for _ in range(NUM_REFINEMENTS):
+        inner = np.stack([high - golden * (high - low), low + golden * (high - low)], axis=1)
+        left, right = project(inner)[2].T
+        is_left = left < right
+        low, high = np.where(is_left, low, inner[:, 0]), np.where(is_left, inner[:, 1], high)
+    exponent = (low + high) / 2
+    floor, slope, squares = (values[:, 0] for values in project(exponent[:, None]))
+    return floor, slope * np.exp(exponent * centre), exponent, squares / standard_errors.min() ** 2
+
+
+def _check(sizes: Array, risks: Array, standard_errors: Array, degrees_of_freedom: Real) -> None:
+    if sizes.ndim != 1 or not sizes.shape == risks.shape == standard_errors.shape or len(sizes) < 3:
+        msg = (
+            f"got sizes, risks and standard errors of shapes {sizes.shape}, {risks.shape} and {standard_errors.shape}; "
+        )
+        msg += "expected one length, at least 3: a curve has three parameters"
+        raise ValueError(msg)
+    if len(np.unique(sizes)) < len(sizes) or not (sizes > 0).all() or not np.isfinite(sizes).all():
+        msg = f"got sizes {sizes}; expected positive numbers, all different: average the risks of equal sizes first"
+        raise ValueError(msg)
+    if not np.isfinite(risks).all() or not (np.isfinite(standard_errors) & (standard_errors > 0)).all():
+        msg = f"got risks {risks} with standard errors {standard_errors}; expected finite risks and positive errors"
+        raise ValueError(msg)
+    if not degrees_of_freedom > 0:
+        msg = f"degrees_of_freedom is {degrees_of_freedom}; expected a positive number, K - 1 for K training sets at each size"
+        raise ValueError(msg)
