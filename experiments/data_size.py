@@ -107,6 +107,7 @@ PROFILES = {
     "full": Config(
         num_runs=32_768, num_control_runs=2048, num_remedied=4096, num_curves=1000, num_resamples=300, num_cases=800,
         num_case_runs=64, num_series=512,
+        seed=1,  # not the one that the sizes of these studies were settled with
     ),
 }  # fmt: skip
 

@@ -45,6 +45,9 @@ class Options:
         if self.devices is not None and self.devices < 1:
             msg = f"devices is {self.devices}; expected at least 1, or nothing for one per core."
             raise ValueError(msg)
+        if self.devices is not None and self.device not in (None, "cpu"):
+            msg = f"devices is a number of CPU devices; on a {self.device}, CUDA_VISIBLE_DEVICES and its like choose them."
+            raise ValueError(msg)
         share_of(self.shard, "shard")
         if (self.coordinator is None) != (self.process is None):
             msg = "coordinator and process belong together: --coordinator HOST:PORT --process k/K."

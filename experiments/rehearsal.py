@@ -24,7 +24,7 @@ def rehearse(work: Callable[[], Any], options: Execution, folder: Path) -> str:
     except Exception as error:
         stopped = f"\nwithout what cannot be done with stand-ins ({type(error).__name__}: {error})"
     elapsed = time.monotonic() - started
-    timing = sum(4 * plan.block_seconds for _, plan in options.plans)
+    timing = sum(plan.measuring_seconds for _, plan in options.plans)
     training = sum(plan.seconds for _, plan in options.plans)
     other = max(elapsed - timing, 0)
     heads = ("runs", "block", "devices", "per device", "results", "Gflop/block", "compile", "time")

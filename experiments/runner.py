@@ -79,7 +79,11 @@ def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> int:
     with interruptible() as interruption:
         try:
             return _answer(experiment, arguments, command)
+        except OSError as error:
+            return _fail(1, f"error: {error}; finished runs are stored, and the same command continues")
         except KeyboardInterrupt:
+            if "--dry-run" in arguments:
+                return _fail(128 + interruption.signal, "Interrupted; nothing was written")
             resume = shlex.join(
                 ["python", "-m", f"experiments.{experiment.name}", *(a for a in arguments if a != "--fresh")]
             )
@@ -97,23 +101,39 @@ class Interruption:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Make SIGTERM stop like Ctrl-C, and a second one of either end the process at once."""
+    """Make SIGTERM stop like Ctrl-C, and a second one of either end the process at once.
+
+    The second one is seen by a thread of its own: handlers run between two steps of the main thread, which may be waiting for
+    a compilation or a long run.
+    """
     interruption = Interruption()
 
     def stop(number: int, frame: Any) -> None:
         del frame
         interruption.signal = signal.Signals(number)
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, lambda *_: os._exit(128 + number))
         raise KeyboardInterrupt
+
+    def watch(arrived: int) -> None:
+        stopping = 0
+        while number := os.read(arrived, 1):
+            stopping += number[0] in (signal.SIGINT, signal.SIGTERM)
+            if stopping > 1:
+                os._exit(128 + number[0])
+        os.close(arrived)
 
     if threading.current_thread() is not threading.main_thread():  # Python handles signals in the main thread alone
         yield interruption
         return
+    arrived, sent = os.pipe()
+    os.set_blocking(sent, False)
+    threading.Thread(target=watch, args=(arrived,), daemon=True).start()
+    wakeup = signal.set_wakeup_fd(sent, warn_on_full_buffer=False)
     before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield interruption
     finally:
+        signal.set_wakeup_fd(wakeup)
+        os.close(sent)
         for each, handler in before.items():
             signal.signal(each, handler)
 
@@ -133,6 +153,9 @@ def parse(experiment: Experiment, arguments: Sequence[str]) -> tuple[str, Any, O
     defaults.add_argument("--profile", nargs="?")
     defaults.add_argument("--config", nargs="?", type=Path)
     chosen = defaults.parse_known_args(arguments)[0]
+    if chosen.config and chosen.profile:
+        msg = "config and profile both supply the configuration; choose one."
+        raise ValueError(msg)
     profile, config = run_folder.read_config(chosen.config, experiment.name) if chosen.config else (chosen.profile, {})
     profile = profile if profile in experiment.profiles else next(iter(experiment.profiles))
     names: Any = Literal[tuple(experiment.profiles)]  # type: ignore[valid-type]
@@ -247,13 +270,17 @@ def set_up_jax(options: Options) -> None:
     try:
         if options.distributed:
             join_processes(options)
+    except (RuntimeError, ValueError) as error:
+        raise SystemExit(_fail(1, f"error: cannot join the other processes: {error}")) from None
+    try:
         jax.devices()
-    except (RuntimeError, ValueError, AssertionError) as error:  # jax asserts that a plug-in is there
+    except (RuntimeError, AssertionError) as error:  # jax asserts that a plug-in is there
         extra = {"gpu": "cuda13", "tpu": "tpu"}.get(options.device or "")
+        cause = f" ({str(error).splitlines()[0]})" if str(error) else ""
         remedy = (
-            f'no {options.device} found: pip install "jax[{extra}]", or --device cpu' if extra else f"error: {error}"
+            f'no {options.device} found: pip install "jax[{extra}]", or --device cpu' if extra else "error: no device"
         )
-        raise SystemExit(_fail(1, remedy)) from None
+        raise SystemExit(_fail(1, remedy + cause)) from None
 
 
 def join_processes(options: Options) -> None:
@@ -318,12 +345,12 @@ def _answer(experiment: Experiment, arguments: Sequence[str], command: str) -> i
     if options.dry_run:
         return _rehearse(experiment, profile, config, options, folder)
     if options.shard != "1/1":
-        measured(experiment, profile, config, execution_of(options, experiment.name), folder)
-        print(f"share {options.shard} is stored; when all are, the same command without --shard shows the result")
-        return 0
+        return _share(experiment, profile, config, options, folder)
     if options.distributed:
         return _distributed(experiment, profile, config, options, folder, command)
     run = None if options.fresh or options.strict else _find(folder)
+    if options.fresh:
+        run_folder.unfinish(folder)
     if run is None:
         run = compute(experiment, profile, config, options, folder, command)
     else:
@@ -346,6 +373,19 @@ def _rehearse(experiment: Experiment, profile: str, config: Any, options: Option
         experiment.claims(config, results)
 
     print(rehearse(work, execution, folder))
+    return 0
+
+
+def _share(experiment: Experiment, profile: str, config: Any, options: Options, folder: Path) -> int:
+    done = f"share {options.shard} is stored; when all are, the same command without --shard shows the result"
+    try:
+        measured(experiment, profile, config, execution_of(options, experiment.name), folder)
+    except Exception as error:  # what other shards compute is stood in for, and may have no statistics
+        told = f"{type(error).__name__}: {error}"
+        return _fail(
+            1, f"this share stopped early, after what it stored ({told}); when the others are done, give it again"
+        )
+    print(done)
     return 0
 
 

@@ -1,9 +1,12 @@
 """Files that are written whole or not at all, and NumPy archives without pickle whose bytes depend on their arrays alone."""
 
 import io
+import math
 import os
+import re
 import secrets
 import socket
+import time
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +16,7 @@ from jaxtyping import ArrayLike, Shaped
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 """The first that the format knows; a fixed one, so that equal arrays give equal files."""
+SECONDS_OF_A_DAY = 86_400
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -23,7 +27,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: what the system says (disk full, no permission, no such folder); no temporary file stays behind.
     """
-    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -35,11 +39,21 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def sweep_temporaries(folder: Path) -> int:
-    """Remove what killed processes of this machine left behind in `folder`; returns the number of files removed."""
+    """Remove what killed processes left behind in `folder`; returns the number of files removed.
+
+    That is those of this machine whose process is gone, and those of others after a day.
+    """
     swept = 0
     for path in folder.glob(".*.tmp"):
-        *_, host, pid, _, _ = path.name.split(".")
-        if host == socket.gethostname() and pid.isdecimal() and not _is_alive(int(pid)):
+        found = re.fullmatch(r"\..+\.([^.]+)\.(\d+)\.[0-9a-f]{8}\.tmp", path.name)
+        if not found:
+            continue  # not ours
+        host, pid = found.groups()
+        try:
+            is_old = time.time() - path.stat().st_mtime > SECONDS_OF_A_DAY
+        except FileNotFoundError:
+            continue
+        if is_old or (host == _host() and not _is_alive(int(pid))):
             path.unlink(missing_ok=True)
             swept += 1
     return swept
@@ -75,15 +89,28 @@ def from_npz(content: bytes) -> dict[str, Shaped[np.ndarray, "..."]]:
             if any(each.compress_type != zipfile.ZIP_STORED for each in members):
                 msg = "the archive is compressed, which jaxdl never writes"
                 raise ValueError(msg)
-            return {
-                each.filename.removesuffix(".npy"): np.lib.format.read_array(
-                    io.BytesIO(file.read(each)), allow_pickle=False
-                )
-                for each in members
-            }
+            return {each.filename.removesuffix(".npy"): _array(file.read(each)) for each in members}
     except (zipfile.BadZipFile, EOFError, OSError, KeyError, NotImplementedError, RuntimeError) as error:
         msg = f"the archive is damaged: {error}"
         raise ValueError(msg) from error
+
+
+def _array(content: bytes) -> Shaped[np.ndarray, "..."]:
+    """An array in NumPy's format, whose header is believed only as far as there are bytes."""
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0):
+        msg = f"the archive holds an array of format {version}, which jaxdl never writes"
+        raise ValueError(msg)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    if math.prod(shape) * dtype.itemsize != len(content) - file.tell():
+        msg = f"the archive holds {len(content) - file.tell()} bytes for an array of {shape} {dtype}"
+        raise ValueError(msg)
+    return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+
+
+def _host() -> str:
+    return socket.gethostname().replace(".", "-")
 
 
 def _is_alive(pid: int) -> bool:

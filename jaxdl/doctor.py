@@ -13,7 +13,7 @@ import jax
 
 from jaxdl import ensembles, truths
 
-REQUIRED = ("jaxdl", "jax", "jaxlib", "flax", "optax", "chex", "numpy", "scipy")
+REQUIRED = ("jaxdl", "jax", "jaxlib", "flax", "optax", "chex", "numpy", "scipy", "jaxtyping", "rich")
 EXTRAS = {
     "experiments": ("tyro", "matplotlib", "sklearn", "threadpoolctl"),
     "xarray": ("xarray",),
@@ -36,8 +36,10 @@ class Finding(NamedTuple):
 def examine() -> Iterator[Finding]:
     """All findings, one after the other; the last three are problems with exact answers, of a few seconds each."""
     yield from packages()
-    yield from devices()
-    yield from known_answers()
+    found = list(devices())
+    yield from found
+    if not any(finding.remedy for finding in found):
+        yield from known_answers()
 
 
 def packages() -> Iterator[Finding]:
@@ -60,14 +62,18 @@ def packages() -> Iterator[Finding]:
 
 
 def devices() -> Iterator[Finding]:
-    """The devices, and whether this process uses all cores."""
-    found = jax.devices()
+    """The devices, the cores, and where compiled programs are kept."""
+    try:
+        found = jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        asked = jax.config.jax_platforms  # type: ignore[attr-defined]
+        yield Finding(
+            "devices", f"none ({asked}: {error})", 'unset JAX_PLATFORMS, or pip install "jax[cuda13]" or "jax[tpu]"'
+        )
+        return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     told = f"{len(found)} x {found[0].device_kind} ({found[0].platform}), {cores} cores"
-    remedy = ""
-    if found[0].platform == "cpu" and len(found) < cores:
-        remedy = "JAX_NUM_CPU_DEVICES is set too low; unset it, or call jaxdl.ensembles.use_cpu_devices() first of all"
-    yield Finding("devices", told, remedy)
+    yield Finding("devices", told)
     cache = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     yield Finding("compilations", f"kept in {cache}" if cache else "kept by the experiments only (~/.cache/jaxdl)")
 

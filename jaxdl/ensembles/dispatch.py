@@ -33,6 +33,7 @@ def dispatch(
     """Compute the given outer runs in their order; the next dispatch is under way while the last is fetched."""
     executable = program.executable
     num_devices, num_blocks = len(executable.devices), -(-len(runs) // program.block)
+    is_alone = all(_is_local(executable))
     pending: deque = deque()
     sent = fetched = 0
     blocks_per_device = 1  # the first dispatch is the measure for the next
@@ -45,12 +46,13 @@ def dispatch(
             sent += int(counts.sum())
         start, counts, results = pending.popleft()
         rows = _rows(executable, counts, start, program.block, len(runs))
+        began = time.monotonic()
         fetched_results = jax.tree.map(lambda leaf: _gather(leaf, counts, executable, len(rows)), results)  # noqa: B023
         now = time.monotonic()
         seconds, clock = now - clock, now
         if not fetched:
             blocks_per_device = _blocks_per_device(program, executable, seconds / int(counts.max()))
-        elif len(executable.devices) == jax.local_device_count():
+        elif is_alone and now - began > seconds / 2:  # else it was the consumer that took the time
             blocks_per_device = _blocks_within(program, seconds / int(counts.max()))
         fetched += int(counts.sum())
         if len(rows):
@@ -82,9 +84,14 @@ def _blocks_per_device(program: Program, executable: Executable, seconds_per_blo
     blocks = _blocks_within(program, seconds_per_block)
     if len({device.process_index for device in executable.devices}) == 1:
         return blocks
+    return from_first_process(blocks)
+
+
+def from_first_process(value: int) -> int:
+    """The number that the first process has; all processes call it, each with its own."""
     from jax.experimental import multihost_utils
 
-    return int(multihost_utils.broadcast_one_to_all(np.int32(blocks)))
+    return int(multihost_utils.broadcast_one_to_all(np.int32(value)))
 
 
 def _levels(

@@ -6,6 +6,7 @@ and its setting.
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,7 +35,7 @@ def identity_of(
     design: Design,
     inner: tuple[int, ...],
     block: int,
-    platform: str,
+    devices: tuple[jax.Device, ...],
     root: Key,
 ) -> dict[str, str]:
     """The parts of a study's identity by name.
@@ -48,7 +49,7 @@ def identity_of(
         design: the study's; its sources and their nesting count.
         inner: axes of the design that the trial handles itself.
         block: runs that are vectorised together.
-        platform: "cpu", "gpu" or "tpu".
+        devices: their kind counts, and whether there are several, as one alone compiles to other last bits.
         root: the root key.
     """
     text = jax.jit(one_block).lower(*arguments).as_text()
@@ -57,7 +58,8 @@ def identity_of(
         "sources": " ".join(f"{name}{list(path)}" for name, path in zip(design.sources, design.paths, strict=True)),
         "inner sources": str(list(inner)),
         "block": str(block),
-        "platform": platform,
+        "devices": f"{'several' if len(devices) > 1 else 'one'}, {devices[0].platform} {devices[0].device_kind}",
+        "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
         "options": ", ".join(f"{name}={getattr(jax.config, name)}" for name in OPTIONS),
         "versions": f"jax {jax.__version__}, jaxlib {jaxlib.__version__}, flax {flax.__version__}, optax {optax.__version__}",
         "trial": hashlib.sha256(text.encode()).hexdigest(),

@@ -1,4 +1,4 @@
-"""What a study will take, from one compiled and timed block of it."""
+"""What a study will take, from one compiled program and a few timed blocks of it."""
 
 import time
 from collections.abc import Callable
@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Int
 
 from jaxdl.designs import Design
-from jaxdl.ensembles.dispatch import dispatch, num_outer_runs
+from jaxdl.ensembles.dispatch import dispatch, from_first_process, num_outer_runs
 from jaxdl.ensembles.program import Program
 from jaxdl.types import Key
 
 BLOCK_ON_CPU = 8
+SECONDS_TIMED = 0.6
 LARGEST_BLOCK = 1024
 SHARE_OF_MEMORY = 0.5  # of an accelerator, for one block: two dispatches and jax's own buffers want the rest
 
@@ -34,6 +36,8 @@ class Plan(NamedTuple):
     compile_seconds: float
     block_seconds: float
     """Of one block on each device, side by side."""
+    measuring_seconds: float
+    """What it took to find that."""
 
     @property
     def seconds(self) -> float:
@@ -43,14 +47,18 @@ class Plan(NamedTuple):
 
 
 def measure_plan(program: Program, design: Design, key: Key, settings: list[Any]) -> tuple[Plan, Any]:
-    """Compile, time one block on every device, and return the plan and that block's `(outputs, aux)` on the host."""
+    """Compile, time a few blocks on every device, and return the plan and the first ones' `(outputs, aux)` on the host."""
     started = time.monotonic()
     executable = program.executable
     compile_seconds = time.monotonic() - started
     num_runs = num_outer_runs(program, design)
-    runs = np.arange(min(num_runs, program.block * len(executable.devices)))
+    at_once = program.block * len(executable.devices)
+    runs = np.arange(min(num_runs, at_once))
     ((_, results, _),) = dispatch(program, design, key, settings[0], runs)
-    seconds = [finished.seconds for _ in range(3) for finished in dispatch(program, design, key, settings[0], runs)]
+    seconds_of_one = _seconds(program, design, key, settings[0], runs)
+    # As the real runs are dispatched: a single small block would cost more to send than to compute.
+    some = np.arange(min(num_runs, at_once * max(1, int(SECONDS_TIMED / seconds_of_one))))
+    block_seconds = _seconds(program, design, key, settings[0], some) / -(-len(some) // at_once)
     memory = executable.compiled.memory_analysis()
     costs = executable.compiled.cost_analysis() or {}
     bytes_of_run = sum(leaf.nbytes for leaf in jax.tree.leaves(results)) / len(runs)
@@ -63,7 +71,8 @@ def measure_plan(program: Program, design: Design, key: Key, settings: list[Any]
         results_bytes=round(bytes_of_run * num_runs * len(settings)),
         block_flops=float(costs.get("flops", float("nan"))),
         compile_seconds=compile_seconds,
-        block_seconds=float(np.median(seconds)),
+        block_seconds=block_seconds,
+        measuring_seconds=time.monotonic() - started - compile_seconds,
     )
     return plan, results
 
@@ -73,13 +82,16 @@ def default_block(devices: tuple[jax.Device, ...], trace: Callable[[int], Progra
 
     A program's memory is linear in the block, so that two compilations tell it.
     """
-    limit = (devices[0].memory_stats() or {}).get("bytes_limit") if devices[0].platform != "cpu" else None
-    if limit is None:
+    if devices[0].platform == "cpu":
         return BLOCK_ON_CPU
-    small, large = (
-        _bytes(trace(size).executable.compiled.memory_analysis()) for size in (BLOCK_ON_CPU, 2 * BLOCK_ON_CPU)
-    )
-    return largest_block(SHARE_OF_MEMORY * limit, small, large)
+    own = [device for device in devices if device.process_index == jax.process_index()]
+    limit = (own[0].memory_stats() or {}).get("bytes_limit")
+    block = BLOCK_ON_CPU
+    if limit is not None:
+        sizes = (BLOCK_ON_CPU, 2 * BLOCK_ON_CPU)
+        small, large = (_bytes(trace(size).executable.compiled.memory_analysis()) for size in sizes)
+        block = largest_block(SHARE_OF_MEMORY * limit, small, large)
+    return block if len(own) == len(devices) else from_first_process(block)
 
 
 def largest_block(budget: float, bytes_of_8: int, bytes_of_16: int) -> int:
@@ -94,6 +106,13 @@ def largest_block(budget: float, bytes_of_8: int, bytes_of_16: int) -> int:
     while 2 * block <= LARGEST_BLOCK and fixed + 2 * block * each <= budget:
         block *= 2
     return block
+
+
+def _seconds(program: Program, design: Design, key: Key, setting: Any, runs: Int[np.ndarray, " runs"]) -> float:
+    started = time.monotonic()
+    for _ in dispatch(program, design, key, setting, runs):
+        pass
+    return time.monotonic() - started
 
 
 def _bytes(memory: Any) -> int:

@@ -16,16 +16,19 @@ def in_several_processes(devices: Sequence[jax.Device]) -> bool:
     return any(device.process_index != jax.process_index() for device in devices)
 
 
-def any_process(values: Bool[np.ndarray, " runs"]) -> Bool[np.ndarray, " runs"]:
-    """Which values are true in at least one process; every process calls it with its own."""
-    return np.any(np.asarray(multihost_utils.process_allgather(values)), axis=0)
+def of_all_processes(values: Bool[np.ndarray, " runs"]) -> Bool[np.ndarray, "processes runs"]:
+    """What every process has; every process calls it with its own, and waits for the others."""
+    return np.asarray(multihost_utils.process_allgather(values)).reshape(-1, len(values))
 
 
 def joined(
-    places: Places, records: Mapping[int, Sequence[Any]], shapes: Sequence[tuple[int, ...]], dtypes: Sequence[np.dtype]
+    is_there: Bool[np.ndarray, "processes runs"],
+    places: Places,
+    records: Mapping[int, Sequence[Any]],
+    shapes: Sequence[tuple[int, ...]],
+    dtypes: Sequence[np.dtype],
 ) -> list[Shaped[np.ndarray, "runs ..."]]:
     """The leaves of all runs, each from the first process that holds it; every process gets the same."""
-    is_there = np.asarray(multihost_utils.process_allgather(places.record >= 0))
     owner = is_there.argmax(axis=0)
     leaves = []
     for number, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True)):

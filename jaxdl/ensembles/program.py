@@ -59,8 +59,7 @@ class Program:
 
     def identity(self, root: Key) -> dict[str, str]:
         """What the bits of a run with this root key depend on, besides its levels and its setting."""
-        platform = self.devices[0].platform
-        return identity_of(self.one_block, self.arguments, self.design, self.inner, self.block, platform, root)
+        return identity_of(self.one_block, self.arguments, self.design, self.inner, self.block, self.devices, root)
 
     @functools.cached_property
     def executable(self) -> Executable:

@@ -33,15 +33,17 @@ def progress_of(total: int, enabled: bool) -> Iterator[Callable[[int], None]]:
 
 def _line_printer(total: int) -> Callable[[int], None]:
     started = last = time.monotonic()
-    done = 0
+    done = found = 0
 
     def advance(num_runs: int) -> None:
-        nonlocal done, last
-        done += num_runs
+        nonlocal done, found, last
         now = time.monotonic()
-        if now - last >= SECONDS_BETWEEN_LINES:
+        if not done:
+            found = num_runs  # a store's, or the first dispatch with its compilation: no measure of the rest
+        done += num_runs
+        if now - last >= SECONDS_BETWEEN_LINES and done > found:
             last = now
-            left = (now - started) * (total - done) / done
+            left = (now - started) * (total - done) / (done - found)
             print(f"{done} of {total} runs, about {left:.0f} s left", file=sys.stderr, flush=True)
 
     return advance

@@ -57,7 +57,7 @@ class Store:
             sweep_temporaries(folder)
             if fresh:
                 for path in folder.glob("*.npz"):
-                    path.unlink()
+                    path.unlink(missing_ok=True)  # peers may be forgetting it too
         except OSError as error:
             msg = f"cannot keep runs in {folder}: {error.strerror or error}. Name a folder that can be written"
             raise StoreError(msg) from error
@@ -72,7 +72,9 @@ class Store:
         for path in sorted(self._folder.glob(f"{setting}-*.npz")):
             try:
                 levels = self._load(path)["levels"]
-            except (ValueError, KeyError) as error:
+            except FileNotFoundError:
+                continue  # another process has set it aside
+            except (OSError, ValueError, KeyError) as error:
                 self._set_aside(path, error)
                 continue
             if levels.ndim != 2 or levels.shape[1] != len(shape):
@@ -122,6 +124,26 @@ class Store:
             raise StoreError(msg) from error
         return [arrays[f"leaf_{index:03}"].view(dtype) for index, dtype in enumerate(dtypes)]
 
+    def adopt(self, path: Path) -> bool:
+        """Copy a record of another store of this study, unless there is a whole one; a damaged one is warned about."""
+        copy = self._folder / path.name
+        try:
+            self._load(copy)
+        except (OSError, ValueError, KeyError):
+            pass
+        else:
+            return False
+        try:
+            self._load(path)
+            write_atomically(copy, path.read_bytes())
+        except (ValueError, KeyError) as error:
+            warnings.warn(f"{path}: {error}. It is not merged, and its runs will be computed again", stacklevel=3)
+            return False
+        except OSError as error:
+            msg = f"cannot copy {path} to {self._folder}: {error.strerror or error}. What was copied before is whole"
+            raise StoreError(msg) from error
+        return True
+
     def _load(self, path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
         arrays = from_npz(path.read_bytes())
         if str(arrays["study"]) != self._digest:
@@ -151,12 +173,9 @@ def merge(target: str | Path, *sources: str | Path) -> int:
         if identity is None:
             msg = f"{source} holds no study ({STUDY} is missing); pass folders that were given as store="
             raise StoreError(msg)
-        Store(Path(target), identity)
+        store = Store(Path(target), identity)
         for path in sorted(source.glob("*.npz")):
-            copy = Path(target) / path.name
-            if not copy.exists():
-                write_atomically(copy, path.read_bytes())
-                copied += 1
+            copied += store.adopt(path)
     return copied
 
 
@@ -171,6 +190,9 @@ def _read_identity(path: Path) -> dict[str, str] | None:
         found = json.loads(path.read_text())
     except FileNotFoundError:
         return None
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror or error}. Name a folder"
+        raise StoreError(msg) from error
     except ValueError as error:
         msg = f"{path} is damaged ({error}); remove it to start the study again, or restore it"
         raise StoreError(msg) from error

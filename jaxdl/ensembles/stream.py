@@ -2,7 +2,8 @@
 
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,14 +15,15 @@ from jaxdl.designs import Design
 from jaxdl.ensembles.devices import ensemble_devices
 from jaxdl.ensembles.dispatch import dispatch, levels_of, num_outer_runs
 from jaxdl.ensembles.identity import digest, setting_digest
-from jaxdl.ensembles.plan import Plan, default_block, measure_plan
-from jaxdl.ensembles.processes import any_process, in_several_processes, joined
+from jaxdl.ensembles.plan import BLOCK_ON_CPU, Plan, default_block, measure_plan
+from jaxdl.ensembles.processes import in_several_processes, joined, of_all_processes
 from jaxdl.ensembles.program import Program, trace_program
 from jaxdl.ensembles.progress import progress_of
 from jaxdl.ensembles.store import Places, Store, stored_block
 from jaxdl.types import Key, Outputs, Trial
 
 IDENTITY = "{identity}"
+BYTES_OF_LOADED_RECORDS = 2**28
 
 
 class Chunk(NamedTuple):
@@ -94,10 +96,16 @@ def stream(
     def trace(size: int) -> Program:
         return trace_program(trial, design, inner_axes, size, chosen, key, each_setting[0])
 
+    if store is not None and IDENTITY in str(store):
+        # Named by a block of the usual size where none is given, so that the folder can tell the size that was chosen.
+        store = str(store).replace(IDENTITY, digest(trace(int(block or BLOCK_ON_CPU)).identity(key))[:16])
     if block is None:
-        created = None if store is None or IDENTITY in str(store) else stored_block(Path(store))
+        created = None if store is None else stored_block(Path(store))
         block = default_block(chosen, trace) if created is None else created
     program = trace(int(block))
+    if shard != (1, 1) and in_several_processes(chosen):
+        msg = f"got shard={shard} in several processes, which share the runs among themselves; choose one of the two"
+        raise ValueError(msg)
     _warn(design, program, chosen)
     return _Study(program, design, key, each_setting, store, shard, fresh, rehearse, progress).chunks()
 
@@ -144,7 +152,7 @@ class _Study(NamedTuple):
     def _stored(self, folder: str | Path, advance: Callable[[int], None]) -> Iterator[Chunk]:
         """Compute this process's share of what is missing in the store, then read all runs from there."""
         identity = self.program.identity(self.key)
-        store = Store(Path(str(folder).replace(IDENTITY, digest(identity)[:16])), identity, fresh=self.fresh)
+        store = Store(Path(folder), identity, fresh=self.fresh)
         names = [setting_digest(setting) for setting in self.settings]
         shape = [1 if axis in self.program.inner else count for axis, count in enumerate(self.design.shape)]
         verified = {}
@@ -152,7 +160,7 @@ class _Study(NamedTuple):
             places = store.places(name, shape)
             is_there = places.record >= 0
             if in_several_processes(self.program.devices):
-                is_there = any_process(is_there)
+                is_there = np.asarray(of_all_processes(is_there).any(axis=0))
             elif is_there.all():
                 verified[name] = places
             missing = np.flatnonzero(~is_there & self._is_own())
@@ -169,8 +177,14 @@ class _Study(NamedTuple):
         structure = jax.tree.structure(self.program.results)
         dtypes = [np.dtype(leaf.dtype) for leaf in jax.tree.leaves(self.program.results)]
         if in_several_processes(self.program.devices):
+            is_there = of_all_processes(places.record >= 0)
+            if not is_there.any(axis=0).all():
+                msg = "runs have vanished from the stores of all processes; the same call computes them again"
+                raise UnfinishedStudyError(msg)
             own = {int(record): store.read(int(record), dtypes) for record in np.unique(places.record) if record >= 0}
-            leaves = joined(places, own, [leaf.shape[1:] for leaf in jax.tree.leaves(self.program.results)], dtypes)
+            leaves = joined(
+                is_there, places, own, [leaf.shape[1:] for leaf in jax.tree.leaves(self.program.results)], dtypes
+            )
             yield self._chunk(index, 0, jax.tree.unflatten(structure, leaves))
             return
         missing = np.flatnonzero(places.record < 0)
@@ -190,12 +204,16 @@ class _Study(NamedTuple):
             places.record[missing], places.row[missing] = places.record[stand_in], places.row[stand_in]
         # Spans of consecutive rows of one record are read in one piece.
         breaks = np.flatnonzero((np.diff(places.record) != 0) | (np.diff(places.row) != 1)) + 1
-        loaded: tuple[int, Any] = (-1, None)
+        records: OrderedDict[int, list[np.ndarray]] = OrderedDict()
         for span in np.split(np.arange(self.num_runs), breaks):
             record, row = int(places.record[span[0]]), int(places.row[span[0]])
-            if record != loaded[0]:
-                loaded = (record, store.read(record, dtypes))
-            leaves = [leaf[row : row + len(span)] for leaf in loaded[1]]
+            if record not in records:
+                records[record] = store.read(record, dtypes)
+                # Shards and grown designs alternate between records: the last few stay, within a limit.
+                while len(records) > 1 and _num_bytes(records) > BYTES_OF_LOADED_RECORDS:
+                    records.popitem(last=False)
+            records.move_to_end(record)
+            leaves = [leaf[row : row + len(span)] for leaf in records[record]]
             yield self._chunk(index, int(span[0]), jax.tree.unflatten(structure, leaves))
 
     def _rehearsed(self, advance: Callable[[int], None], only: int | None = None) -> Iterator[Chunk]:
@@ -219,6 +237,10 @@ class _Study(NamedTuple):
         num_inner = len(self.program.inner)
         flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[1 + num_inner :]), results)
         return Chunk(setting, first_run * self.inner_runs, *flat)
+
+
+def _num_bytes(records: Mapping[int, Sequence[np.ndarray]]) -> int:
+    return sum(leaf.nbytes for leaves in records.values() for leaf in leaves)
 
 
 def count_settings(settings: Any) -> int:

@@ -91,8 +91,8 @@ def killed_once(folder, key, seconds):
 
         def counting(program, design, key, setting, runs):
             for finished in execute(program, design, key, setting, runs):
-                time.sleep(DELAY)
                 os.write(counter, struct.pack("i", -(-len(finished.runs) // BLOCK)))
+                time.sleep(DELAY)
                 yield finished
 
         dispatch.SECONDS_PER_DISPATCH = 0.0  # a dispatch of one block on each device

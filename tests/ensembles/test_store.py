@@ -1,8 +1,10 @@
 """Studies kept on disk: continued, grown, sharded, merged, damaged, refused."""
 
 import errno
+import io
 import os
 import sys
+import zipfile
 
 import jax
 import jax.numpy as jnp
@@ -107,6 +109,18 @@ def test_shards_merge_in_any_order(tmp_path, undisturbed, computed_runs, order):
     assert computed_runs() == 60
 
 
+def test_merging_replaces_a_damaged_record_by_a_whole_one(tmp_path, undisturbed, computed_runs):
+    for name in ("bad", "good"):
+        study(store=tmp_path / name)
+    victim = records(tmp_path / "bad")[0]
+    victim.write_bytes(victim.read_bytes()[:-100])
+    with pytest.warns(UserWarning, match="not merged"):
+        ensembles.merge(tmp_path / "all", tmp_path / "bad", tmp_path / "good")
+    before = computed_runs()
+    assert_equal(study(store=tmp_path / "all"), undisturbed)
+    assert computed_runs() == before
+
+
 def test_shards_of_one_folder_need_no_merge(tmp_path, undisturbed):
     with pytest.raises(ensembles.UnfinishedStudyError, match="share 1 of 2"):
         study(store=tmp_path, shard=(1, 2))
@@ -158,6 +172,16 @@ def test_compressed_archives_are_refused(tmp_path):
     np.savez_compressed(tmp_path / "bomb.npz", a=np.zeros(10**6))
     with pytest.raises(ValueError, match="compressed"):
         archives.from_npz((tmp_path / "bomb.npz").read_bytes())
+
+
+def test_a_header_that_promises_more_than_there_is_is_refused():
+    content = archives.to_npz({"a": np.arange(3.0)})
+    lying = content.replace(b"(3,)", b"(9,)")
+    assert lying != content
+    with pytest.raises(ValueError, match="damaged"):  # the checksum tells already
+        archives.from_npz(lying)
+    with pytest.raises(ValueError, match="24 bytes for an array"):
+        archives._array(zipfile.ZipFile(io.BytesIO(content)).read("a.npy").replace(b"(3,)", b"(9,)"))
 
 
 def test_objects_are_refused():
@@ -252,21 +276,27 @@ def test_a_folder_that_vanishes_is_told(tmp_path, undisturbed, monkeypatch):
     assert_equal(study(store=tmp_path / "moved"), undisturbed)
 
 
+def test_a_file_in_place_of_the_folder_is_told(tmp_path):
+    (tmp_path / "store").write_text("not a folder")
+    with pytest.raises(ensembles.StoreError, match="store"):
+        ensembles.run(lambda keys: keys["data"], designs.independent(4, "data"), KEY, store=tmp_path / "store")
+
+
 def test_a_folder_that_cannot_be_made_is_told():
     with pytest.raises(ensembles.StoreError, match="cannot keep runs in /proc/nowhere"):
         study(store="/proc/nowhere")
 
 
-def test_leftovers_of_killed_processes_are_swept(tmp_path):
+def test_leftovers_of_killed_processes_are_swept(tmp_path, monkeypatch):
     study(store=tmp_path)
-    host = archives.socket.gethostname()
-    dead, alive, elsewhere = (
-        tmp_path / f".x.npz.{name}.ab.tmp" for name in (f"{host}.999999999", f"{host}.{os.getpid()}", "other.1")
-    )
-    for path in (dead, alive, elsewhere):
+    monkeypatch.setattr("jaxdl.archives.socket.gethostname", lambda: "node1.cluster.local")
+    owners = ("node1-cluster-local.999999999", f"node1-cluster-local.{os.getpid()}", "other.1", "old.1")
+    paths = [tmp_path / f".x.npz.{owner}.0123abcd.tmp" for owner in owners] + [tmp_path / ".strange.tmp"]
+    for path in paths:
         path.write_bytes(b"half")
+    os.utime(paths[3], (0, 0))
     study(store=tmp_path)
-    assert [path.exists() for path in (dead, alive, elsewhere)] == [False, True, True]
+    assert [path.exists() for path in paths] == [False, True, True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -281,6 +311,26 @@ def test_leftovers_of_killed_processes_are_swept(tmp_path):
 def test_bad_shards_are_refused(options, told):
     with pytest.raises(ValueError, match=told):
         study(**options)
+
+
+def test_three_diverging_runs_are_named_and_the_others_keep_their_bits(tmp_path):
+    design = designs.independent(64, "data")
+    draws = [float(jax.random.uniform(designs.keys_of_run(design, KEY, run)["data"])) for run in range(64)]
+    limit = sorted(draws)[2]
+
+    def descend(keys, rate):
+        rate = jnp.where(jax.random.uniform(keys["data"]) <= limit, rate, 0.1)
+        slope = 1 + jax.random.uniform(jax.random.fold_in(keys["data"], 1), (3,))
+        weights = jax.lax.fori_loop(0, 200, lambda _, w: w - rate * slope * w**3, jnp.ones(3))
+        return weights, jnp.isfinite(weights).all()
+
+    calm = ensembles.run(descend, design, KEY, settings=jnp.array([0.1]))
+    with pytest.warns(UserWarning, match="3 diverged: run "):
+        runs = ensembles.run(descend, design, KEY, settings=jnp.array([1e3]), store=tmp_path)
+    named = {each.run for each in runs.diverged}
+    assert named == {run for run in range(64) if draws[run] <= limit}
+    others = [run for run in range(64) if run not in named]
+    np.testing.assert_array_equal(runs.outputs[0, others], calm.outputs[0, others])
 
 
 def test_a_rehearsal_plans_and_computes_one_block(computed_runs, undisturbed):

@@ -84,9 +84,10 @@ def test_nothing_finished_is_lost_when_a_peer_dies(undisturbed, tmp_path):
     processes[1].communicate()
     _, errors = processes[0].communicate(timeout=100)
     assert processes[0].returncode != 0, errors  # jax ends the survivor when it misses the other
-    before = len(list(tmp_path.glob("*.npz")))
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.npz")}
     assert before
     assert told(start("run", "--store", tmp_path)) == undisturbed
+    assert {path: path.stat().st_mtime_ns for path in before} == before  # used, not computed again
 
 
 @pytest.mark.parametrize("kills", [20, pytest.param(100, marks=pytest.mark.slow)])

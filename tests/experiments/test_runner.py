@@ -116,7 +116,9 @@ def test_a_fresh_run_measures_again_and_gives_the_same_bytes(run, tmp_path):
 def test_profiles_supply_defaults_and_options_override_them(run, tmp_path):
     run("--profile", "full", "--seed", "3")
     run("--seed", "3", "--num-runs", "64", measure=fail)  # the same configuration, hence the same run
-    assert [path.parent.name for path in tmp_path.glob("tiny/*/manifest.json")] == [folder(tmp_path, num_runs=64, seed=3).name]
+    assert [path.parent.name for path in tmp_path.glob("tiny/*/manifest.json")] == [
+        folder(tmp_path, num_runs=64, seed=3).name
+    ]
 
 
 @pytest.mark.parametrize("option", ["num_runs", "seed", "wait"])
@@ -168,7 +170,7 @@ def test_diverged_runs_under_strict_are_an_error_of_one_line(run, tmp_path, caps
     assert not stored(folder(tmp_path))
 
 
-def test_an_interrupted_run_is_not_finished_and_leaves_the_earlier_one(run, tmp_path, capsys):
+def test_an_interrupted_run_is_not_finished_and_keeps_the_earlier_files(run, tmp_path, capsys):
     assert run(measure=interrupt) == 130
     printed = capsys.readouterr().err
     assert printed.startswith(
@@ -179,7 +181,8 @@ def test_an_interrupted_run_is_not_finished_and_leaves_the_earlier_one(run, tmp_
     run()
     before = stored(folder(tmp_path))
     assert run("--fresh", measure=interrupt) == 130
-    assert stored(folder(tmp_path)) == before
+    assert {**stored(folder(tmp_path)), "manifest.json": before["manifest.json"]} == before
+    assert not (folder(tmp_path) / "manifest.json").exists()  # so that the command without --fresh goes on
 
 
 def test_results_outlive_an_error_in_the_figure_but_the_run_is_not_finished(run, tmp_path):
