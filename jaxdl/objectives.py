@@ -1,7 +1,10 @@
 """Objectives: what training minimises. The one place where losses are reduced over examples."""
 
+from collections.abc import Callable
+
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Scalar, ScalarLike
+from jaxtyping import Array, Float, PyTree, Scalar, ScalarLike
 
 from jaxdl.types import Dataset, Key, Loss, Model, Objective, Penalty, Variables
 
@@ -61,6 +64,85 @@ def regularized(objective: Objective, penalty: Penalty, strength: ScalarLike) ->
         return value + strength * penalty(variables["params"]), updated
 
     return penalised
+
+
+def with_activity_penalty(
+    objective: Objective,
+    activity: Callable[[Variables, Float[Array, "n features"]], PyTree[Float[Array, "n ..."]]],
+    penalty: Penalty,
+    strength: ScalarLike,
+) -> Objective:
+    """An objective plus strength times the weighted mean, over examples, of a penalty of what the network makes of each.
+
+        value + strength sum_i c_i penalty(h_i) / sum_i c_i,  h = activity(variables, x)
+
+    With `penalties.l1` it asks for sparse codes (Goodfellow, Bengio and Courville, 2016, section 7.10). Activations are values at
+    examples and no parameters: hence this function beside `regularized`. They are computed once more than the objective does;
+    where `activity` repeats the first layers of a deterministic model, the compiler shares the work.
+
+    Args:
+        objective: what to add to.
+        activity: `(variables, x) -> activations`, an array or a pytree of arrays with one row for each example. For a linen
+            module: `lambda variables, x: module.apply(variables, x, capture_intermediates=True)[1]["intermediates"]`.
+        penalty: of one example's activations, such as `penalties.l1`.
+        strength: may be traced.
+
+    Raises:
+        ValueError: activations that do not have one row for each example.
+
+    >>> from jaxdl import losses, models, penalties
+    >>> risk = empirical_risk(models.constant(), losses.squared_error)
+    >>> sparse = with_activity_penalty(risk, lambda variables, x: x, penalties.l1, 0.5)
+    >>> data = Dataset(jnp.array([[1.0, -1.0], [2.0, 4.0]]), jnp.zeros((2, 1)), jnp.ones(2))
+    >>> print(sparse({"params": {"weights": jnp.zeros((1, 1))}}, data, None)[0])
+    2.0
+    """
+
+    def penalised(variables: Variables, dataset: Dataset, key: Key | None) -> tuple[Scalar, Variables]:
+        value, updated = objective(variables, dataset, key)
+        rows = activity(variables, dataset.x)
+        shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(rows)]
+        if any(shape[:1] != dataset.weight.shape for shape in shapes):
+            msg = (
+                f"with_activity_penalty: got activations of shapes {shapes} for {dataset.weight.shape[0]} examples, expected "
+                "one row for each example on their first axis"
+            )
+            raise ValueError(msg)
+        return value + strength * _weighted_mean(jax.vmap(penalty)(rows), dataset.weight), updated
+
+    return penalised
+
+
+def map_estimate(model: Model, likelihood: Loss, prior: Penalty) -> Objective:
+    """The negative log posterior density of the parameters, without its constant: what the most probable ones minimise.
+
+        sum_i c_i likelihood(f(x_i), y_i) + prior(w)
+
+    A *sum* over examples, as in Bayes' rule: the prior weighs as one body of evidence, so that its share falls with the number
+    of examples, where in `regularized(empirical_risk(...), ...)` the penalty keeps its share.
+
+    Args:
+        model: what is fitted, as it trains.
+        likelihood: the negative log density of the targets of one example, such as `priors.normal_errors(noise_std)`, or
+            `losses.softmax_cross_entropy`.
+        prior: the negative log density of the parameters, such as `priors.normal(std)`.
+
+    Returns:
+        An objective, `(variables, dataset, key) -> (value, variables)`.
+
+    >>> from jaxdl import losses, models, penalties
+    >>> posterior = map_estimate(models.constant(), losses.squared_error, penalties.l2)
+    >>> data = Dataset(jnp.ones((2, 1)), jnp.array([[1.0], [3.0]]), jnp.ones(2))
+    >>> print(posterior({"params": {"weights": jnp.full((1, 1), 2.0)}}, data, None)[0])
+    6.0
+    """
+    risk = empirical_risk(model, likelihood)
+
+    def posterior(variables: Variables, dataset: Dataset, key: Key | None) -> tuple[Scalar, Variables]:
+        mean, updated = risk(variables, dataset, key)
+        return jnp.sum(dataset.weight) * mean + prior(variables["params"]), updated
+
+    return posterior
 
 
 def _weighted_mean(values: Float[Array, " n"], weight: Float[Array, " n"]) -> Scalar:

@@ -82,3 +82,32 @@ def test_targets_without_their_last_axis_are_refused():
     dataset, variables = example()
     with pytest.raises(ValueError, match=r"got predictions of shape \(6, 2\) and targets of shape \(6, 1\)"):
         RISK(variables, dataset._replace(y=dataset.y[:, :1]), None)
+
+
+def test_an_activity_penalty_is_the_weighted_mean_over_examples_and_shapes_the_layer_below():
+    dataset, variables = example()
+    x, _, weight = map(np.array, dataset)
+
+    def activity(variables, x):
+        return {"hidden": x @ variables["params"]["weights"][1:], "inputs": x}
+
+    objective = objectives.with_activity_penalty(RISK, activity, penalties.l1, 0.3)
+    each = np.abs(x @ np.ones((3, 2))).sum(axis=1) + np.abs(x).sum(axis=1)
+    expected = RISK(variables, dataset, None)[0] + 0.3 * np.average(each, weights=weight)
+    np.testing.assert_allclose(objective(variables, dataset, None)[0], expected, rtol=1e-12)
+
+    def added(params):
+        value = objective({"params": params}, dataset, None)[0]
+        return value - RISK({"params": params}, dataset, None)[0]
+
+    slopes = 0.3 * (weight[:, None] * x * np.sign(x.sum(axis=1))[:, None]).sum(axis=0) / weight.sum()
+    found = jax.grad(added)(variables["params"])["weights"]
+    np.testing.assert_allclose(found[1:], np.stack([slopes, slopes], axis=1), atol=1e-12)
+    np.testing.assert_allclose(found[0], [0, 0], atol=1e-12)
+
+
+def test_activations_without_a_row_for_each_example_are_refused():
+    dataset, variables = example()
+    objective = objectives.with_activity_penalty(RISK, lambda variables, x: x[:4], penalties.l1, 1.0)
+    with pytest.raises(ValueError, match=r"activations of shapes \[\(4, 3\)\] for 6 examples"):
+        objective(variables, dataset, None)
