@@ -1,6 +1,6 @@
 """A study in a process of its own, for the tests of stores, shards and processes: prints a hash of all its runs.
 
-python study_worker.py run [--devices N] [--store FOLDER] [--shard k/K] [--process k/K --port PORT] [--data LEVELS] [--slow]
+python study_worker.py run [--devices N] [--store FOLDER] [--shard k/K] [--process k/K --port PORT] [--data LEVELS] [--solve]
 python study_worker.py kill --store FOLDER --kills N --seed S
 """
 
@@ -45,7 +45,13 @@ def trained(keys, setting):
     return jnp.tanh(x @ w) @ v
 
 
-def run(devices=2, store=None, shard=(1, 1), data=12, key=0, **_):
+def solved(keys, setting):
+    """Ridge regression through LAPACK, which older versions of JAX leave to one device."""
+    x = jax.random.normal(keys["data"], (16, 5))
+    return jnp.linalg.solve(x.T @ x + setting * jnp.eye(5), x.T @ jax.random.normal(keys["init"], (16,)))
+
+
+def run(devices=2, store=None, shard=(1, 1), data=12, key=0, trial=trained):
     """A hash of every run's outputs, or the text of what is missing."""
     jax.config.update("jax_compilation_cache_dir", os.path.join(tempfile.gettempdir(), "jaxdl-test-cache"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
@@ -54,7 +60,7 @@ def run(devices=2, store=None, shard=(1, 1), data=12, key=0, **_):
     design, settings = designs.crossed(data=data, init=4), jnp.array([0.05, 0.2])
     try:
         runs = ensembles.run(
-            trained, design, jax.random.key(key), settings=settings, block=BLOCK, store=store, shard=shard
+            trial, design, jax.random.key(key), settings=settings, block=BLOCK, store=store, shard=shard
         )
     except ensembles.UnfinishedStudyError:
         return "unfinished"
@@ -140,6 +146,7 @@ def main():
     parser.add_argument("--store")
     parser.add_argument("--shard", default="1/1")
     parser.add_argument("--process")
+    parser.add_argument("--solve", action="store_true")
     arguments = parser.parse_args()
     if arguments.task == "kill":
         warnings.filterwarnings("ignore", message="os.fork")
@@ -152,7 +159,8 @@ def main():
             f"localhost:{arguments.port}", num_processes=count, process_id=position - 1, heartbeat_timeout_seconds=10
         )
     position, count = map(int, arguments.shard.split("/"))
-    print(run(arguments.devices, arguments.store, (position, count), arguments.data))
+    trial = solved if arguments.solve else trained
+    print(run(arguments.devices, arguments.store, (position, count), arguments.data, trial=trial))
 
 
 if __name__ == "__main__":

@@ -72,6 +72,12 @@ def test_two_processes_give_the_same_runs(undisturbed, tmp_path, kept):
         assert told(start("run", *store)) == undisturbed
 
 
+def test_two_processes_share_what_lapack_leaves_to_one_device(tmp_path):
+    port = free_port()
+    processes = [start("run", "--process", f"{k}/2", "--port", port, "--solve", "--data", 400) for k in (1, 2)]
+    assert {told(process) for process in processes} == {told(start("run", "--solve", "--data", 400))}
+
+
 def test_nothing_finished_is_lost_when_a_peer_dies(undisturbed, tmp_path):
     port = free_port()
     processes = [
