@@ -185,6 +185,8 @@ def _memory(config: "Config", results: Mapping[str, Any]) -> "Claim":
 
 def _interpolation(config: "Config", results: Mapping[str, Any]) -> "Claim":
     """K015."""
+    import numpy as np
+
     from jaxdl.statistics import Claim, Interval, Verdict, judge, judge_all, wilson_interval
 
     counts = (results["memory.train"] == 0).sum(axis=-1)

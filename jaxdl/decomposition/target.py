@@ -1,6 +1,6 @@
 """What is known of the truth at the test points, and therefore what may be called bias."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Num
@@ -98,7 +98,7 @@ def resolve(target: Target, shape: tuple[int, ...]) -> Reference:
     return Reference(value.mean(0), "bias_squared", -spread / count, "risk", spread * (count - 1) / count, spread, True)
 
 
-def as_numbers(name: str, value: Array) -> Num[Array, "..."]:
+def as_numbers(name: str, value: Any) -> Num[Array, "..."]:
     """A target's array; booleans are 0 and 1, names of classes are refused."""
     array = np.asarray(value)
     if array.dtype.kind in "OSTUMmc":
