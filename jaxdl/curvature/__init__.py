@@ -45,7 +45,8 @@ from jaxdl.curvature.landscape import (
     random_direction,
 )
 from jaxdl.curvature.logdet import logdet
-from jaxdl.curvature.newton_mr import LeastSquares, NewtonMR, minres, newton_mr
+from jaxdl.curvature.minres import LeastSquares, minres
+from jaxdl.curvature.newton_mr import NewtonMR, newton_mr
 from jaxdl.curvature.operators import Matvec, check_symmetric, dense, restrict
 from jaxdl.curvature.products import check_deterministic, hvp, hvp_over
 from jaxdl.curvature.reparametrisation import Reparametrisation, reparametrisation

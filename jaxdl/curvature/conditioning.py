@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, Scalar, ScalarLike
 
-from jaxdl.curvature.operators import Matvec
+from jaxdl.curvature.operators import Matvec, ravelled
 from jaxdl.types import Params
 
 
@@ -71,7 +71,8 @@ def conditioning(
         tolerance: eigenvalues up to this size, the ridge included, count as zero; by default 10 eps max|λ| √p.
 
     Returns:
-        The condition number, the counts that qualify it, and both descents. With no positive eigenvalue they are nan.
+        The condition number, the counts that qualify it, and both descents. With no positive eigenvalue, or one that is not
+        finite, the descents are nan; with one that is not finite, the condition number as well.
 
     Source: Polyak, "Some methods of speeding up the convergence of iteration methods" (1964).
 
@@ -90,21 +91,23 @@ def conditioning(
     largest = jnp.max(jnp.where(is_positive, values, -jnp.inf))
     smallest = jnp.min(jnp.where(is_positive, values, jnp.inf))
     any_positive = jnp.any(is_positive)
-    largest, smallest = (jnp.where(any_positive, value, jnp.nan) for value in (largest, smallest))
+    # Written out, since comparisons with nan are false, and take the branch of complex roots for example.
+    is_known = any_positive & jnp.all(jnp.isfinite(values))
+    largest, smallest = (jnp.where(is_known, value, jnp.nan) for value in (largest, smallest))
     root = jnp.sqrt(largest / smallest)
 
     def descent(step: Scalar, momentum: Scalar) -> Descent:
-        rates = jnp.where(is_zero, 1, heavy_ball_rates(values, step, momentum))
-        return Descent(step, momentum, jnp.max(jnp.where(is_zero, 0, rates)), rates)
+        rates = jnp.where(is_known, jnp.where(is_zero, 1, heavy_ball_rates(values, step, momentum)), jnp.nan)
+        return Descent(step, momentum, jnp.where(is_known, jnp.max(jnp.where(is_zero, 0, rates)), jnp.nan), rates)
 
     return Conditioning(
         largest,
         smallest,
-        jnp.max(sizes) / jnp.min(jnp.where(is_zero, jnp.inf, sizes)),
+        jnp.where(jnp.all(jnp.isfinite(values)), jnp.max(sizes) / jnp.min(jnp.where(is_zero, jnp.inf, sizes)), jnp.nan),
         jnp.sum(is_zero),
         jnp.sum(~is_zero & (values < 0)),
         2 / largest,
-        descent(2 / (smallest + largest), jnp.zeros_like(root)),
+        descent(2 / (smallest + largest), jnp.where(is_known, jnp.zeros_like(root), jnp.nan)),
         descent(4 / (jnp.sqrt(largest) + jnp.sqrt(smallest)) ** 2, ((root - 1) / (root + 1)) ** 2),
     )
 
@@ -132,7 +135,7 @@ def heavy_ball_rates(values: Float[Array, " p"], step: ScalarLike, momentum: Sca
     rounding = jnp.finfo(values.dtype).eps * jnp.abs(middle) * (1 + momentum + jnp.abs(step * values))
     is_real = discriminant > 16 * rounding
     real = jnp.abs(middle) + jnp.sqrt(jnp.where(is_real, discriminant, 1))
-    return jnp.where(is_real, real, jnp.sqrt(momentum))
+    return jnp.where(jnp.isnan(discriminant), jnp.nan, jnp.where(is_real, real, jnp.sqrt(momentum)))
 
 
 def effective_dimension(values: Float[Array, " p"], strength: ScalarLike) -> Scalar:
@@ -154,15 +157,19 @@ def step_test(matvec: Matvec, gradient: Params, step: ScalarLike) -> StepTest:
         gradient: g, at the same parameters.
         step: ε; it may be traced.
 
+    Raises:
+        ValueError: an operator or a gradient that `operators.ravelled` refuses.
+
     Source: Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 8.2.1.
 
     >>> test = step_test(lambda v: jnp.array([4.0, 1.0]) * v, jnp.array([1.0, 0.0]), 0.25)
     >>> print(test.ratio, test.predicted_change, test.best_step)
     0.5 -0.125 0.25
     """
+    flat_matvec, *_ = ravelled("step_test", matvec, gradient)
     flat = ravel_pytree(gradient)[0]
     gradient_term = jnp.vdot(flat, flat)
-    curvature = jnp.vdot(flat, ravel_pytree(matvec(gradient))[0])
+    curvature = jnp.vdot(flat, flat_matvec(flat))
     curvature_term = jnp.asarray(step * curvature / 2)
     best_step = jnp.where(curvature > 0, gradient_term / jnp.where(curvature > 0, curvature, 1), jnp.inf)
     return StepTest(

@@ -18,13 +18,16 @@ from jaxdl.curvature.levenberg_marquardt import (
     Tolerances,
     conditions,
     derivatives,
+    is_short,
     levenberg_marquardt,
+    newton_step,
+    polished,
     product,
+    rounding,
 )
+from jaxdl.curvature.operators import check_precision
 from jaxdl.types import Params
 
-ROUNDING = 10
-"""Eigenvalues are computed to this many units of rounding times |H| sqrt(n)."""
 SAFETY = 4
 """An eigenvalue is told from zero when it exceeds this many times its change over one more Newton step."""
 
@@ -81,23 +84,30 @@ def critical_points(
         w <- w - (H² + s² I)⁻¹ H g,   s = damping |g| / (1 + |w|)
 
     A step that lowers |g| is taken. The damping adapts (Nielsen, 1999) and vanishes with the gradient, so that convergence
-    is quadratic, to isolated points and to manifolds of them alike (Fan and Yuan, 2005). A point counts as
+    is quadratic, to isolated points and to manifolds of them alike (Fan and Yuan, 2005). Newton steps H⁺ g end the search,
+    for directions too soft to be seen in H². A point counts as
 
-    - critical where |g| <= gradient_tolerance |H| (1 + |w|);
-    - gradient-flat where not, and |H g| <= flat_tolerance |g| max(|H|, |g| / (1 + |w|)). To minimise |g| leads to such
-      points too, often more often than to critical ones (Frye et al., 2021): they have no index worth the name.
+    - critical where |g| <= gradient_tolerance |H| (1 + |w|), and |H⁺ g| <= sqrt(gradient_tolerance) (1 + |w|): the first
+      alone is blind to directions in which H is small, along which a small gradient may be far from its zero;
+    - gradient-flat where not, |H g| <= flat_tolerance |g| max(|H|, |g| / (1 + |w|)), and |H g| / |g| counts as zero. To
+      minimise |g| leads to such points too, often more often than to critical ones (Frye et al., 2021): they have no
+      index worth the name.
 
-    An eigenvalue counts as zero up to c eps |H| sqrt(n), plus four times the change of the spectrum over one more Newton
-    step: where that step changes the eigenvalues as much as they are large, as around a degenerate point, their
-    signs say nothing.
+    A number counts as zero, as an eigenvalue, up to c eps |H| sqrt(n), plus four times the change of the spectrum over one
+    more Newton step: where that step changes the eigenvalues as much as they are large, as around a degenerate point, their
+    signs say nothing. H⁺ leaves out eigenvalues up to c eps |H| sqrt(n), whose directions no arithmetic of the type knows.
+
+    Only what lowers |g| is taken, and where a valley has to be climbed in |g| on the way, as Rosenbrock's from the left of
+    x = -1/4, a search ends elsewhere or unfinished.
 
     Args:
         loss: a scalar function of the parameters, twice differentiable.
         starts: parameters with a leading axis, one entry for each start.
         max_steps: when a search is given up; one start alone ends as it does among others.
         gradient_tolerance: by default eps^(3/4): 2e-12 in double precision, 6e-6 in single precision.
-        flat_tolerance: by default 8 sqrt(eps), which is as near as rounding lets |g| be minimised. Beyond condition numbers
-            of the inverse a slow descent may be taken for a flat place.
+        flat_tolerance: by default 8 sqrt(eps), which is as near as rounding lets |g| be minimised. Where the condition
+            number exceeds the inverse, 8e6 in double precision and 360 in single precision, and the Hessian changes much
+            over a Newton step, a place where descent is slow may be taken for a flat one.
         radius: points with |w| beyond it have diverged; give it where the gradient vanishes at infinity, as that of
             networks of saturating units does.
 
@@ -105,7 +115,8 @@ def critical_points(
         A record of every start, in their order, whatever it reached; `merge` reduces them to distinct critical points.
 
     Raises:
-        ValueError: starts without a common leading axis, or not of floating point; a loss that is not a scalar; no steps.
+        ValueError: starts without a common leading axis, or not of single or double precision; a loss that is not a real
+            scalar; no steps.
 
     >>> def double_well(w):
     ...     return (w["x"] ** 2 - 1) ** 2
@@ -129,6 +140,7 @@ def critical_points(
 
         tolerances = _tolerances(flat.dtype, gradient_tolerance, flat_tolerance, radius)
         state = levenberg_marquardt(flat_loss, flat, max_steps, tolerances)
+        state = polished(flat_loss, state, max_steps, tolerances)
         found = _inspected(flat_loss, state.flat, tolerances)
         return found._replace(params=unravel(found.params), num_steps=state.num_steps)
 
@@ -157,29 +169,29 @@ def critical_point(
 
 
 def _inspected(loss: FlatLoss, flat: Float[Array, " p"], tolerances: Tolerances) -> CriticalPoints:
-    eps = jnp.finfo(flat.dtype).eps
     gradient, hessian = derivatives(loss, flat)
     spectrum, vectors = jnp.linalg.eigh(hessian)
-    norm = jnp.max(jnp.abs(spectrum))
-    # Along directions of no curvature a gradient of nothing but rounding would make an endless step.
-    damped = spectrum / (spectrum**2 + eps * norm**2 + jnp.finfo(flat.dtype).tiny)
-    next_point = flat - product(vectors, damped * product(vectors.T, gradient))
-    change = jnp.max(jnp.abs(jnp.linalg.eigvalsh(derivatives(loss, next_point)[1]) - spectrum))
-    zero = ROUNDING * eps * norm * flat.size**0.5 + SAFETY * change
+    step = newton_step(gradient, spectrum, vectors)
+    change = jnp.max(jnp.abs(jnp.linalg.eigvalsh(derivatives(loss, flat - step)[1]) - spectrum))
+    # Where the Hessian is not finite a step away, nothing is known of its signs here.
+    zero = rounding(spectrum) + SAFETY * jnp.where(jnp.isfinite(change), change, jnp.inf)
     negative, positive = (jnp.sum(sign * spectrum > zero) for sign in (-1, 1))
     inertia = jnp.stack([negative, flat.size - negative - positive, positive]).astype(jnp.int32)
-    is_critical, is_flat, is_lost = conditions(flat, gradient, hessian, tolerances)
+    is_small, is_flat, is_lost = conditions(flat, gradient, hessian, tolerances)
+    is_critical = is_small & is_short(step, flat, tolerances)
+    gradient_norm = jnp.linalg.norm(gradient)
+    image_norm = jnp.linalg.norm(product(hessian, gradient))
+    is_flat = is_flat & (image_norm <= zero * gradient_norm)
     kind = jnp.select(
         [is_lost, ~is_critical & is_flat, ~is_critical, (negative > 0) & (positive > 0), inertia[1] > 0, positive > 0],
         [Kind.DIVERGED, Kind.GRADIENT_FLAT, Kind.UNFINISHED, Kind.SADDLE, Kind.DEGENERATE, Kind.MINIMUM],
         Kind.MAXIMUM,
     )
-    gradient_norm = jnp.linalg.norm(gradient)
     return CriticalPoints(
         params=flat,
         value=loss(flat),
         gradient_norm=gradient_norm,
-        flatness=jnp.linalg.norm(product(hessian, gradient)) / gradient_norm,
+        flatness=image_norm / gradient_norm,
         spectrum=spectrum,
         tolerance=zero,
         inertia=inertia,
@@ -189,7 +201,10 @@ def _inspected(loss: FlatLoss, flat: Float[Array, " p"], tolerances: Tolerances)
 
 
 def check_points(loss: Callable[[Params], Scalar], points: Params) -> None:
-    """Raise ValueError unless all leaves of `points` are of floating point with one leading axis, and `loss` is a scalar.
+    """Refuse points without a common leading axis, or not of single or double precision, and a loss that is no real scalar.
+
+    Raises:
+        ValueError: in these cases.
 
     >>> check_points(lambda w: w, jnp.ones(3))
     """
@@ -202,9 +217,14 @@ def check_points(loss: Callable[[Params], Scalar], points: Params) -> None:
     if not all(jnp.issubdtype(dtype, jnp.floating) for dtype in dtypes):
         msg = f"got parameters of types {[str(dtype) for dtype in dtypes]}, expected floating point; convert them first"
         raise ValueError(msg)
+    for dtype in dtypes:
+        check_precision("critical points", dtype)
     values = jax.eval_shape(jax.vmap(loss), points)
     if not isinstance(values, jax.ShapeDtypeStruct) or values.shape != shapes[0][:1]:
         msg = f"got a loss that returns {values} for {shapes[0][0]} points, expected one number each; reduce it"
+        raise ValueError(msg)
+    if not jnp.issubdtype(values.dtype, jnp.floating):
+        msg = f"got a loss of type {values.dtype}, expected a real float"
         raise ValueError(msg)
 
 

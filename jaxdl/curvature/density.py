@@ -26,7 +26,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int, Scalar
 
 from jaxdl.curvature.lanczos import FlatMatvec, tridiagonalise
-from jaxdl.curvature.operators import Matvec, ravelled
+from jaxdl.curvature.operators import Matvec, check_symmetric, ravelled
 from jaxdl.types import Key, Params
 
 ROUNDING = 50
@@ -47,7 +47,7 @@ class SpectralDensity(NamedTuple):
     probe_weights: Float[Array, " probes"]
     """|v|², relative to the sum."""
     norm: Scalar
-    """The largest |node|, below the norm of the operator by little after a few steps."""
+    """The largest |node|, below the norm of the operator by little after a few steps; NaN where products are not finite."""
     dimension: Int[Array, ""]
     num_matvecs: Int[Array, ""]
 
@@ -58,7 +58,7 @@ class Cumulative(NamedTuple):
     estimate: Float[Array, " x"]
     """Within the band: nodes that have not converged are spread to their neighbours."""
     low: Float[Array, " x"]
-    """With `high`, the guaranteed band for the mean over *these* probes."""
+    """With `high`, the guaranteed band for the mean over *these* probes; from 0 to 1 where products were not finite."""
     high: Float[Array, " x"]
     standard_error: Float[Array, " x"]
     """What drawing the probes adds: (2 α (1 - α) / (p P + 2))^½, of the share α itself."""
@@ -70,7 +70,7 @@ def spectral_density(matvec: Matvec, like: Params, key: Key, *, probes: int = 8,
     Args:
         matvec: the operator, as of `hvp`.
         like: a pytree of its form.
-        key: for the random directions, and the replacements at breakdowns.
+        key: for the random directions, the replacements at breakdowns, and two products that test the symmetry.
         probes: random directions.
         steps: of Lanczos, for each; the dimension, where that is less. The band narrows like 1 / steps.
 
@@ -79,7 +79,8 @@ def spectral_density(matvec: Matvec, like: Params, key: Key, *, probes: int = 8,
         `plots.density` the picture.
 
     Raises:
-        ValueError: no probes, or no steps; an operator or a `like` that `operators.ravelled` refuses.
+        ValueError: no probes, or no steps; an asymmetric operator, products that are not finite (both unless traced); an
+            operator or a `like` that `operators.ravelled` refuses.
 
     Sources: Golub and Meurant, "Matrices, moments and quadrature with applications" (2010); Chen, Trogdon and Ubaru,
     "Analysis of stochastic Lanczos quadrature for spectrum approximation" (2021).
@@ -94,7 +95,9 @@ def spectral_density(matvec: Matvec, like: Params, key: Key, *, probes: int = 8,
         raise ValueError(msg)
     flat_matvec, zeros, _ = ravelled("spectral_density", matvec, like)
     steps = min(steps, zeros.size)
-    nodes, weights, couplings, squares = quadratures(flat_matvec, zeros, key, probes, steps)
+    key_symmetry, key_probes = jax.random.split(key)
+    check_symmetric(matvec, like, key_symmetry, probes=1)
+    nodes, weights, couplings, squares = quadratures(flat_matvec, zeros, key_probes, probes, steps)
     return SpectralDensity(
         nodes,
         weights,
@@ -141,7 +144,8 @@ def cumulative_band(
         above = jnp.searchsorted(nodes, x + rounding, side="right")
         low = jnp.maximum(sums[jnp.maximum(below - 1, 0)], sums[below] - open_at(x - rounding))
         high = jnp.minimum(sums[jnp.minimum(above + 1, nodes.size)], sums[above] + open_at(x + rounding))
-        return low, high
+        is_known = jnp.isfinite(density.norm)
+        return jnp.where(is_known, low, 0), jnp.where(is_known, high, 1)
 
     return jax.vmap(one_probe)(density.nodes, density.weights, density.couplings)
 
@@ -169,7 +173,7 @@ def cumulative(density: SpectralDensity, x: Float[Array, " x"]) -> Cumulative:
 
     low, high = map(mean, cumulative_band(density, x))
     estimates = jax.vmap(one_probe)(density.nodes, density.weights, density.couplings)
-    estimate = jnp.clip(mean(estimates), low, high)
+    estimate = jnp.where(jnp.isfinite(density.norm), jnp.clip(mean(estimates), low, high), jnp.nan)
     variance = 2 * estimate * (1 - estimate) / (density.dimension * density.probe_weights.size + 2)
     return Cumulative(estimate, low, high, jnp.sqrt(variance))
 
@@ -180,7 +184,8 @@ def eigenvalue_counts(
     """Bounds on the number of eigenvalues that are at most x, of which each fails with `error_probability` at most.
 
     The guaranteed band, widened by what the probes may have missed: their mass X of a share α of all eigenvalues has
-    P(X beyond x) <= exp(-(pP/2) KL(α | x)) on either side, by Chernoff's bound for the Beta distribution.
+    P(X beyond x) <= exp(-(pP/2) KL(α | x)) on either side, by Chernoff's bound for the Beta distribution. Where products
+    were not finite, the bounds are 0 and p.
 
     >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), probes=2)
     >>> low, high = eigenvalue_counts(density, jnp.array([-0.5, 2.5]))

@@ -14,8 +14,8 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
-from jaxdl.curvature.lanczos import FlatMatvec, Krylov, begin, extend, orthogonalised, start_along
-from jaxdl.curvature.operators import Matvec, check_symmetric, dense, ravelled
+from jaxdl.curvature.lanczos import FlatMatvec, Krylov, begin, extend, orthogonalised, start_along, vector_norm
+from jaxdl.curvature.operators import Matvec, check_same_form, check_symmetric, dense, ravelled
 from jaxdl.types import Key, Params
 
 FLOOR = 10
@@ -29,7 +29,7 @@ class Eigenpairs(NamedTuple):
     vectors: Params
     """Of norm one and orthogonal; every leaf of the parameters with a leading axis "pairs"."""
     residual_bounds: Float[Array, " pairs"]
-    """|A y - θ y| + 10 eps |A|: *an* eigenvalue lies this near to each value."""
+    """|A y - θ y| + 10 eps |A|: *an* eigenvalue of a symmetric A lies this near to each value; of others nothing follows."""
     converged: Bool[Array, " pairs"]
     """The bound is at most the tolerance, and a fresh random Krylov space found no other value in this place."""
     num_matvecs: Int[Array, ""]
@@ -82,7 +82,7 @@ def eigenpairs(
 
     Args:
         matvec: the operator, as of `hvp`; it may close over traced values, and everything here may be vmapped. Then
-            every member's result is the one it had beside others of its own speed.
+            every member's counts, flags and bits are as if it ran alone, beside none slower.
         like: a pytree of its form.
         key: for the start, the confirmation, and the replacements at breakdowns.
         top: how many of the largest eigenvalues.
@@ -95,12 +95,14 @@ def eigenpairs(
         start: where the search begins, such as the sum of the eigenvectors of a similar operator; random if `None`.
 
     Returns:
-        Values, vectors, residual bounds, flags, and the number of products taken.
+        Values, vectors, residual bounds, flags, and the number of products taken. Nothing has converged where a product, or
+        its norm, is not finite.
 
     Raises:
         ValueError: more pairs than dimensions, or none; a tolerance below what the type can certify; a basis too small;
             an asymmetric operator, products that are not finite (both unless traced); an operator that changes the
-            structure, the shapes or the type; parameters of several types, or not of real floats.
+            structure, the shapes or the type; a start of another form; parameters of several types, or not of real
+            floats of single or double precision.
 
     >>> pairs = eigenpairs(lambda v: jnp.array([3.0, -1.0, 2.0]) * v, jnp.zeros(3), jax.random.key(0), top=1, bottom=1)
     >>> print(pairs.values, pairs.converged, pairs.num_matvecs)
@@ -110,6 +112,8 @@ def eigenpairs(
     flat_matvec, zeros, unravel = ravelled("eigenpairs", matvec, like)
     columns = max(40, 2 * (top + bottom) + 20) if basis_size is None else basis_size
     _check(zeros, top, bottom, columns, tolerance, max_cycles)
+    if start is not None:
+        check_same_form("eigenpairs", "a start", start, like)
     check_symmetric(matvec, like, key_symmetry)
     if zeros.size <= max(dense_size, columns):
         pairs = _decomposed(dense(matvec, like), top, bottom, tolerance)
@@ -150,9 +154,10 @@ def _decomposed(matrix: Float[Array, "p p"], top: int, bottom: int, tolerance: f
     wanted = _ends(values.size, top, bottom)
     values, vectors = values[wanted], rotation.T[wanted]
     images = jnp.matmul(vectors, matrix.T, precision=lax.Precision.HIGHEST)
-    residuals = jnp.linalg.norm(images - values[:, None] * vectors, axis=1)
+    residuals = vector_norm(images - values[:, None] * vectors)
     bounds = residuals + FLOOR * jnp.finfo(matrix.dtype).eps * norm
-    return Eigenpairs(values, vectors, bounds, bounds <= tolerance * norm, jnp.int32(matrix.shape[0]), norm)
+    converged = jnp.isfinite(norm) & (bounds <= tolerance * norm)
+    return Eigenpairs(values, vectors, bounds, converged, jnp.int32(matrix.shape[0]), norm)
 
 
 def _ends(size: int, top: int, bottom: int) -> np.ndarray:
@@ -213,15 +218,16 @@ def _search(
             search.krylov.coefficients[:, :num_pairs]
             - jnp.eye(columns, num_pairs, dtype=dtype) * before.values[None, :]
         )
-        residuals = jnp.hypot(jnp.linalg.norm(offsets, axis=0), search.krylov.remainders[:num_pairs])
+        residuals = jnp.hypot(vector_norm(offsets.T), search.krylov.remainders[:num_pairs])
         bounds = residuals + floor * scale
-        is_confirmed = jnp.abs(search.values[wanted] - before.values) <= tolerance * scale
+        is_near = jnp.abs(search.values[wanted] - before.values) <= tolerance * scale
+        is_confirmed = jnp.isfinite(scale) & is_near
         is_done = jnp.all(is_confirmed) | (search.cycles >= max_cycles) | ~jnp.all(jnp.isfinite(search.values))
         search = lax.while_loop(lambda s: is_unfinished(s) & ~is_done, lambda s: restarted(s, drawn), search)
         vectors = _vectors(search, wanted)
         other, _ = orthogonalised(drawn, vectors)
         return _Round(
-            jnp.where(is_done, before.rows, jnp.concatenate([vectors, other[None] / jnp.linalg.norm(other)])),
+            jnp.where(is_done, before.rows, jnp.concatenate([vectors, other[None] / vector_norm(other)])),
             jnp.int32(num_pairs + 1),
             jnp.where(is_done, before.values, search.values[wanted]),
             bounds,
@@ -234,7 +240,7 @@ def _search(
 
     # Nothing agrees with the claims of no round.
     claims = jnp.full(num_pairs, jnp.nan, dtype)
-    rows = jnp.zeros((num_pairs + 1, start.size), dtype).at[0].set(start / jnp.linalg.norm(start))
+    rows = jnp.zeros((num_pairs + 1, start.size), dtype).at[0].set(start / vector_norm(start))
     zero = jnp.int32(0)
     first = _Round(rows, zero + 1, claims, claims, claims > 0, zero > 0, zero, zero, jnp.zeros((), dtype))
     last = lax.while_loop(lambda r: ~r.is_done, next_round, first)
@@ -251,4 +257,4 @@ def _residuals(search: _Search, chosen: np.ndarray, *, is_last_outside: bool) ->
     outside = jnp.where(krylov.followed, 0, krylov.remainders)
     if is_last_outside:
         outside = outside.at[-1].set(krylov.remainders[-1])
-    return jnp.linalg.norm(outside[:, None] * search.rotation[:, chosen], axis=0)
+    return vector_norm((outside[:, None] * search.rotation[:, chosen]).T)

@@ -8,11 +8,12 @@ with bounds, and beside it stands the whole curve of negative counts as the tole
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Scalar, ScalarLike
 
 from jaxdl.curvature.density import cumulative, eigenvalue_counts, spectral_density
-from jaxdl.curvature.operators import Matvec, dense, ravelled
+from jaxdl.curvature.operators import Matvec, check_symmetric, dense, ravelled
 from jaxdl.types import Key, Params
 
 FACTOR = 10
@@ -23,7 +24,7 @@ CountAtMost = Callable[[Float[Array, " x"]], tuple[Int[Array, " x"], Int[Array, 
 
 
 class Counts(NamedTuple):
-    """Eigenvalues below -tolerance, from there to the tolerance, and above it."""
+    """Eigenvalues below -tolerance, from there to the tolerance, and above it; all -1 where they are not finite."""
 
     negative: Int[Array, ""]
     """The index of a critical point."""
@@ -41,7 +42,10 @@ class Curve(NamedTuple):
 
 
 class Inertia(NamedTuple):
-    """The counts; where they are exact, both bounds agree with them."""
+    """The counts; where they are exact, both bounds agree with them.
+
+    Where the operator is not finite and that is only known under `jit`, every count is -1, and the bounds are 0 and p.
+    """
 
     counts: Counts
     low: Counts
@@ -69,7 +73,7 @@ def inertia(
     Args:
         matvec: the operator, as of `hvp`.
         like: a pytree of its form.
-        key: for the random directions of the density.
+        key: for the random directions of the density, and two products that test the symmetry.
         dense_size: up to this dimension, one product for each column.
         probes: random directions of the density.
         steps: of Lanczos, for each.
@@ -80,14 +84,15 @@ def inertia(
         Counts, their bounds, the tolerance, and the curve of the negative count from it up to the norm.
 
     Raises:
-        ValueError: no probes, or no steps; an operator or a `like` that `operators.ravelled` refuses.
+        ValueError: no probes, or no steps; an asymmetric operator, products that are not finite (both unless traced); an
+            operator or a `like` that `operators.ravelled` refuses.
 
-    >>> import jax
     >>> result = inertia(lambda v: jnp.array([3.0, 0.0, -1.0, -2.0]) * v, jnp.zeros(4), jax.random.key(0))
     >>> print(*result.counts)
     2 1 1
     """
     if ravelled("inertia", matvec, like)[1].size <= dense_size:
+        check_symmetric(matvec, like, key, probes=1)
         return inertia_of(jnp.linalg.eigvalsh(dense(matvec, like)), factor=factor)
     density = spectral_density(matvec, like, key, probes=probes, steps=steps)
 
@@ -103,9 +108,15 @@ def inertia(
 def inertia_of(values: Float[Array, " p"], *, factor: ScalarLike = FACTOR) -> Inertia:
     """The same, exactly, from all eigenvalues, in any order: of a matrix, `inertia_of(jnp.linalg.eigvalsh(matrix))`.
 
+    Raises:
+        ValueError: no eigenvalues; ones that are not finite, unless traced.
+
     >>> print(*inertia_of(jnp.array([3.0, 1e-17, -1.0, -2.0])).counts)
     2 1 1
     """
+    if values.size == 0:
+        msg = "inertia_of: got no eigenvalues, expected at least one"
+        raise ValueError(msg)
 
     def at_most(x: Float[Array, " x"]) -> tuple[Int[Array, " x"], Int[Array, " x"], Int[Array, " x"]]:
         number = jnp.sum(values[None] <= x[:, None], axis=1, dtype=jnp.int32)
@@ -121,13 +132,30 @@ def _unit(size: Scalar, norm: Scalar) -> Scalar:
 
 
 def _inertia(at_most: CountAtMost, size: Int[Array, ""], norm: Scalar, tolerance: Scalar) -> Inertia:
+    if not isinstance(norm, jax.core.Tracer) and not bool(jnp.isfinite(norm)):
+        msg = (
+            "inertia: got eigenvalues that are NaN or infinite, expected finite ones; is the loss smooth at this point?"
+        )
+        raise ValueError(msg)
+    is_finite = jnp.isfinite(norm)
+
+    def known(number: Int[Array, "*steps"], otherwise: int | Int[Array, ""]) -> Int[Array, "*steps"]:
+        return jnp.where(is_finite, number, otherwise)
+
     # Above zero even for an operator that is zero, whose eigenvalues are neither negative nor positive.
     tolerance = jnp.maximum(jnp.asarray(tolerance, norm.dtype), jnp.finfo(norm.dtype).tiny)
     ratio = jnp.maximum(norm / tolerance, 1)
     tolerances = tolerance * ratio ** jnp.linspace(0, 1, CURVE_POINTS, dtype=norm.dtype)
-    negative, *bounds = at_most(-tolerances)
-    curve = Curve(tolerances, negative, *bounds)
+    negative, fewest, most = at_most(-tolerances)
+    curve = Curve(tolerances, known(negative, -1), known(fewest, 0), known(most, size))
     up_to, fewest, most = (number[0] for number in at_most(tolerance[None]))
+    counts = Counts(negative[0], up_to - negative[0], size - up_to)
     low = Counts(curve.low[0], jnp.maximum(fewest - curve.high[0], 0), size - most)
     high = Counts(curve.high[0], jnp.maximum(most - curve.low[0], 0), size - fewest)
-    return Inertia(Counts(negative[0], up_to - negative[0], size - up_to), low, high, tolerance, curve)
+    return Inertia(
+        Counts(*(known(number, -1) for number in counts)),
+        Counts(*(known(number, 0) for number in low)),
+        Counts(*(known(number, size) for number in high)),
+        tolerance,
+        curve,
+    )

@@ -37,7 +37,10 @@ class Krylov(NamedTuple):
     followed: Bool[Array, " columns"]
     """Whether w_j is in the basis, as row j + 1, so that A q_j lies in its span."""
     scale: Scalar
-    """The largest |A q_j| so far: a lower bound of the norm of A, and close to it after a few columns."""
+    """The largest |A q_j| so far: a lower bound of the norm of A, and close to it after a few columns.
+
+    Where it is not finite, all that is filled from there on is NaN.
+    """
 
 
 class Tridiagonal(NamedTuple):
@@ -63,7 +66,8 @@ def tridiagonalise(matvec: FlatMatvec, start: Float[Array, " p"], steps: int, ke
         key: for the vectors that replace exhausted directions.
 
     Returns:
-        The two diagonals and the basis, of shapes fixed by `steps` and p; where the basis is not used, XLA drops it.
+        The two diagonals and the basis, of shapes fixed by `steps` and p; where the basis is not used, XLA drops it. NaN
+        from the first product on whose norm is not finite.
 
     Raises:
         ValueError: more steps than dimensions, or none; a matvec that changes the shape or the type of its vector.
@@ -81,14 +85,25 @@ def tridiagonalise(matvec: FlatMatvec, start: Float[Array, " p"], steps: int, ke
         )
         raise ValueError(msg)
     spare = jax.random.normal(key, start.shape, start.dtype)
-    krylov = extend(matvec, begin(start / jnp.linalg.norm(start), steps), spare, first=0)
+    krylov = extend(matvec, begin(start / vector_norm(start), steps), spare, first=0)
     betas = jnp.where(krylov.followed, krylov.remainders, 0)
     return Tridiagonal(jnp.diagonal(krylov.coefficients), betas, krylov.basis[:steps])
 
 
+def vector_norm(vectors: Float[Array, "*any p"]) -> Float[Array, "*any"]:
+    """Norms along the last axis, max|v| |v / max|v||: no square of an entry overflows, or underflows to zero.
+
+    >>> print(vector_norm(jnp.array([3e20, 4e20], jnp.float32)), vector_norm(jnp.array([3e-30, 4e-30], jnp.float32)))
+    5e+20 5e-30
+    """
+    largest = jnp.max(jnp.abs(vectors), axis=-1)
+    unit = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
+    return unit * jnp.linalg.norm(vectors / unit[..., None], axis=-1)
+
+
 def start_along(given: Float[Array, " p"], drawn: Float[Array, " p"]) -> Float[Array, " p"]:
     """A vector given for a warm start, or the random one drawn where it is zero or not finite."""
-    norm = jnp.linalg.norm(given)
+    norm = vector_norm(given)
     return jnp.where((norm > 0) & jnp.isfinite(norm), given, drawn)
 
 
@@ -130,15 +145,17 @@ def extend(
                 f"{list(product.shape)}, expected the same shape and type"
             )
             raise ValueError(msg)
-        scale = jnp.maximum(krylov.scale, jnp.linalg.norm(product))
+        scale = jnp.maximum(krylov.scale, vector_norm(product))
+        # Beside an infinite scale every remainder is rounding: what follows must not look like an exhausted space.
+        product = jnp.where(jnp.isfinite(scale), product, jnp.nan)
         remainder_vector, coefficients = orthogonalised(product, basis)
-        remainder = jnp.linalg.norm(remainder_vector)
-        is_breakdown = remainder <= BREAKDOWN * jnp.finfo(basis.dtype).eps * scale
+        remainder = vector_norm(remainder_vector)
+        is_breakdown = jnp.isfinite(scale) & (remainder <= BREAKDOWN * jnp.finfo(basis.dtype).eps * scale)
 
         def replaced() -> Array:
             # Shifts, which are independent with probability one: drawing anew takes longer than most small products.
             replacement, _ = orthogonalised(jnp.roll(spare, column + 1), basis)
-            return replacement / jnp.linalg.norm(replacement)
+            return replacement / vector_norm(replacement)
 
         # A branch, which costs nothing where it is not taken; under vmap it becomes a select.
         following = lax.cond(is_breakdown, replaced, lambda: remainder_vector / jnp.where(is_breakdown, 1, remainder))

@@ -11,6 +11,14 @@ from jaxtyping import Array, Bool, Float, Int, Scalar, ScalarLike
 GIVE_UP = 2.0**16
 """Sixteen steps in a row that do not lower the gradient: its norm is down to rounding."""
 
+SLOW = 0.01
+"""Progress has stalled where a step lowers |g|² by no more than this share."""
+ROUNDING = 10
+"""Eigenvalues are computed to this many units of rounding times |H| sqrt(n)."""
+
+LEAST_SHARE = 1e-2
+"""Of a Newton step; where less of it does not lower the gradient, rounding or a flat place does not let it."""
+
 FlatLoss = Callable[[Float[Array, " p"]], Scalar]
 
 
@@ -32,21 +40,24 @@ class State(NamedTuple):
     """Of H² relative to (|g| / (1 + |w|))²."""
     growth: Scalar
     """The factor by which the damping grows when the next step fails."""
+    progress: Scalar
+    """The share of |g|² that the last good step took away."""
     num_steps: Int[Array, ""]
 
 
 class Conditions(NamedTuple):
-    """What holds at a point."""
+    """What holds at a point, as far as products with the Hessian tell; soft directions need its eigenvalues."""
 
-    is_critical: Bool[Array, ""]
+    is_small: Bool[Array, ""]
+    """The gradient is small on the scale of the Hessian's norm."""
     is_flat: Bool[Array, ""]
-    """The gradient lies in the Hessian's kernel."""
+    """The gradient lies in the Hessian's kernel, or in directions that are soft beside its norm."""
     is_lost: Bool[Array, ""]
     """Not finite, or outside of the radius."""
 
 
 def levenberg_marquardt(loss: FlatLoss, start: Float[Array, " p"], max_steps: int, tolerances: Tolerances) -> State:
-    """Where the search that `critical_points` describes ends.
+    """Where the search that `critical_points` describes ends, before the Newton steps of `polished`.
 
     >>> end = levenberg_marquardt(lambda w: jnp.sum((w**2 - 1) ** 2), jnp.array([0.7, 2.0]), 20, Tolerances(1e-5, 1e-4, 9.0))
     >>> print(end.flat.round(3))
@@ -57,9 +68,9 @@ def levenberg_marquardt(loss: FlatLoss, start: Float[Array, " p"], max_steps: in
 
     def is_active(state: State) -> Bool[Array, ""]:
         ends = conditions(state.flat, state.gradient, state.hessian, tolerances)
-        return (
-            ~(ends.is_critical | ends.is_flat | ends.is_lost) & (state.growth < GIVE_UP) & (state.num_steps < max_steps)
-        )
+        # In an ill-conditioned bowl the gradient looks flat too, but there the search gets on.
+        is_over = ends.is_small | ends.is_lost | (ends.is_flat & (state.progress <= SLOW))
+        return ~is_over & (state.growth < GIVE_UP) & (state.num_steps < max_steps)
 
     def step(state: State) -> State:
         slope = product(state.hessian, state.gradient)
@@ -82,13 +93,80 @@ def levenberg_marquardt(loss: FlatLoss, start: Float[Array, " p"], max_steps: in
             hessian=jnp.where(is_better, hessian, state.hessian),
             damping=jnp.where(is_better, jnp.maximum(shrunk, eps), state.damping * state.growth),
             growth=jnp.where(is_better, 2.0, 2 * state.growth).astype(start.dtype),
+            progress=jnp.where(is_better, 1 - after / before, state.progress),
             num_steps=state.num_steps + 1,
         )
 
     gradient, hessian = derivatives(loss, start)
     one = jnp.ones((), start.dtype)
-    begin = State(start, gradient, hessian, one, 2 * one, jnp.zeros((), jnp.int32))
+    begin = State(start, gradient, hessian, one, 2 * one, one, jnp.zeros((), jnp.int32))
     return lax.while_loop(is_active, step, begin)
+
+
+def polished(loss: FlatLoss, state: State, max_steps: int, tolerances: Tolerances) -> State:
+    """Newton steps, or shares of them, for as long as they are not small and lower the gradient.
+
+    H² and its shift know nothing of eigenvalues below sqrt(eps) |H|; H itself, decomposed, knows them down to rounding.
+
+    >>> soft, end = jnp.array([1e12, 1.0]), Tolerances(1e-12, 1e-7, jnp.inf)
+    >>> begin = State(jnp.array([0.0, 0.7]), jnp.array([0.0, 0.7]), jnp.diag(soft), *jnp.zeros(3), jnp.int32(0))
+    >>> print(polished(lambda w: jnp.sum(soft * w**2) / 2, begin, 9, end).flat)
+    [0. 0.]
+    """
+
+    def is_active(carry: tuple[State, Array, Array]) -> Bool[Array, ""]:
+        state, step, share = carry
+        is_lost = conditions(state.flat, state.gradient, state.hessian, tolerances).is_lost
+        is_over = is_lost | is_short(step, state.flat, tolerances)
+        return ~is_over & (share >= LEAST_SHARE) & (state.num_steps < max_steps)
+
+    def advanced(carry: tuple[State, Array, Array]) -> tuple[State, Array, Array]:
+        state, step, share = carry
+        candidate = state.flat - share * step
+        gradient, hessian = derivatives(loss, candidate)
+        is_better = (jnp.sum(gradient**2) < jnp.sum(state.gradient**2)) & jnp.all(jnp.isfinite(hessian))
+        state = state._replace(
+            flat=jnp.where(is_better, candidate, state.flat),
+            gradient=jnp.where(is_better, gradient, state.gradient),
+            hessian=jnp.where(is_better, hessian, state.hessian),
+            num_steps=state.num_steps + is_better,
+        )
+        share = jnp.where(is_better, jnp.minimum(2 * share, 1), share / 4)
+        return state, newton_step(state.gradient, *jnp.linalg.eigh(state.hessian)), share
+
+    first = newton_step(state.gradient, *jnp.linalg.eigh(state.hessian))
+    return lax.while_loop(is_active, advanced, (state, first, jnp.ones_like(state.damping)))[0]
+
+
+def newton_step(
+    gradient: Float[Array, " p"], spectrum: Float[Array, " p"], vectors: Float[Array, "p p"]
+) -> Float[Array, " p"]:
+    """H⁺ g, the pseudo-inverse without eigenvalues that are nothing but rounding.
+
+    >>> print(newton_step(jnp.array([3.0, 1.0]), jnp.array([0.5, 0.0]), jnp.eye(2)))
+    [6. 0.]
+    """
+    is_known = jnp.abs(spectrum) > rounding(spectrum)
+    along = product(vectors.T, gradient)
+    return product(vectors, jnp.where(is_known, along / jnp.where(is_known, spectrum, 1), 0))
+
+
+def rounding(spectrum: Float[Array, " p"]) -> Scalar:
+    """What an eigenvalue may be off by.
+
+    >>> print(rounding(jnp.array([0.0, -4.0], jnp.float32)) < 1e-5)
+    True
+    """
+    return ROUNDING * jnp.finfo(spectrum.dtype).eps * jnp.max(jnp.abs(spectrum)) * spectrum.size**0.5
+
+
+def is_short(step: Float[Array, " p"], flat: Float[Array, " p"], tolerances: Tolerances) -> Bool[Array, ""]:
+    """Whether a Newton step is so small that a critical point is as near as that.
+
+    >>> print(is_short(jnp.array([1e-4]), jnp.array([1.0]), Tolerances(1e-6, 1e-4, 9.0)))
+    True
+    """
+    return jnp.linalg.norm(step) <= tolerances.gradient**0.5 * (1 + jnp.linalg.norm(flat))
 
 
 def conditions(
@@ -97,19 +175,19 @@ def conditions(
     hessian: Float[Array, "p p"],
     tolerances: Tolerances,
 ) -> Conditions:
-    """Whether a point is critical, whether its gradient lies in the Hessian's kernel, and whether it is lost.
+    """Whether a point's gradient is small, whether it may lie in the Hessian's kernel, and whether the point is lost.
 
-    >>> print(conditions(jnp.ones(2), jnp.zeros(2), jnp.eye(2), Tolerances(1e-6, 1e-4, 9.0)).is_critical)
+    >>> print(conditions(jnp.ones(2), jnp.zeros(2), jnp.eye(2), Tolerances(1e-6, 1e-4, 9.0)).is_small)
     True
     """
     size, curvature, reach = jnp.linalg.norm(gradient), jnp.linalg.norm(hessian), 1 + jnp.linalg.norm(flat)
-    is_critical = size <= tolerances.gradient * curvature * reach
+    is_small = size <= tolerances.gradient * curvature * reach
     # The Hessian may vanish where the gradient does not: then the gradient itself says what curvature would count.
     is_flat = (
         jnp.linalg.norm(product(hessian, gradient)) <= tolerances.flat * jnp.maximum(curvature, size / reach) * size
     )
     is_lost = ~(jnp.isfinite(curvature) & jnp.isfinite(size) & (reach <= 1 + tolerances.radius))
-    return Conditions(is_critical, is_flat, is_lost)
+    return Conditions(is_small, is_flat, is_lost)
 
 
 def derivatives(loss: FlatLoss, flat: Float[Array, " p"]) -> tuple[Float[Array, " p"], Float[Array, "p p"]]:

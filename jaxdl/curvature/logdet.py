@@ -1,10 +1,11 @@
 """Log-determinants: exact for small operators, by stochastic Lanczos quadrature for large positive definite ones."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdl.curvature.density import quadratures
-from jaxdl.curvature.operators import Matvec, dense, ravelled
+from jaxdl.curvature.operators import Matvec, check_symmetric, dense, ravelled
 from jaxdl.curvature.trace import Estimate
 from jaxdl.types import Key, Params
 
@@ -29,17 +30,17 @@ def logdet(
     Args:
         matvec: a symmetric operator, as of `hvp`.
         like: a pytree of its form.
-        key: for the random directions.
+        key: for the random directions, and two products that test the symmetry.
         positive_definite: whether all eigenvalues are known to be positive.
         probes: random directions, at least 2.
         steps: of Lanczos, for each.
         dense_size: up to this dimension, one product for each column.
 
     Raises:
-        ValueError: a large operator not stated to be positive definite; fewer than 2 probes; no steps; an operator or a
-            `like` that `operators.ravelled` refuses.
+        ValueError: a large operator not stated to be positive definite; fewer than 2 probes; no steps; an asymmetric
+            operator, products that are not finite (both unless traced); an operator or a `like` that
+            `operators.ravelled` refuses.
 
-    >>> import jax
     >>> result = logdet(lambda v: jnp.array([2.0, -4.0]) * v, jnp.zeros(2), jax.random.key(0))
     >>> print(result.estimate.round(6), result.standard_error)
     2.079442 0.0
@@ -50,6 +51,8 @@ def logdet(
         )
         raise ValueError(msg)
     flat_matvec, zeros, _ = ravelled("logdet", matvec, like)
+    key_symmetry, key_probes = jax.random.split(key)
+    check_symmetric(matvec, like, key_symmetry, probes=1)
     if zeros.size <= dense_size:
         values = jnp.linalg.eigvalsh(dense(matvec, like))
         exact = jnp.sum(_log(values, positive_definite))
@@ -61,7 +64,7 @@ def logdet(
         )
         raise ValueError(msg)
     steps = min(steps, zeros.size)
-    nodes, weights, *_ = quadratures(flat_matvec, zeros, key, probes, steps)
+    nodes, weights, *_ = quadratures(flat_matvec, zeros, key_probes, probes, steps)
     values = zeros.size * jnp.sum(weights * _log(nodes, positive_definite), axis=1) / jnp.sum(weights, axis=1)
     error = jnp.std(values, ddof=1) / probes**0.5
     return Estimate(jnp.mean(values), error, jnp.int32(probes * steps))

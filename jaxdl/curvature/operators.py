@@ -14,7 +14,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
-from jaxdl.curvature.lanczos import FlatMatvec
+from jaxdl.curvature.lanczos import FlatMatvec, vector_norm
 from jaxdl.types import Key, Params
 
 Matvec = Callable[[Params], Params]
@@ -56,7 +56,8 @@ def check_symmetric(matvec: Matvec, like: Params, key: Key, *, probes: int = 2) 
     relative to the Frobenius norm, in any dimension. Under `jit` nothing is known yet, and nothing is checked.
 
     Raises:
-        ValueError: an asymmetric operator; one whose products are not finite; one that changes the structure.
+        ValueError: an asymmetric operator; one whose products are not finite, or so small that the type holds no digits of
+            them; one that changes the structure.
 
     >>> check_symmetric(lambda v: jnp.array([[0.0, 1.0], [2.0, 0.0]]) @ v, jnp.ones(2), jax.random.key(0))
     Traceback (most recent call last):
@@ -67,14 +68,23 @@ def check_symmetric(matvec: Matvec, like: Params, key: Key, *, probes: int = 2) 
         return
     flat_matvec, template, _ = ravelled("check_symmetric", matvec, like)
     limit = ASYMMETRY * float(jnp.finfo(template.dtype).eps)
-    for u, v in jax.random.normal(key, (probes, 2, template.size), template.dtype):
+    pairs = jax.random.normal(key, (probes, 2, template.size), template.dtype)
+    if isinstance(pairs, jax.core.Tracer):
+        return
+    for u, v in pairs:
         images = flat_matvec(u), flat_matvec(v)
         if any(isinstance(image, jax.core.Tracer) for image in images):
             return
         difference = jnp.abs(jnp.vdot(u, images[1]) - jnp.vdot(v, images[0]))
-        norm = jnp.linalg.norm(images[0]) + jnp.linalg.norm(images[1])
+        norm = vector_norm(images[0]) + vector_norm(images[1])
         if not bool(jnp.isfinite(difference)):
             msg = "check_symmetric: got a product with NaN or infinite values, expected finite ones"
+            raise ValueError(msg)
+        if bool(norm < jnp.finfo(template.dtype).tiny) and any(np.asarray(image).any() for image in images):
+            msg = (
+                f"check_symmetric: got products so small that {template.dtype} loses their digits, expected numbers above "
+                f"{float(jnp.finfo(template.dtype).tiny):.0e}; scale the function up, or compute in float64"
+            )
             raise ValueError(msg)
         if bool(difference > limit * norm):
             msg = (
@@ -90,8 +100,8 @@ def ravelled(
     """The operator on flat vectors, a vector of zeros of their shape and type, and the way back to pytrees.
 
     Raises:
-        ValueError: in the name of the caller, a `like` that `check_parameters` refuses for its shapes or types; a matvec
-            that changes the structure, the shapes or the type.
+        ValueError: in the name of the caller, a `like` that `check_parameters` refuses for its shapes or types, or of half
+            precision; a matvec that changes the structure, the shapes or the type.
 
     >>> matvec, zeros, unravel = ravelled("doubled", lambda v: jax.tree.map(lambda a: 2 * a, v), {"a": jnp.ones((1, 2))})
     >>> print(matvec(zeros + 1), unravel(zeros))
@@ -99,6 +109,7 @@ def ravelled(
     """
     shapes = _shapes(like)
     check_parameters(name, shapes)
+    check_precision(name, jax.tree.leaves(shapes)[0].dtype)
     zeros, unravel = ravel_pytree(jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes))
     image = jax.eval_shape(matvec, shapes)
     if _form(image) != _form(shapes):
@@ -108,6 +119,20 @@ def ravelled(
         )
         raise ValueError(msg)
     return lambda vector: ravel_pytree(matvec(unravel(vector)))[0], zeros, unravel
+
+
+def check_same_form(name: str, what: str, tree: PyTree, like: Params) -> None:
+    """Refuse, in the name of the caller, a pytree whose structure, shapes or type are not those of the parameters.
+
+    >>> check_same_form("step", "a gradient", jnp.ones(2), jnp.zeros(3))
+    Traceback (most recent call last):
+    ...
+    ValueError: step: got a gradient of float64[2], expected the form of the parameters, float64[3]
+    """
+    got, expected = _form(_shapes(tree)), _form(_shapes(like))
+    if got != expected:
+        msg = f"{name}: got {what} of {got}, expected the form of the parameters, {expected}"
+        raise ValueError(msg)
 
 
 def dense(matvec: Matvec, like: Params, *, chunk_size: int = 4) -> Float[Array, "p p"]:
@@ -176,6 +201,13 @@ def restrict(matvec: Matvec, like: Params, keep: PyTree[bool]) -> tuple[Matvec, 
         return selected(matvec(jax.tree.unflatten(structure, parts)))
 
     return block, selected(like)
+
+
+def check_precision(name: str, dtype: jnp.dtype) -> None:
+    """Refuse half precision, for which there is no linear algebra."""
+    if jnp.finfo(dtype).bits < 32:
+        msg = f"{name}: got parameters of type {dtype}, which has no linear algebra, expected float32 or float64; cast them"
+        raise ValueError(msg)
 
 
 def check_chunk_size(name: str, chunk_size: int | None) -> None:

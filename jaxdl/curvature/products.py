@@ -93,7 +93,8 @@ def check_deterministic(loss: Callable[[Params], Scalar], params: Params) -> Non
     """Refuse a loss whose value differs between two evaluations: dropout or minibatches drawn behind its back.
 
     Raises:
-        ValueError: two values that differ by more than rounding, or are not finite. Nothing is known under `jit`.
+        ValueError: two values that differ by more than rounding, or are not finite; a loss that is not a scalar. Under `jit`
+            the values are not known.
 
     >>> draw = iter([1.0, 2.0])
     >>> check_deterministic(lambda w: next(draw) * w.sum(), jnp.ones(2))
@@ -102,6 +103,10 @@ def check_deterministic(loss: Callable[[Params], Scalar], params: Params) -> Non
     ValueError: check_deterministic: got a loss of 2.0 and then of 4.0 at the same parameters, expected equal ones; ...
     """
     values = [loss(params) for _ in range(2)]
+    shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(values[0])]
+    if shapes != [()]:
+        msg = f"check_deterministic: got a loss that returns arrays of shapes {shapes}, expected a scalar; reduce it"
+        raise ValueError(msg)
     if any(isinstance(value, jax.core.Tracer) for value in values):
         return
     first, second = map(float, values)

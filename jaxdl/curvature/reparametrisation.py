@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Scalar
 
-from jaxdl.curvature.operators import ravelled
+from jaxdl.curvature.operators import check_parameters, check_same_form, ravelled
 from jaxdl.curvature.products import hvp
 from jaxdl.types import Key, Params
 
@@ -47,7 +47,7 @@ def reparametrisation(
         The gap in the value and the largest gap in the products, both of the order of rounding where T is a symmetry.
 
     Raises:
-        ValueError: no probes; what `hvp` refuses.
+        ValueError: no probes; a transform that changes the structure, the shapes or the type; what `hvp` refuses.
 
     Source: Dinh, Pascanu, Bengio and Bengio, "Sharp minima can generalize for deep nets" (2017).
 
@@ -60,6 +60,8 @@ def reparametrisation(
     if probes < 1:
         msg = f"reparametrisation: got probes={probes}, expected at least 1"
         raise ValueError(msg)
+    check_parameters("reparametrisation", params)
+    check_same_form("reparametrisation", "a transform to parameters", jax.eval_shape(transform, params), params)
     moved, forward = jax.linearize(transform, params)
     backward = jax.linear_transpose(forward, params)
     here, there = hvp(loss, params), hvp(loss, moved)

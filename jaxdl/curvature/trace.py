@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int, PyTree
 
-from jaxdl.curvature.lanczos import BREAKDOWN, FlatMatvec, orthogonalised
+from jaxdl.curvature.lanczos import BREAKDOWN, FlatMatvec, orthogonalised, vector_norm
 from jaxdl.curvature.operators import Matvec, dense, ravelled
 from jaxdl.types import Key, Params
 
@@ -196,11 +196,11 @@ def _orthonormal(vectors: Float[Array, "k m"]) -> Float[Array, "k m"]:
 
     Not LAPACK's: a zero shows the rank, and batches of small LAPACK calls can lock up jax < 0.12 on CPUs.
     """
-    negligible = BREAKDOWN * jnp.finfo(vectors.dtype).eps * jnp.max(jnp.linalg.norm(vectors, axis=1))
+    negligible = BREAKDOWN * jnp.finfo(vectors.dtype).eps * jnp.max(vector_norm(vectors))
 
     def add(basis: Float[Array, "k m"], i: Array) -> tuple[Float[Array, "k m"], None]:
         remainder, _ = orthogonalised(vectors[i], basis)
-        norm = jnp.linalg.norm(remainder)
+        norm = vector_norm(remainder)
         return basis.at[i].set(jnp.where(norm > negligible, remainder / jnp.where(norm > 0, norm, 1), 0)), None
 
     return lax.scan(add, jnp.zeros_like(vectors), jnp.arange(len(vectors)))[0]

@@ -56,7 +56,8 @@ def track(
         key: for the first start, and the noise in the others.
         num_steps: number of steps, a multiple of `every`.
         every: steps between measurements.
-        top: how many eigenvalues.
+        top: how many eigenvalues. One Krylov space sees one copy of a multiple eigenvalue, so that beyond the first they
+            are those of distinct eigenvalues; `eigenpairs` finds the copies.
         products: of each measurement after the first.
 
     Returns:

@@ -198,3 +198,20 @@ def test_scaling_helps_unequal_inputs_and_whitening_makes_the_condition_number_o
     np.testing.assert_allclose(condition_number(white @ moments @ white), 1, rtol=1e-8)
     softened = whitening(moments, ridge=1e4)
     np.testing.assert_allclose(softened @ (moments + 1e4 * jnp.eye(4)) @ softened, np.eye(4), atol=1e-8)
+
+
+def test_without_a_positive_eigenvalue_or_with_a_nan_nothing_is_promised():
+    for values in ([-1.0, -2.0], [0.0, 0.0], [1.0, jnp.nan]):
+        result = conditioning(jnp.array(values))
+        for descent in (result.gradient_descent, result.heavy_ball):
+            assert all(np.isnan(field).all() for field in descent)
+    assert np.isnan(conditioning(jnp.array([1.0, jnp.nan])).condition_number)
+    assert conditioning(jnp.array([-1.0, -2.0])).condition_number == 2
+    np.testing.assert_array_equal(heavy_ball_rates(jnp.array([jnp.nan, 1.0]), 0.5, 0.25), [jnp.nan, 0.5])
+
+
+def test_what_changes_the_form_of_the_parameters_is_refused(key):
+    with pytest.raises(ValueError, match="step_test: got a matvec that returns"):
+        step_test(lambda v: {"b": v["a"], "a": v["b"]}["a"], {"a": jnp.ones(2), "b": jnp.ones(2)}, 0.1)
+    with pytest.raises(ValueError, match="reparametrisation: got a transform"):
+        reparametrisation(jnp.sum, jnp.ones((2, 1)), jnp.ravel, key)

@@ -236,7 +236,7 @@ def test_one_start_alone_ends_as_it_does_among_others(key):
 
 def test_single_precision_is_kept_and_suffices(key):
     starts = 6 * jax.random.uniform(key, (100, 2), jnp.float32, -1, 1)
-    points = merge(jax.jit(lambda starts: critical_points(himmelblau, starts))(starts), tolerance=1e-3).points
+    points = merge(jax.jit(lambda starts: critical_points(himmelblau, starts))(starts)).points
     assert {str(leaf.dtype) for leaf in jax.tree.leaves(points)} == {"float32", "int32"}
     assert tuple(np.bincount(points.kind, minlength=3)) == (4, 1, 4)
 
@@ -275,13 +275,58 @@ def test_an_escape_direction_points_downhill():
         (lambda: critical_points(lambda w: w["a"], {"a": jnp.ones(2), "b": jnp.ones(3)}), "leading axis"),
         (lambda: critical_points(jnp.sum, jnp.ones((2, 3), int)), "floating point"),
         (lambda: critical_points(lambda w: w, jnp.ones((2, 3))), "one number"),
+        (lambda: critical_points(lambda w: jnp.sum(w > 0), jnp.ones((2, 3))), "a loss of type int"),
+        (lambda: critical_points(jnp.sum, jnp.ones((2, 3), jnp.bfloat16)), "expected float32 or float64"),
         (lambda: critical_points(jnp.sum, jnp.ones((2, 3)), max_steps=0), "max_steps=0"),
         (lambda: critical_point(lambda w: w, jnp.ones(3)), "one number"),
         (lambda: escape_directions(jnp.sum, jnp.ones(3), num=4), "between 1 and 3"),
         (lambda: merge(critical_points(jnp.sum, jnp.ones((2, 3))), tolerance=0.0), "positive"),
         (lambda: merge(critical_point(jnp.sum, jnp.ones(3))), "one axis of starts"),
+        (lambda: merge(jax.tree.map(lambda leaf: leaf[:0], critical_points(jnp.sum, jnp.ones((1, 3))))), "no starts"),
     ],
 )
 def test_bad_input_is_refused_with_a_remedy(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def bowl(w, curvatures, centre):
+    return jnp.sum(curvatures * (w - centre) ** 2) / 2
+
+
+@pytest.mark.parametrize(
+    ("dtype", "curvatures"),
+    [
+        (jnp.float32, [1000.0, 2e-3]),
+        (jnp.float32, [1000.0, 1.0]),
+        (jnp.float64, [1e12, 1.0]),
+        (jnp.float64, [1e9, 1.0]),
+        (jnp.float64, [1e7, 1.0]),
+    ],
+)
+def test_an_ill_conditioned_bowl_is_neither_called_flat_nor_left_before_its_minimum(dtype, curvatures):
+    curvatures, centre = jnp.array(curvatures, dtype), jnp.array([0.0, 0.3], dtype)
+    starts = jnp.array([[0.0, 1.0], [0.5, -2.0], [1e-3, 1.0]], dtype)
+
+    @jax.jit
+    def run(starts):
+        given = jax.vmap(lambda w: critical_point(lambda w: bowl(w, curvatures, centre), w))(starts)
+        return given, critical_points(lambda w: bowl(w, curvatures, centre), starts)
+
+    given, found = run(starts)
+    assert (given.kind == Kind.UNFINISHED).all()
+    assert (found.kind == Kind.MINIMUM).all()
+    nearest = np.finfo(dtype).eps ** 0.375 * 2
+    np.testing.assert_allclose(found.params, jnp.broadcast_to(centre[None], (3, 2)), atol=nearest)
+
+
+def test_rosenbrocks_valley_is_followed_to_its_end_in_single_precision():
+    found = critical_points(rosenbrock, jnp.array([[0.5, 0.7], [1.2, 1.0]], jnp.float32))
+    assert (found.kind == Kind.MINIMUM).all()
+    np.testing.assert_allclose(found.params, np.ones((2, 2)), atol=5e-3)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_a_quartic_direction_beside_a_quadratic_one_is_degenerate(dtype):
+    starts = jnp.array([[0.5, 0.7], [1.0, -1.0]], dtype)
+    assert (critical_points(lambda w: w[0] ** 2 + w[1] ** 4, starts).kind == Kind.DEGENERATE).all()

@@ -53,7 +53,8 @@ def random_test(matrix, values, turn, key):
             values + 1e-6,
         ]
     )
-    first_keys = jax.vmap(lambda key: jax.random.split(key)[0])(jax.random.split(key, PROBES))
+    key_probes = jax.random.split(key)[1]
+    first_keys = jax.vmap(lambda key: jax.random.split(key)[0])(jax.random.split(key_probes, PROBES))
     starts = jax.vmap(lambda key: jax.random.normal(key, like.shape, like.dtype))(first_keys)
     starts = starts.astype(values.dtype)
     shares = (starts @ turn) ** 2 / jnp.sum(starts**2, axis=1, keepdims=True)
@@ -272,3 +273,30 @@ def test_the_smoothed_curve_of_the_figure_is_a_density(smooth):
     x, heights = curve.lines[0].get_data()
     np.testing.assert_allclose(np.trapezoid(heights, x), 1, atol=1e-3)
     np.testing.assert_allclose(share.lines[0].get_ydata()[[0, -1]], [0, 1], atol=1e-6)
+
+
+def test_products_that_are_not_finite_leave_everything_open(key):
+    spectrum = jnp.linspace(-1, 2, SIZE, dtype=jnp.float32)
+    x = jnp.array([-1.0, 0.0, 1.0], jnp.float32)
+
+    @jax.jit
+    def run(scale):
+        density = spectral_density(lambda v: scale * spectrum * v, spectrum, key, probes=2, steps=STEPS)
+        return cumulative(density, scale * x), eigenvalue_counts(density, scale * x)
+
+    for scale in (3e38, jnp.nan):
+        share, (low, high) = run(jnp.float32(scale))
+        assert np.isnan(share.estimate).all()
+        np.testing.assert_array_equal([share.low, share.high], [[0] * 3, [1] * 3])
+        np.testing.assert_array_equal([low, high], [[0] * 3, [SIZE] * 3])
+    ordinary, huge = run(jnp.float32(1)), run(jnp.float32(3e19))
+    np.testing.assert_allclose(huge[0].estimate, ordinary[0].estimate, atol=1e-3)
+
+
+@pytest.mark.parametrize("measure", [spectral_density, logdet])
+def test_an_asymmetric_operator_is_refused(measure, key):
+    matrix = jnp.array([[1.0, 0.5], [0.0, 2.0]])
+    with pytest.raises(ValueError, match="is the operator symmetric"):
+        measure(lambda v: matrix @ v, jnp.zeros(2), key)
+    with pytest.raises(ValueError, match="NaN"):
+        measure(lambda v: jnp.nan * v, jnp.zeros(2), key)

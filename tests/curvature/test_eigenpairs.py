@@ -166,6 +166,7 @@ def test_impossible_requests_are_refused(arguments, message, key):
         (lambda v: (v,), jnp.ones(4), "structure, shapes and type"),
         (lambda v: v[:2], jnp.ones(4), "structure, shapes and type"),
         (lambda v: v.astype(jnp.float32), jnp.ones(4), "structure, shapes and type"),
+        (lambda v: v, jnp.ones(4, jnp.float16), "expected float32 or float64"),
     ],
 )
 def test_operators_of_the_wrong_form_are_refused(matvec, like, message, key):
@@ -214,3 +215,32 @@ def test_both_ends_of_a_trained_network_cost_half_the_products_of_arpack(key):
             values, vectors = eigsh(operator, k=10, which="BE", tol=looseness, v0=start, maxiter=10_000)
             residual = np.linalg.norm(hessian.astype(float) @ vectors - vectors * values, axis=0).max() / norm
         assert pairs.num_matvecs[member] <= 0.5 * num_matvecs
+
+
+@pytest.mark.parametrize("dense_size", [0, 200])
+def test_a_norm_that_overflows_is_never_certified_and_a_square_that_does_changes_nothing(dense_size, key):
+    shape = jnp.linspace(-1, 2, 160, dtype=jnp.float32)
+
+    @jax.jit
+    def extremes(scale):
+        return eigenpairs(lambda v: scale * shape * v, shape, key, top=1, bottom=1, dense_size=dense_size)
+
+    for scale in (1e-21, 3e19):  # |A q|² is 0 or infinite
+        pairs = extremes(jnp.float32(scale))
+        assert np.all(pairs.converged)
+        np.testing.assert_allclose(pairs.values / np.float32(scale), [2, -1], rtol=1e-4)
+    assert not np.any(extremes(jnp.float32(3e38)).converged)
+
+
+def test_tiny_operators_are_measured_and_those_without_digits_refused_for_what_they_are(key):
+    shape = jnp.linspace(-1, 2, 50, dtype=jnp.float32)
+    pairs = eigenpairs(lambda v: jnp.float32(1e-21) * shape * v, shape, key, top=1, bottom=1)
+    np.testing.assert_allclose(np.asarray(pairs.values) * 1e21, [2, -1], rtol=1e-4)
+    with pytest.raises(ValueError, match="scale the function up"):
+        eigenpairs(lambda v: jnp.full_like(v, 1e-44), shape, key, top=1, bottom=1)
+
+
+@pytest.mark.parametrize("start", [{"a": jnp.ones(4)}, jnp.ones(3), jnp.ones(4, jnp.float32)])
+def test_a_start_of_another_form_is_refused(start, key):
+    with pytest.raises(ValueError, match="eigenpairs: got a start of"):
+        eigenpairs(lambda v: v, jnp.ones(4), key, top=1, bottom=1, start=start)

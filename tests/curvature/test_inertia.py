@@ -113,3 +113,26 @@ def test_the_curve_counts_what_lies_below_each_tolerance():
     np.testing.assert_allclose(curve.tolerances[-1], np.max(np.abs(values)), rtol=1e-12)
     assert np.all(np.diff(curve.negative) <= 0)
     np.testing.assert_array_equal(curve.low, curve.high)
+
+
+def test_a_hessian_that_is_not_finite_has_no_inertia(key):
+    def loss(w):
+        return jnp.sum(jnp.abs(w) ** 1.5)
+
+    for dense_size in (0, 10):
+        found = jax.jit(lambda w, d=dense_size: inertia(hvp(loss, w), w, key, dense_size=d, steps=2))(jnp.zeros(3))
+        assert tuple(found.counts) == (-1, -1, -1)
+        assert tuple(found.low) == (0, 0, 0)
+        assert tuple(found.high) == (3, 3, 3)
+        assert (found.curve.negative == -1).all()
+        with pytest.raises(ValueError, match="NaN"):
+            inertia(hvp(loss, jnp.zeros(3)), jnp.zeros(3), key, dense_size=dense_size, steps=2)
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        inertia_of(jnp.array([1.0, jnp.nan]))
+
+
+@pytest.mark.parametrize("dense_size", [0, 10])
+def test_an_asymmetric_operator_is_refused(dense_size, key):
+    matrix = jnp.array([[1.0, 0.5], [0.0, 2.0]])
+    with pytest.raises(ValueError, match="is the operator symmetric"):
+        inertia(lambda v: matrix @ v, jnp.zeros(2), key, dense_size=dense_size)

@@ -79,3 +79,21 @@ def test_steps_beyond_the_dimension_are_refused(steps, key):
 def test_a_matvec_that_changes_the_type_is_refused(key):
     with pytest.raises(ValueError, match=r"float64.* to float32.*expected the same shape and type"):
         tridiagonalise(lambda v: v.astype(jnp.float32), jnp.ones(SIZE), 3, key)
+
+
+def test_an_infinite_scale_breaks_nothing_down_and_shows_as_nan(key):
+    spectrum = jnp.linspace(-1, 2, SIZE, dtype=jnp.float32)
+    result = jax.jit(lambda s: tridiagonalise(lambda v: s * spectrum * v, jnp.ones_like(spectrum), 5, key))(3e38)
+    assert np.isnan(result.alphas[1:]).all()
+    assert np.isnan(result.betas[1:]).all()
+
+
+@pytest.mark.parametrize("scale", [1e-30, 3e19, 1e37])
+def test_scales_whose_squares_no_float_holds_change_nothing(scale, key):
+    spectrum = jnp.linspace(-1, 2, SIZE, dtype=jnp.float32)
+
+    @jax.jit
+    def alphas(scale):
+        return tridiagonalise(lambda v: scale * spectrum * v, jnp.ones_like(spectrum), 10, key).alphas / scale
+
+    np.testing.assert_allclose(alphas(jnp.float32(scale)), alphas(jnp.float32(1)), atol=1e-5)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.curvature import critical_point, minres, newton_mr
+from jaxdl.curvature import Kind, critical_point, minres, newton_mr
 
 
 def symmetric(eigenvalues, seed=0):
@@ -101,10 +101,52 @@ def test_a_flat_place_is_not_called_converged():
     assert found.flatness < 0.1
 
 
+def test_every_end_has_a_kind(key):
+    def end(loss, start, **options):
+        search = jax.jit(lambda w: newton_mr(loss, w, gradient_tolerance=1e-8, key=key, **options))
+        found = search(jnp.array(start))
+        return found.kind, found.inertia.tolist()
+
+    def scaled(curvatures):
+        return lambda w: jnp.sum(jnp.array(curvatures) * w**2) / 2
+
+    nothing = [-1, -1, -1]
+    assert end(scaled([1.0, 2.0]), [1.0, 1.0]) == (Kind.MINIMUM, [0, 0, 2])
+    assert end(scaled([-1.0, -2.0]), [1.0, 1.0]) == (Kind.MAXIMUM, [2, 0, 0])
+    assert end(scaled([1.0, -2.0]), [1.0, 1.0]) == (Kind.SADDLE, [1, 0, 1])
+    assert end(scaled([1.0, 0.0]), [1.0, 1.0]) == (Kind.DEGENERATE, [0, 1, 1])
+    assert end(lambda w: w[0] ** 3 / 3 + w[0] + w[1] ** 2, [0.5, 1.0]) == (Kind.GRADIENT_FLAT, nothing)
+    assert end(lambda w: w[0] + 2 * w[1], [0.5, 1.0]) == (Kind.GRADIENT_FLAT, nothing)
+    assert end(lambda w: jnp.exp(-w[0]), [0.5, 1.0], radius=3.0) == (Kind.DIVERGED, nothing)
+    assert end(scaled([1.0, 2.0]), [jnp.nan, 1.0]) == (Kind.DIVERGED, nothing)
+    assert end(lambda w: himmelblau({"x": w[0], "y": w[1]}), [5.0, -4.0], max_steps=1) == (Kind.UNFINISHED, nothing)
+
+
+def test_an_ill_conditioned_bowl_is_not_flat_and_without_a_key_an_end_has_no_kind():
+    curvatures = jnp.array([1e7, 1.0])
+    found = newton_mr(lambda w: jnp.sum(curvatures * w**2) / 2, jnp.array([1e-3, 1.0]), gradient_tolerance=1e-8)
+    assert (found.converged, found.kind) == (True, -1)
+    assert found.inertia.tolist() == [-1, -1, -1]
+
+
+def test_minres_is_asked_for_no_more_than_the_type_holds(key):
+    curvatures = jnp.repeat(jnp.array([-2.0, 1.0, 3.0], jnp.float32), 8)
+    start = jax.random.normal(key, (24,), jnp.float32)
+
+    def loss(w):
+        return jnp.sum(curvatures * w**2) / 2
+
+    found = newton_mr(loss, start, gradient_tolerance=1e-5, solver_tolerance=0.0)
+    assert found.converged
+    assert found.num_products < 20
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
         (lambda: minres(lambda v: v, jnp.ones(2), max_steps=0), "minres: got at most 0"),
+        (lambda: minres(lambda v: v[:, None], jnp.ones(2), max_steps=1), "structure, shapes and type"),
+        (lambda: minres(lambda v: {"b": v["a"]}, {"a": jnp.ones(2)}, max_steps=1), "structure, shapes and type"),
         (lambda: newton_mr(jnp.sum, jnp.ones(2), gradient_tolerance=1e-6, max_products=0), "1 or more"),
         (lambda: newton_mr(lambda w: w, jnp.ones(2), gradient_tolerance=1e-6), "one number"),
         (lambda: newton_mr(jnp.sum, jnp.ones(2, int), gradient_tolerance=1e-6), "floating point"),

@@ -258,3 +258,9 @@ def test_parameters_known_beforehand_may_be_used_inside_a_compiled_function():
     known = jnp.array([1.0, 2.0])
     product = jax.jit(lambda v: hvp(lambda w: w[0] ** 2 * w[1], known)(v))(jnp.array([1.0, 0.0]))
     np.testing.assert_allclose(product, [4.0, 2.0])
+
+
+def test_a_loss_that_is_no_scalar_is_not_compared():
+    for loss in (lambda w: w, lambda w: (jnp.sum(w), w)):
+        with pytest.raises(ValueError, match="expected a scalar"):
+            check_deterministic(loss, jnp.ones(2))
