@@ -25,7 +25,7 @@ from jaxdl.types import Dataset, Keys
 
 REPEATS = 20
 """Gradients or products in one measurement."""
-CHUNKED_EXAMPLES, CHUNK_SIZE = 4096, 512
+CHUNKED_EXAMPLES, CHUNK_SIZE = 4096, 683
 LANCZOS_STEPS = 60
 TOLERANCE = 1e-5
 """Largest residual of an eigenpair, relative to the norm."""
