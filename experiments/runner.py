@@ -1,4 +1,4 @@
-"""The command line of an experiment, and its run folder: parse, compute or find again, print, report.
+"""Run an experiment from its command line: compute or find again, store, print, report.
 
 An experiment module defines a frozen dataclass `Config`, the functions named in `Experiment`, and ends with
 
@@ -8,25 +8,23 @@ An experiment module defines a frozen dataclass `Config`, the functions named in
         raise SystemExit(runner.main(EXPERIMENT))
 """
 
-import argparse
-import contextlib
 import dataclasses
 import importlib.util
 import io
-import os
 import shlex
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from experiments import manifest, report, run_folder
-from experiments.options import Execution, Options, execution_of, share_of
+from experiments.command_line import parse
+from experiments.interruption import interruptible
+from experiments.options import Execution, Options, execution_of
 from experiments.run_folder import Run
+from experiments.set_up import CannotRunError, set_up_jax
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,6 +77,8 @@ def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> int:
     with interruptible() as interruption:
         try:
             return _answer(experiment, arguments, command)
+        except CannotRunError as error:
+            return _fail(1, str(error))
         except OSError as error:
             return _fail(1, f"error: {error}; finished runs are stored, and the same command continues")
         except KeyboardInterrupt:
@@ -93,110 +93,17 @@ def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> int:
             )
 
 
-class Interruption:
-    """The signal that stopped the process, Ctrl-C's unless another came."""
+def compute(
+    experiment: Experiment, profile: str, config: Any, options: Options, folder: Path, command: str
+) -> Run | None:
+    """Measure, and fill the run folder; the results are stored before anything is drawn from them.
 
-    signal = signal.SIGINT
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[Interruption]:
-    """Make SIGTERM stop like Ctrl-C, and a second one of either end the process at once.
-
-    The second one is seen by a thread of its own: handlers run between two steps of the main thread, which may be waiting for
-    a compilation or a long run.
+    Of several processes the first alone does so; the others return None.
     """
-    interruption = Interruption()
-
-    def stop(number: int, frame: Any) -> None:
-        del frame
-        interruption.signal = signal.Signals(number)
-        raise KeyboardInterrupt
-
-    def watch(arrived: int) -> None:
-        stopping = 0
-        while number := os.read(arrived, 1):
-            stopping += number[0] in (signal.SIGINT, signal.SIGTERM)
-            if stopping > 1:
-                os._exit(128 + number[0])
-        os.close(arrived)
-
-    if threading.current_thread() is not threading.main_thread():  # Python handles signals in the main thread alone
-        yield interruption
-        return
-    arrived, sent = os.pipe()
-    os.set_blocking(sent, False)
-    threading.Thread(target=watch, args=(arrived,), daemon=True).start()
-    wakeup = signal.set_wakeup_fd(sent, warn_on_full_buffer=False)
-    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield interruption
-    finally:
-        signal.set_wakeup_fd(wakeup)
-        os.close(sent)
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-def parse(experiment: Experiment, arguments: Sequence[str]) -> tuple[str, Any, Options]:
-    """The profile's name, its configuration with the options given, and how to run it.
-
-    An option wins over the file of `--config`, which wins over the profile. Exits with status 2 on an option or a value that
-    is refused, also when the configuration raises the ValueError.
-    """
-    if os.environ.get("NO_COLOR"):
-        os.environ.setdefault("PYTHON_TYRO_ANSI_CODES", "False")
-    import tyro
-
-    # The profile and the file are looked up first, because they supply the defaults of the other options.
-    defaults = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    defaults.add_argument("--profile", nargs="?")
-    defaults.add_argument("--config", nargs="?", type=Path)
-    chosen = defaults.parse_known_args(arguments)[0]
-    if chosen.config and chosen.profile:
-        msg = "config and profile both supply the configuration; choose one."
-        raise ValueError(msg)
-    profile, config = run_folder.read_config(chosen.config, experiment.name) if chosen.config else (chosen.profile, {})
-    profile = profile if profile in experiment.profiles else next(iter(experiment.profiles))
-    names: Any = Literal[tuple(experiment.profiles)]  # type: ignore[valid-type]
-    fields = [
-        ("profile", Annotated[names, tyro.conf.arg(help="supplies the defaults of the configuration")], profile),
-        (
-            "config",
-            Annotated[Path | None, tyro.conf.arg(help="config.json of an earlier run, which supplies them instead")],
-            None,
-        ),
-        ("configuration", type(experiment.profiles[profile]), _configured(experiment.profiles[profile], config)),
-        ("run", Options, Options()),
-    ]
-    parsed: Any = tyro.cli(
-        dataclasses.make_dataclass("Command", fields, frozen=True),
-        args=arguments,
-        prog=f"python -m experiments.{experiment.name}",
-        description=experiment.description,
-        config=(tyro.conf.OmitArgPrefixes,),
-    )
-    return profile if parsed.config else parsed.profile, parsed.configuration, parsed.run
-
-
-def _configured(default: Any, given: Mapping[str, Any]) -> Any:
-    """`default` with the fields of a config.json, whose lists were tuples; raises ValueError for unknown ones."""
-    known = {field.name for field in dataclasses.fields(default)}
-    unknown = sorted(set(given) - known)
-    if unknown:
-        msg = f"The configuration file has {', '.join(unknown)}; this version knows {', '.join(sorted(known))}."
-        raise ValueError(msg)
-    return dataclasses.replace(default, **{name: _as_tuples(value) for name, value in given.items()})
-
-
-def _as_tuples(value: Any) -> Any:
-    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
-
-
-def compute(experiment: Experiment, profile: str, config: Any, options: Options, folder: Path, command: str) -> Run:
-    """Measure, and fill the run folder; the results are stored before anything is drawn from them."""
     started = time.monotonic()
     machine, results = measured(experiment, profile, config, execution_of(options, experiment.name), folder)
+    if machine["devices"]["process"] > 0:
+        return None
     from jaxdl.archives import to_npz
 
     archive = to_npz(results)
@@ -230,7 +137,7 @@ def measured(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the machine is, and the results, in an order of their own.
 
-    Raises SystemExit with one line when runs diverge or their store cannot be used.
+    Raises CannotRunError when runs diverge or their store cannot be used.
     """
     import numpy as np
 
@@ -244,56 +151,9 @@ def measured(
     try:
         results = experiment.measure(config, options if is_first else dataclasses.replace(options, progress=False))
     except (DivergedRunsError, StoreError) as error:
-        raise SystemExit(_fail(1, f"error: {error}")) from None
+        msg = f"error: {error}"
+        raise CannotRunError(msg) from error
     return machine, {name: np.asarray(value) for name, value in results.items()}
-
-
-def set_up_jax(options: Options) -> None:
-    """Give jax its devices, before its backend starts, a compilation cache that outlives the process, and its peers.
-
-    Raises SystemExit with one line when the wanted kind of device is missing, or the peers are.
-    """
-    import jax
-
-    from jaxdl import ensembles
-
-    if options.device is not None:
-        jax.config.update("jax_platforms", "cuda" if options.device == "gpu" else options.device)
-    if options.device in (None, "cpu"):
-        ensembles.use_cpu_devices(options.devices)
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(cache / "jaxdl"))
-    # A dry run reads the cache and leaves it as it is.
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1e9 if options.dry_run else 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    try:
-        if options.distributed:
-            join_processes(options)
-    except (RuntimeError, ValueError) as error:
-        raise SystemExit(_fail(1, f"error: cannot join the other processes: {error}")) from None
-    try:
-        jax.devices()
-    except (RuntimeError, AssertionError) as error:  # jax asserts that a plug-in is there
-        extra = {"gpu": "cuda13", "tpu": "tpu"}.get(options.device or "")
-        cause = f" ({str(error).splitlines()[0]})" if str(error) else ""
-        remedy = (
-            f'no {options.device} found: pip install "jax[{extra}]", or --device cpu' if extra else "error: no device"
-        )
-        raise SystemExit(_fail(1, remedy + cause)) from None
-
-
-def join_processes(options: Options) -> None:
-    """Connect this process to the others of its job; the first one listens on a port, without a password."""
-    import jax
-
-    if options.coordinator is None:
-        jax.distributed.initialize()
-    else:
-        position, count = share_of(options.process or "", "process")
-        jax.distributed.initialize(options.coordinator, num_processes=count, process_id=position - 1)
-    if jax.process_index() == 0:
-        print(f"{jax.process_count()} processes, {jax.device_count()} devices", file=sys.stderr)
 
 
 def banner(name: str, profile: str, config: Any, machine: Mapping[str, Any], folder: Path) -> str:
@@ -346,16 +206,15 @@ def _answer(experiment: Experiment, arguments: Sequence[str], command: str) -> i
         return _rehearse(experiment, profile, config, options, folder)
     if options.shard != "1/1":
         return _share(experiment, profile, config, options, folder)
-    if options.distributed:
-        return _distributed(experiment, profile, config, options, folder, command)
-    run = None if options.fresh or options.strict else _find(folder)
+    # All processes of a job compute, whatever each finds: none may wait for one that has nothing to do.
+    found = None if options.fresh or options.strict or options.distributed else _find(folder)
     if options.fresh:
         run_folder.unfinish(folder)
-    if run is None:
-        run = compute(experiment, profile, config, options, folder, command)
-    else:
-        print(f"{report.provenance(run)}; --fresh computes it again\n")
-    report.show(run)
+    if found is not None:
+        print(f"{report.provenance(found)}; --fresh computes it again\n")
+    run = found or compute(experiment, profile, config, options, folder, command)
+    if run is not None:
+        report.show(run)
     return 0
 
 
@@ -380,27 +239,14 @@ def _share(experiment: Experiment, profile: str, config: Any, options: Options, 
     done = f"share {options.shard} is stored; when all are, the same command without --shard shows the result"
     try:
         measured(experiment, profile, config, execution_of(options, experiment.name), folder)
+    except CannotRunError:
+        raise
     except Exception as error:  # what other shards compute is stood in for, and may have no statistics
         told = f"{type(error).__name__}: {error}"
         return _fail(
             1, f"this share stopped early, after what it stored ({told}); when the others are done, give it again"
         )
     print(done)
-    return 0
-
-
-def _distributed(
-    experiment: Experiment, profile: str, config: Any, options: Options, folder: Path, command: str
-) -> int:
-    """Every process measures; the first one alone writes and shows the run."""
-    set_up_jax(options)
-    import jax
-
-    ready = dataclasses.replace(options, distributed=False, coordinator=None, process=None)
-    if jax.process_index() == 0:
-        report.show(compute(experiment, profile, config, ready, folder, command))
-    else:
-        measured(experiment, profile, config, execution_of(ready, experiment.name), folder)
     return 0
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import zipfile
@@ -21,6 +22,7 @@ from tiny_experiment import EXPERIMENT, Config
 import experiments
 from experiments import __main__ as listing
 from experiments import manifest, report, run_folder, runner
+from experiments.set_up import CannotRunError
 from jaxdl import archives
 from jaxdl.ensembles import DivergedRunsError
 from jaxdl.statistics import Claim
@@ -163,9 +165,7 @@ def test_diverged_runs_under_strict_are_an_error_of_one_line(run, tmp_path, caps
         assert options.strict
         raise DivergedRunsError("3 diverged: run 4", ())
 
-    with pytest.raises(SystemExit) as exit_:
-        run("--strict", measure=diverge)
-    assert exit_.value.code == 1
+    assert run("--strict", measure=diverge) == 1
     assert capsys.readouterr().err == "error: 3 diverged: run 4\n"
     assert not stored(folder(tmp_path))
 
@@ -426,6 +426,32 @@ def test_options_that_make_no_sense_are_refused(run, arguments, told, capsys):
         run(*arguments)
     assert stopped.value.code == 2
     assert told in " ".join("".join(capsys.readouterr()).replace("│", "").split())
+
+
+def test_two_processes_make_the_run_of_one(tmp_path):
+    alone = start("--num-runs", 30, "--out", tmp_path / "one")
+    with socket.socket() as listening:
+        listening.bind(("localhost", 0))
+        place = ("--distributed", "--coordinator", f"localhost:{listening.getsockname()[1]}")
+    both = [start("--num-runs", 30, "--out", tmp_path / "two", *place, "--process", f"{k}/2") for k in (1, 2)]
+    (printed, errors), (silent, _) = (process.communicate(timeout=100) for process in both)
+    alone.communicate(timeout=100)
+    assert [process.returncode for process in (alone, *both)] == [0, 0, 0], errors
+    assert "2 processes of" in printed
+    assert "K999  inconclusive" in printed
+    assert "K999" not in silent
+    one, two = (stored(folder(tmp_path / name, num_runs=30)) for name in ("one", "two"))
+    assert one["results.npz"] == two["results.npz"]
+    assert set(two) == FILES
+
+
+def test_peers_that_do_not_come_cost_one_line(run, monkeypatch, capsys):
+    def refuse(options):
+        raise CannotRunError("error: cannot join the other processes: nobody there")
+
+    monkeypatch.setattr(runner, "set_up_jax", refuse)
+    assert run("--distributed") == 1
+    assert capsys.readouterr().err == "error: cannot join the other processes: nobody there\n"
 
 
 def test_a_missing_accelerator_costs_one_line(tmp_path):
