@@ -7,11 +7,13 @@ rounds of ratios within one round.
 """
 
 import argparse
+import contextlib
 import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -34,10 +36,11 @@ def trial_of(num_steps: int) -> Trial:
     return trial
 
 
-def seconds(trial: Trial, num_runs: int, store: Path | None = None) -> float:
+def seconds(trial: Trial, num_runs: int, store: Path | None = None, **options: Any) -> float:
     """Wall time of the study."""
     start = time.perf_counter()
-    for _ in ensembles.stream(trial, designs.independent(num_runs, "data"), jax.random.key(0), store=store):
+    design = designs.independent(num_runs, "data")
+    for _ in ensembles.stream(trial, design, jax.random.key(0), store=store, **options):
         pass
     return time.perf_counter() - start
 
@@ -78,6 +81,12 @@ def main() -> None:
         seconds(small, 10_000, Path(folder))
         records = len(list(Path(folder).glob("*.npz")))
         print(f"10,000 runs of 500 x 10 predictions in {records} records: read in {time.perf_counter() - start:.2f} s")
+
+    with tempfile.TemporaryDirectory() as folder:
+        for position in (1, 2, 3):
+            with contextlib.suppress(ensembles.UnfinishedStudyError):
+                seconds(small, 10_000, Path(folder), shard=(position, 3))
+        print(f"the same from three shards: read in {seconds(small, 10_000, Path(folder)):.2f} s")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from jaxdl.decomposition import class_ensembles, potentials
-from jaxdl.decomposition.bregman_crossed import crossed_gaps, gap_names
+from jaxdl.decomposition.bregman_crossed import crossed_gaps
 from jaxdl.decomposition.class_target import resolve_classes
-from jaxdl.decomposition.estimates import Estimates, Term
+from jaxdl.decomposition.estimates import Estimates, Term, term_names
 from jaxdl.decomposition.grouped import NUM_GROUPS, GroupedMeans
 from jaxdl.decomposition.loss_decomposition import LossDecomposition
 from jaxdl.decomposition.potentials import Potential
@@ -191,7 +191,7 @@ class _GroupedGaps(GroupedMeans):
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        return gap_names(self._design.components, self._reference)
+        return term_names(self._design.components, self._reference)
 
     def add(self, runs: Num[Array, "units *inner times points out"], kept: Float[Array, " units"]) -> None:
         first = self._next_unit

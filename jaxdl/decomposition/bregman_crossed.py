@@ -7,26 +7,19 @@ by a term of order 1/levels; jackknives over these factors, one after the other,
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float, Num
 
 from jaxdl.decomposition import class_ensembles, potentials
-from jaxdl.decomposition.crossed import MIN_LEVELS_TO_DELETE_ONE, Subset, chunks_of_points, margins_of, subsets_of
-from jaxdl.decomposition.estimates import Estimates, Term, jackknife_variance
+from jaxdl.decomposition.crossed import Subset, jackknifed, margins_of, subsets_of
+from jaxdl.decomposition.estimates import Estimates, Term, term_names
 from jaxdl.decomposition.potentials import Potential
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Component, Design
 
 Array = np.ndarray
-
-
-def gap_names(components: Sequence[Component | str], reference: Reference | None) -> tuple[Term, ...]:
-    """Names in the order of the terms: bias, components (and shares), total variance, risk."""
-    if reference is None:
-        return (*components, "total_variance")
-    return (reference.bias, *components, "total_variance", reference.risk)
 
 
 def crossed_gaps(
@@ -36,46 +29,29 @@ def crossed_gaps(
     reference: Reference | None,
     kept: Sequence[Array],
 ) -> Estimates:
-    """All terms of a crossed design, a few test points at a time; standard errors delete one level of each factor at a time."""
+    """All terms of a crossed design; standard errors delete one level of each factor at a time."""
     num_factors = len(design.shape)
     counts = tuple(map(len, kept))
-    times, points, _ = table.shape[num_factors:]
     steps = _steps(num_factors)
-    names = gap_names(
-        [*(_step_name(design.factors, *step) for step in steps), *map(_share_name, design.factors)], reference
-    )
+    components: list[Term] = [*(_step_name(design.factors, *step) for step in steps), *map(_share_name, design.factors)]
     ensembles = None
     if potential is potentials.softmax and reference is not None:
-        ensembles = _Ensembles(reference, counts, design.factors, (times, points))
-    per_point = np.full((len(names), times, points), np.nan)
-    variance = np.full_like(per_point, np.nan)
-    if min(counts) < 2:
-        nothing = Estimates(names, per_point, variance, {})
-        return nothing if ensembles is None else ensembles.added_to(nothing)
-    has_errors = min(counts) >= MIN_LEVELS_TO_DELETE_ONE
-    sums = [np.zeros((len(names), count, times)) for count in counts] if has_errors else []
-    for time, chunk in itertools.product(range(times), chunks_of_points(table.shape)):
-        values = np.asarray(table[(..., time, chunk, slice(None))][np.ix_(*kept)], np.float64)
+        ensembles = _Ensembles(reference, counts, design.factors, table.shape[num_factors:-1])
+
+    def at_points(values: Array, time: int, chunk: slice) -> tuple[Array, Callable[[int], Array]]:
         if ensembles is not None:
             ensembles.add(values, time, chunk)
         margins = margins_of(values, num_factors)
         averages = {u: _mean(potential.value(margin)) for u, margin in margins.items()}
-        deleted = [_deleted(potential, margins, averages, axis, counts[axis]) for axis in range(num_factors)]
         corrected = {u: _corrected(potential, margins, u, counts) for u in margins}
-        per_point[:, time, chunk] = _terms(corrected, steps, _linear(margins, reference, chunk), reference, chunk)
-        parts = []
-        for axis in range(num_factors) if has_errors else ():
-            rows = _terms(deleted[axis][0], steps, _linear_of(deleted[axis][1], reference, chunk), reference, chunk)
-            sums[axis][:, :, time] += rows.sum(axis=-1)
-            parts.append(jackknife_variance(rows))
-        if parts:
-            variance[:, time, chunk] = np.sum(parts, axis=0)
-    replicates = {}
-    for axis, total in enumerate(sums):
-        rows = np.full((len(names), design.shape[axis], times), np.nan)
-        rows[:, kept[axis]] = total / points
-        replicates[design.factors[axis]] = rows
-    found = Estimates(names, per_point, variance, replicates)
+
+        def without(axis: int) -> Array:
+            gaps, central = _deleted(potential, margins, averages, axis, counts[axis])
+            return _terms(gaps, steps, _linear_of(central, reference, chunk), reference, chunk)
+
+        return _terms(corrected, steps, _linear(margins, reference, chunk), reference, chunk), without
+
+    found = jackknifed(table, design, reference, kept, term_names(components, reference), at_points)
     return found if ensembles is None else ensembles.added_to(found)
 
 

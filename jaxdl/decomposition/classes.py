@@ -12,8 +12,8 @@ from jaxtyping import Float, Num
 from scipy import special
 
 from jaxdl.decomposition.class_target import ClassTarget, check_predicted, class_numbers, one_hot, resolve_classes
-from jaxdl.decomposition.crossed import MIN_LEVELS_TO_DELETE_ONE, chunks_of_points, crossed_estimates
-from jaxdl.decomposition.estimates import Estimates, Term, jackknife_variance
+from jaxdl.decomposition.crossed import crossed_estimates, jackknifed
+from jaxdl.decomposition.estimates import Estimates, Term
 from jaxdl.decomposition.grouped import GroupedMeans, GroupedMoments
 from jaxdl.decomposition.loss_decomposition import LossDecomposition
 from jaxdl.decomposition.squared import component_estimand, given_fixed
@@ -199,37 +199,23 @@ class _GroupedFrequencies(GroupedMeans):
 
 def _crossed_frequencies(table: Array, design: Design, reference: Reference | None, kept: Sequence[Array]) -> Estimates:
     """Terms of a crossed design; standard errors by deleting one level of each factor at a time."""
-    names, num_factors = _names(reference), len(design.shape)
+    num_factors = len(design.shape)
     counts = tuple(map(len, kept))
-    times, points, _ = table.shape[num_factors:]
-    per_point = np.full((len(names), times, points), np.nan)
-    variance = np.full_like(per_point, np.nan)
-    if min(counts) < 2:
-        return Estimates(names, per_point, variance, {})
-    deletable = range(num_factors) if min(counts) >= MIN_LEVELS_TO_DELETE_ONE else ()
-    sums = {axis: np.zeros((len(names), counts[axis], times)) for axis in deletable}
-    num_runs = math.prod(counts)
-    for time in range(times):
-        for chunk in chunks_of_points(table.shape, reference):
-            values = np.asarray(table[(..., time, chunk, slice(None))][np.ix_(*kept)], np.float64)
-            indicators = _indicators(reference, 1.0)(values)
-            total = indicators.sum(axis=tuple(range(num_factors)))  # whole numbers: equal counts stay equal
-            per_point[:, time, chunk] = _domingos(total / num_runs, float(min(counts)), reference, chunk)
-            parts = []
-            for axis in deletable:
-                own = indicators.sum(axis=tuple(i for i in range(num_factors) if i != axis))
-                rest = (total - own) / (num_runs * (1 - 1 / counts[axis]))
-                deleted = _domingos(rest, float(min(counts)), reference, chunk)
-                sums[axis][:, :, time] += deleted.sum(axis=-1)
-                parts.append(jackknife_variance(deleted))
-            if parts:
-                variance[:, time, chunk] = np.sum(parts, axis=0)
-    replicates = {}
-    for axis, total in sums.items():
-        rows = np.full((len(names), design.shape[axis], times), np.nan)
-        rows[:, kept[axis]] = total / points
-        replicates[design.factors[axis]] = rows
-    return Estimates(names, per_point, variance, replicates)
+    num_runs, num_units = math.prod(counts), float(min(counts))
+
+    def at_points(values: Array, time: int, chunk: slice) -> tuple[Array, Callable[[int], Array]]:
+        del time
+        indicators = _indicators(reference, 1.0)(values)
+        total = indicators.sum(axis=tuple(range(num_factors)))  # whole numbers: equal counts stay equal
+
+        def without(axis: int) -> Array:
+            own = indicators.sum(axis=tuple(i for i in range(num_factors) if i != axis))
+            rest = (total - own) / (num_runs * (1 - 1 / counts[axis]))
+            return _domingos(rest, num_units, reference, chunk)
+
+        return _domingos(total / num_runs, num_units, reference, chunk), without
+
+    return jackknifed(table, design, reference, kept, _names(reference), at_points)
 
 
 def _names(reference: Reference | None) -> tuple[Term, ...]:

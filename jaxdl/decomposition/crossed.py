@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from jaxtyping import Float, Num
 
-from jaxdl.decomposition.estimates import Estimates, jackknife_variance, stack_terms, term_names
+from jaxdl.decomposition.estimates import Estimates, Term, jackknife_variance, stack_terms, term_names
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design
 
@@ -28,6 +28,9 @@ Array = np.ndarray
 Subset = frozenset[int]
 CHUNK_BYTES = 2**25  # of the table in double precision; a few times as much is in use at once
 MIN_LEVELS_TO_DELETE_ONE = 3
+AtPoints = Callable[[Array, int, slice], tuple[Array, Callable[[int], Array]]]
+"""`(predictions "*levels points out", time, chunk of points) -> terms "terms points", without`, where `without(axis)` has the terms
+with each level of that factor left out, "terms levels points"."""
 
 
 def crossed_estimates(
@@ -37,15 +40,45 @@ def crossed_estimates(
     kept: Sequence[Array],
     transform: Callable[[Array], Array] = np.asarray,
 ) -> Estimates:
-    """All terms of a crossed design from its full table of predictions, a few test points at a time.
+    """All terms of a crossed design from its full table of predictions: those of the `transform` of the predictions, taken chunk
+    by chunk.
+    """
+    num_factors = len(design.shape)
+    counts = tuple(map(len, kept))
 
-    From the levels in `kept` alone: replicates of the others are nan, and so is everything when a factor has fewer than two
-    left. The terms are those of the `transform` of the predictions, taken chunk by chunk.
+    def at_points(values: Array, time: int, chunk: slice) -> tuple[Array, Callable[[int], Array]]:
+        del time
+        values = transform(values)
+        # Centred, so that small variances around large means keep their digits.
+        pivot = values[(0,) * num_factors] if reference is None else reference.center[chunk]
+        offsets = None if reference is None else (reference.bias_offset[chunk], reference.risk_offset[chunk])
+        margins = margins_of(values - pivot, num_factors)
+        squares = _mean_squares(margins, num_factors)
+
+        def without(axis: int) -> Array:
+            fewer = tuple(count - (i == axis) for i, count in enumerate(counts))
+            return _terms(_deleted_mean_squares(margins, squares, axis, counts[axis], num_factors), fewer, offsets)
+
+        return _terms(squares, counts, offsets), without
+
+    return jackknifed(table, design, reference, kept, term_names(design.components, reference), at_points)
+
+
+def jackknifed(
+    table: Num[Array, "*levels times points out"],
+    design: Design,
+    reference: Reference | None,
+    kept: Sequence[Array],
+    terms: tuple[Term, ...],
+    at_points: AtPoints,
+) -> Estimates:
+    """The terms of a crossed design, a few test points at a time, and their jackknives over the levels of each factor.
+
+    From the levels in `kept` alone: replicates of the others are nan, and so is everything when a factor has fewer than two left.
     """
     num_factors = len(design.shape)
     counts = tuple(map(len, kept))
     times, points, _ = table.shape[num_factors:]
-    terms = term_names(design.components, reference)
     per_point = np.full((len(terms), times, points), np.nan)
     variance = np.full_like(per_point, np.nan)
     if min(counts) < 2:
@@ -54,17 +87,11 @@ def crossed_estimates(
     sums = {axis: np.zeros((len(terms), counts[axis], times)) for axis in deletable}
 
     for time, chunk in itertools.product(range(times), chunks_of_points(table.shape, reference)):
-        values = transform(np.asarray(table[(..., time, chunk, slice(None))][np.ix_(*kept)], np.float64))
-        # Centred, so that small variances around large means keep their digits.
-        pivot = values[(0,) * num_factors] if reference is None else reference.center[chunk]
-        offsets = None if reference is None else (reference.bias_offset[chunk], reference.risk_offset[chunk])
-        margins = margins_of(values - pivot, num_factors)
-        squares = _mean_squares(margins, num_factors)
-        per_point[:, time, chunk] = _terms(squares, counts, offsets)
+        values = np.asarray(table[(..., time, chunk, slice(None))][np.ix_(*kept)], np.float64)
+        per_point[:, time, chunk], without = at_points(values, time, chunk)
         parts = []
         for axis in deletable:
-            fewer = tuple(count - (i == axis) for i, count in enumerate(counts))
-            deleted = _terms(_deleted_mean_squares(margins, squares, axis, counts[axis], num_factors), fewer, offsets)
+            deleted = without(axis)
             sums[axis][:, :, time] += deleted.sum(axis=-1)
             parts.append(jackknife_variance(deleted))
         if parts:

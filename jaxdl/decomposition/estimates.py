@@ -1,5 +1,6 @@
 """Terms of the decomposition as linear functions of products between runs, and what a jackknife makes of them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ class Estimates(NamedTuple):
     nan for levels that were left out of the study altogether."""
 
 
-def term_names(components: tuple[Component, ...], reference: Reference | None) -> tuple[Term, ...]:
+def term_names(components: Sequence[Term], reference: Reference | None) -> tuple[Term, ...]:
     """Names in the order in which `stack_terms` stacks: bias, components, total variance, risk."""
     if reference is None:
         return (*components, "total_variance")

@@ -23,8 +23,6 @@ class Finished(NamedTuple):
     """Numbers of outer runs, in increasing order."""
     results: Any
     """`(outputs, aux)`; with inner sources their axes come second."""
-    seconds: float
-    """Since the last dispatch was fetched, or this one sent."""
 
 
 def dispatch(
@@ -56,7 +54,7 @@ def dispatch(
             blocks_per_device = _blocks_within(program, seconds / int(counts.max()))
         fetched += int(counts.sum())
         if len(rows):
-            yield Finished(runs[rows], fetched_results, seconds)
+            yield Finished(runs[rows], fetched_results)
 
 
 def share(num_blocks: int, num_devices: int) -> Int[np.ndarray, " devices"]:

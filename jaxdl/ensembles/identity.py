@@ -30,8 +30,7 @@ OPTIONS = (
 
 
 def identity_of(
-    one_block: Callable[..., Any],
-    arguments: tuple[Any, ...],
+    trial: str,
     design: Design,
     inner: tuple[int, ...],
     block: int,
@@ -40,19 +39,14 @@ def identity_of(
 ) -> dict[str, str]:
     """The parts of a study's identity by name.
 
-    The program is the lowering of one block for one device: it holds every constant of the trial and no place in a source
-    file, so that it changes with what is computed and not with where that is written.
-
     Args:
-        one_block: `(root, levels, setting) -> results` of one block.
-        arguments: shapes of those three.
+        trial: the digest of its lowering, `lowering_digest`.
         design: the study's; its sources and their nesting count.
         inner: axes of the design that the trial handles itself.
         block: runs that are vectorised together.
         devices: their kind counts, and whether there are several, as one alone compiles to other last bits.
         root: the root key.
     """
-    text = jax.jit(one_block).lower(*arguments).as_text()
     return {
         "root key": f"{jax.random.key_impl(root)} {np.asarray(jax.random.key_data(root)).tolist()}",
         "sources": " ".join(f"{name}{list(path)}" for name, path in zip(design.sources, design.paths, strict=True)),
@@ -62,8 +56,17 @@ def identity_of(
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
         "options": ", ".join(f"{name}={getattr(jax.config, name)}" for name in OPTIONS),
         "versions": f"jax {jax.__version__}, jaxlib {jaxlib.__version__}, flax {flax.__version__}, optax {optax.__version__}",
-        "trial": hashlib.sha256(text.encode()).hexdigest(),
+        "trial": trial,
     }
+
+
+def lowering_digest(one_block: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
+    """One word for what a block computes, from its lowering for one device.
+
+    That holds every constant of the trial and no place in a source file: it changes with what is computed and not with where
+    that is written.
+    """
+    return hashlib.sha256(jax.jit(one_block).lower(*arguments).as_text().encode()).hexdigest()
 
 
 def digest(identity: Mapping[str, str]) -> str:

@@ -54,7 +54,7 @@ def measure_plan(program: Program, design: Design, key: Key, settings: list[Any]
     num_runs = num_outer_runs(program, design)
     at_once = program.block * len(executable.devices)
     runs = np.arange(min(num_runs, at_once))
-    ((_, results, _),) = dispatch(program, design, key, settings[0], runs)
+    ((_, results),) = dispatch(program, design, key, settings[0], runs)
     seconds_of_one = _seconds(program, design, key, settings[0], runs)
     # As the real runs are dispatched: a single small block would cost more to send than to compute.
     some = np.arange(min(num_runs, at_once * max(1, int(SECONDS_TIMED / seconds_of_one))))

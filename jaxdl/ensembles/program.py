@@ -20,7 +20,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxdl.designs import Design, RecordedKeys, keys_at
-from jaxdl.ensembles.identity import OPTIONS, identity_of
+from jaxdl.ensembles.identity import OPTIONS, identity_of, lowering_digest
 from jaxdl.types import Key, Trial
 
 AXIS = "runs"
@@ -59,7 +59,11 @@ class Program:
 
     def identity(self, root: Key) -> dict[str, str]:
         """What the bits of a run with this root key depend on, besides its levels and its setting."""
-        return identity_of(self.one_block, self.arguments, self.design, self.inner, self.block, self.devices, root)
+        return identity_of(self._lowering_digest, self.design, self.inner, self.block, self.devices, root)
+
+    @functools.cached_property
+    def _lowering_digest(self) -> str:
+        return lowering_digest(self.one_block, self.arguments)
 
     @functools.cached_property
     def executable(self) -> Executable:

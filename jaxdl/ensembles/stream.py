@@ -135,10 +135,13 @@ class _Study(NamedTuple):
     def chunks(self) -> Iterator[Chunk]:
         with progress_of(self.design.num_runs * len(self.settings), self.progress) as advance:
             if self.rehearse is not None and self.store is None:
-                yield from self._rehearsed(advance)
+                plan, results = measure_plan(self.program, self.design, self.key, self.settings)
+                self.rehearse(plan)
+                for index in range(len(self.settings)):
+                    yield from self._copies(index, results)
             elif self.store is None and not in_several_processes(self.program.devices):
                 for index, setting in enumerate(self.settings):
-                    for runs, results, _ in dispatch(
+                    for runs, results in dispatch(
                         self.program, self.design, self.key, setting, np.arange(self.num_runs)
                     ):
                         advance(len(runs) * self.inner_runs)
@@ -166,7 +169,7 @@ class _Study(NamedTuple):
             missing = np.flatnonzero(~is_there & self._is_own())
             advance((self.num_runs - len(missing)) * self.inner_runs)
             if len(missing):
-                for runs, results, _ in dispatch(self.program, self.design, self.key, setting, missing):
+                for runs, results in dispatch(self.program, self.design, self.key, setting, missing):
                     levels = levels_of(self.program, self.design, runs)
                     store.write(name, levels, jax.tree.leaves(results))
                     advance(len(runs) * self.inner_runs)
@@ -179,8 +182,7 @@ class _Study(NamedTuple):
         if in_several_processes(self.program.devices):
             is_there = of_all_processes(places.record >= 0)
             if not is_there.any(axis=0).all():
-                msg = "runs have vanished from the stores of all processes; the same call computes them again"
-                raise UnfinishedStudyError(msg)
+                raise self._unfinished(int((~is_there.any(axis=0)).sum()))
             own = {int(record): store.read(int(record), dtypes) for record in np.unique(places.record) if record >= 0}
             leaves = joined(
                 is_there, places, own, [leaf.shape[1:] for leaf in jax.tree.leaves(self.program.results)], dtypes
@@ -189,16 +191,13 @@ class _Study(NamedTuple):
             return
         missing = np.flatnonzero(places.record < 0)
         if len(missing) and self.rehearse is None:
-            msg = (
-                f"share {self.shard[0]} of {self.shard[1]} is stored; {len(missing) * self.inner_runs} of "
-                f"{self.design.num_runs} runs are those of other shares and are not there yet. When they are (in the same "
-                "folder, or brought there by jaxdl.ensembles.merge), the same call without shard= gives the result"
-            )
-            raise UnfinishedStudyError(msg)
+            raise self._unfinished(len(missing))
         if len(missing):
             is_there = np.flatnonzero(places.record >= 0)
             if not len(is_there):
-                yield from self._rehearsed(lambda _: None, index)
+                first_block = np.arange(min(self.num_runs, self.program.block))
+                _, results = next(dispatch(self.program, self.design, self.key, self.settings[index], first_block))
+                yield from self._copies(index, results)
                 return
             stand_in = is_there[missing % len(is_there)]
             places.record[missing], places.row[missing] = places.record[stand_in], places.row[stand_in]
@@ -216,17 +215,25 @@ class _Study(NamedTuple):
             leaves = [leaf[row : row + len(span)] for leaf in records[record]]
             yield self._chunk(index, int(span[0]), jax.tree.unflatten(structure, leaves))
 
-    def _rehearsed(self, advance: Callable[[int], None], only: int | None = None) -> Iterator[Chunk]:
-        """Copies of one block for every run, after its time and memory were measured."""
-        plan, results = measure_plan(self.program, self.design, self.key, self.settings)
-        if self.rehearse is not None and only is None:
-            self.rehearse(plan)
+    def _unfinished(self, num_missing: int) -> UnfinishedStudyError:
+        position, count = self.shard
+        missing = f"{num_missing * self.inner_runs} of {self.design.num_runs} runs"
+        if count == 1:
+            return UnfinishedStudyError(f"{missing} have vanished from the store; the same call computes them again")
+        return UnfinishedStudyError(
+            f"share {position} of {count} is stored; {missing} are those of other shares and are not there yet. When they are "
+            "(in the same folder, or brought there by jaxdl.ensembles.merge), the same call without shard= gives the result"
+        )
+
+    def _copies(self, index: int, results: Any) -> Iterator[Chunk]:
+        """Copies of a few runs in place of all runs of a setting."""
         rows = np.arange(self.num_runs) % len(jax.tree.leaves(results)[0])
-        for index in range(len(self.settings)) if only is None else (only,):
-            for start in range(0, self.num_runs, 1024):
-                copies = jax.tree.map(lambda leaf: leaf[rows[start : start + 1024]], results)  # noqa: B023
-                advance(min(1024, self.num_runs - start) * self.inner_runs)
-                yield self._chunk(index, start, copies)
+        for start in range(0, self.num_runs, 1024):
+            yield self._chunk(
+                index,
+                start,
+                jax.tree.map(lambda leaf: leaf[rows[start : start + 1024]], results),  # noqa: B023
+            )
 
     def _is_own(self) -> Bool[np.ndarray, " runs"]:
         """Which runs are of this shard: whole blocks in turn."""

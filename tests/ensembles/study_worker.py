@@ -21,12 +21,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl import designs, ensembles
+from jaxdl import archives, designs, ensembles
 from jaxdl.archives import from_npz
 from jaxdl.ensembles import dispatch
 
 BLOCK = 4
-DELAY = 0.15  # seconds in a run of the slow study, whatever else the machine does
+DELAY = 0.15  # seconds in which the slow study brings a record to the disk
 
 
 def trained(keys, setting):
@@ -98,9 +98,15 @@ def killed_once(folder, key, seconds):
         def counting(program, design, key, setting, runs):
             for finished in execute(program, design, key, setting, runs):
                 os.write(counter, struct.pack("i", -(-len(finished.runs) // BLOCK)))
-                time.sleep(DELAY)
                 yield finished
 
+        fsync = os.fsync
+
+        def slow_fsync(descriptor):
+            time.sleep(DELAY)  # where a kill hurts most: a record is written and not yet renamed
+            fsync(descriptor)
+
+        archives.os.fsync = slow_fsync
         dispatch.SECONDS_PER_DISPATCH = 0.0  # a dispatch of one block on each device
         sys.modules["jaxdl.ensembles.stream"].dispatch = counting
         return run(store=folder, key=key)

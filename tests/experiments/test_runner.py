@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
@@ -459,6 +460,25 @@ def test_a_missing_accelerator_costs_one_line(tmp_path):
     _, errors = process.communicate(timeout=100)
     assert process.returncode == 1
     assert errors.splitlines()[-1] == 'no gpu found: pip install "jax[cuda13]", or --device cpu'
+
+
+def test_a_second_ctrl_c_ends_a_process_that_cannot_stop():
+    code = """
+import hashlib
+from experiments.interruption import interruptible
+with interruptible():
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)  # minutes, in which no Python handler can run
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment) as process:
+        process.stdout.readline()
+        time.sleep(0.5)  # until it is done with printing
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 130
 
 
 def test_help_is_grouped_has_defaults_and_imports_nothing_heavy():
