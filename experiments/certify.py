@@ -70,7 +70,6 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     """
     import jax
     import numpy as np
-    from threadpoolctl import threadpool_limits
 
     from jaxdl import truths
     from jaxdl.ensembles.progress import progress_of
@@ -80,8 +79,7 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     problems = studies(config)
     tools = (truths.unbiased, truths.unbiased_from_labels, truths.mlxtend_recipe, truths.sklearn_recipe)
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    # XLA gives each core matrices of its own; were BLAS to split each of them again, its threads would fight for cores.
-    with threadpool_limits(1, user_api="blas"), progress_of(len(problems), options.progress) as advance:
+    with progress_of(len(problems), options.progress) as advance:
         for index, (study, exact) in enumerate(problems):
             estimators = {
                 **dict(zip(TOOLS, tools, strict=True)), "reach": reach_of_intervals, "excess": plug_in_excess(exact)

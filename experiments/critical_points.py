@@ -101,14 +101,12 @@ PROFILES = {
 def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     """The results of every study as flat arrays, named `STUDY.QUANTITY`."""
     import jax
-    from threadpoolctl import threadpool_limits
 
     from experiments import critical_points_networks as networks
     from experiments import critical_points_studies as studies
 
     del options
-    # Each core works on matrices of its own; were BLAS to split each of them again, its threads would fight for cores.
-    with jax.enable_x64(True), threadpool_limits(1, user_api="blas"):
+    with jax.enable_x64(True):
         keys = jax.random.split(jax.random.key(config.seed), 8)
         return {
             **studies.kinds(),

@@ -85,7 +85,6 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     """Four studies as flat arrays: `linear`, `minimum norm`, `ridge`, and `kernel`, the limit of the last two."""
     import jax
     import jax.numpy as jnp
-    from threadpoolctl import threadpool_limits
 
     from jaxdl import decompose, designs, learners, models
     from jaxdl.data import problems
@@ -133,13 +132,11 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     common = (teacher, x_teacher, key_features)
     num_inputs, num_labels = config.linear_levels
     inputs, init, labels = config.feature_levels
-    # XLA gives each core matrices of its own; were BLAS to split each of them again, its threads would fight for cores.
-    with threadpool_limits(1, user_api="blas"):
-        by_size = decomposed(
-            "linear", fit_linear, gaussian, x_linear, key_linear, sizes, inputs=num_inputs, labels=num_labels
-        )
-        by_pair = decomposed("features", fit_features, *common, pairs, inputs=inputs, init=init, labels=labels)
-        limits = decomposed("kernel", fit_kernel, *common, strengths, inputs=inputs, labels=labels)
+    by_size = decomposed(
+        "linear", fit_linear, gaussian, x_linear, key_linear, sizes, inputs=num_inputs, labels=num_labels
+    )
+    by_pair = decomposed("features", fit_features, *common, pairs, inputs=inputs, init=init, labels=labels)
+    limits = decomposed("kernel", fit_kernel, *common, strengths, inputs=inputs, labels=labels)
     return {
         **flat("linear", by_size),
         **flat("minimum norm", by_pair, slice(len(p))),

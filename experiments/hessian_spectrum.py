@@ -93,15 +93,13 @@ PROFILES = {
 def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     """`classes.*`, `layers.*` and `edge.*`: seeds on the first axis, or on the second after that of settings."""
     import jax
-    from threadpoolctl import threadpool_limits
 
     key_classes, key_edge = jax.random.split(jax.random.key(config.seed))
-    with threadpool_limits(1, user_api="blas"):
-        return {
-            **by_classes(config, key_classes, options),
-            **by_layers(config, key_classes, options),
-            **edge_of_stability(config, key_edge, options),
-        }
+    return {
+        **by_classes(config, key_classes, options),
+        **by_layers(config, key_classes, options),
+        **edge_of_stability(config, key_edge, options),
+    }
 
 
 def digits_problem(config: Config, num_examples: int, classes: Any, centred: Any) -> "tuple[Model, Dataset]":

@@ -92,13 +92,11 @@ PROFILES = {
 def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     """The results of every study as flat arrays, named `STUDY.QUANTITY`."""
     import jax
-    from threadpoolctl import threadpool_limits
 
     from experiments import penalties_networks, penalties_ridge, penalties_sparse
 
     keys = jax.random.split(jax.random.key(config.seed), 7)
-    # Each core works on problems of its own; were BLAS to split each of them again, its threads would fight for cores.
-    with jax.enable_x64(True), threadpool_limits(1, user_api="blas"):
+    with jax.enable_x64(True):
         exact = {
             **penalties_ridge.solution(config, options, keys[0]),
             **penalties_ridge.prior(config, options, keys[1]),

@@ -13,9 +13,9 @@ import jax
 
 from jaxdl import ensembles, truths
 
-REQUIRED = ("jaxdl", "jax", "jaxlib", "flax", "optax", "chex", "numpy", "scipy", "jaxtyping", "rich")
+REQUIRED = ("jaxdl", "jax", "jaxlib", "flax", "optax", "chex", "numpy", "scipy", "jaxtyping", "rich", "threadpoolctl")
 EXTRAS = {
-    "experiments": ("tyro", "matplotlib", "sklearn", "threadpoolctl"),
+    "experiments": ("tyro", "matplotlib", "sklearn"),
     "xarray": ("xarray",),
     "test": ("pytest", "xdist", "hypothesis", "beartype", "pandas"),
 }

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int, Scalar
 
+from jaxdl.curvature.batching import eigh
 from jaxdl.curvature.lanczos import FlatMatvec, tridiagonalise
 from jaxdl.curvature.operators import Matvec, check_symmetric, ravelled
 from jaxdl.types import Key, Params
@@ -222,8 +223,7 @@ def quadratures(
         key_start, key_breakdown = jax.random.split(key)
         start = jax.random.normal(key_start, zeros.shape, zeros.dtype)
         result = tridiagonalise(matvec, start, steps, key_breakdown)
-        beside = jnp.diag(result.betas[:-1], 1)
-        nodes, vectors = jnp.linalg.eigh(jnp.diag(result.alphas) + beside + beside.T)
+        nodes, vectors = eigh(jnp.diag(result.alphas) + jnp.diag(result.betas[:-1], 1))
         couplings = result.betas[-1] * vectors[-1] * jnp.sign(vectors[0])
         return nodes, vectors[0] ** 2, couplings, jnp.sum(start**2)
 

@@ -14,6 +14,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
+from jaxdl.curvature.batching import eigh
 from jaxdl.curvature.lanczos import FlatMatvec, Krylov, begin, extend, orthogonalised, start_along, vector_norm
 from jaxdl.curvature.operators import Matvec, check_same_form, check_symmetric, dense, ravelled
 from jaxdl.types import Key, Params
@@ -88,7 +89,7 @@ def eigenpairs(
         top: how many of the largest eigenvalues.
         bottom: how many of the smallest, that is the most negative, ones.
         tolerance: largest residual bound of a converged pair, relative to the norm of the operator.
-        basis_size: Krylov vectors held at a time, one more than that in memory; by default 2 (top + bottom) + 20, and
+        basis_size: Krylov vectors held at a time, one more than that in memory; by default 3 (top + bottom) + 30, and
             40 at least.
         max_cycles: Krylov spaces, fresh or restarted, before the search ends unconverged; at least 2.
         dense_size: up to this dimension, or the basis size, the matrix is formed and decomposed outright.
@@ -110,7 +111,7 @@ def eigenpairs(
     """
     key_symmetry, key_start, key_search = jax.random.split(key, 3)
     flat_matvec, zeros, unravel = ravelled("eigenpairs", matvec, like)
-    columns = max(40, 2 * (top + bottom) + 20) if basis_size is None else basis_size
+    columns = max(40, 3 * (top + bottom) + 30) if basis_size is None else basis_size
     _check(zeros, top, bottom, columns, tolerance, max_cycles)
     if start is not None:
         check_same_form("eigenpairs", "a start", start, like)
@@ -190,7 +191,7 @@ def _search(
         spare = jnp.roll(drawn, columns * before.cycles)
         krylov = extend(matvec, krylov, spare, first=first, given=given)
         # The upper triangle alone: an arrowhead, or whatever the given rows make of it, needs no special case.
-        values, rotation = jnp.linalg.eigh(krylov.coefficients, UPLO="U", symmetrize_input=False)
+        values, rotation = eigh(krylov.coefficients)
         return _Search(krylov, values, rotation, before.cycles + 1, before.num_matvecs + (columns - first))
 
     def restarted(search: _Search, drawn: Array) -> _Search:

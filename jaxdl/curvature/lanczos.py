@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
+from jaxdl.curvature.batching import anywhere
 from jaxdl.types import Key
 
 FlatMatvec = Callable[[Float[Array, " p"]], Float[Array, " p"]]
@@ -20,6 +21,8 @@ FlatMatvec = Callable[[Float[Array, " p"]], Float[Array, " p"]]
 
 BREAKDOWN = 20
 """A remainder of at most this many units of rounding, relative to the operator, is rounding and not a direction."""
+INSIDE = "promise_in_bounds"
+"""Columns are never beyond the end; checking costs as much as a small product."""
 
 
 class Krylov(NamedTuple):
@@ -91,14 +94,22 @@ def tridiagonalise(matvec: FlatMatvec, start: Float[Array, " p"], steps: int, ke
 
 
 def vector_norm(vectors: Float[Array, "*any p"]) -> Float[Array, "*any"]:
-    """Norms along the last axis, max|v| |v / max|v||: no square of an entry overflows, or underflows to zero.
+    """Norms along the last axis; no square of an entry overflows, or underflows to zero.
 
     >>> print(vector_norm(jnp.array([3e20, 4e20], jnp.float32)), vector_norm(jnp.array([3e-30, 4e-30], jnp.float32)))
     5e+20 5e-30
     """
-    largest = jnp.max(jnp.abs(vectors), axis=-1)
-    unit = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
-    return unit * jnp.linalg.norm(vectors / unit[..., None], axis=-1)
+    plain, limits = _root_of_squares(vectors), jnp.finfo(vectors.dtype)
+    one, up = jnp.asarray(1, vectors.dtype), jnp.asarray(2.0 ** (3 * limits.maxexp // 5), vectors.dtype)
+    # Near either end of the range, the squares of a multiple by a power of two, which rounds nothing.
+    scale = jnp.where(plain * limits.eps > limits.tiny**0.5, jnp.where(plain < jnp.inf, one, 1 / up), up)
+    return _root_of_squares(vectors * scale[..., None]) / scale
+
+
+def _root_of_squares(vectors: Float[Array, "*any p"]) -> Float[Array, "*any"]:
+    # By a product of matrices, as a reduction over a long axis is not vectorised on CPUs.
+    squares = jnp.matmul(vectors[..., None, :], vectors[..., :, None], precision=lax.Precision.HIGHEST)
+    return jnp.sqrt(squares[..., 0, 0])
 
 
 def start_along(given: Float[Array, " p"], drawn: Float[Array, " p"]) -> Float[Array, " p"]:
@@ -152,20 +163,21 @@ def extend(
         remainder = vector_norm(remainder_vector)
         is_breakdown = jnp.isfinite(scale) & (remainder <= BREAKDOWN * jnp.finfo(basis.dtype).eps * scale)
 
+        following = remainder_vector / jnp.where(is_breakdown, 1, remainder)
+
         def replaced() -> Array:
             # Shifts, which are independent with probability one: drawing anew takes longer than most small products.
             replacement, _ = orthogonalised(jnp.roll(spare, column + 1), basis)
-            return replacement / vector_norm(replacement)
+            return jnp.where(is_breakdown, replacement / vector_norm(replacement), following)
 
-        # A branch, which costs nothing where it is not taken; under vmap it becomes a select.
-        following = lax.cond(is_breakdown, replaced, lambda: remainder_vector / jnp.where(is_breakdown, 1, remainder))
+        following = lax.cond(anywhere(is_breakdown), replaced, lambda: following)
         is_given = column + 1 < given
         return (
             Krylov(
-                basis.at[column + 1].set(jnp.where(is_given, basis[column + 1], following)),
-                krylov.coefficients.at[:, column].set(coefficients[:-1]),
-                krylov.remainders.at[column].set(remainder),
-                krylov.followed.at[column].set(~(is_breakdown | is_given)),
+                basis.at[column + 1].set(jnp.where(is_given, basis[column + 1], following), mode=INSIDE),
+                krylov.coefficients.at[:, column].set(coefficients[:-1], mode=INSIDE),
+                krylov.remainders.at[column].set(remainder, mode=INSIDE),
+                krylov.followed.at[column].set(~(is_breakdown | is_given), mode=INSIDE),
                 scale,
             ),
             None,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from jaxdl.curvature.batching import eigh
 from jaxdl.curvature.eigenpairs import FLOOR
 from jaxdl.curvature.lanczos import start_along, tridiagonalise
 from jaxdl.curvature.operators import Matvec, ravelled
@@ -93,8 +94,7 @@ def track(
         matvec, *_ = ravelled("track", matvec_at(state), like)
         start = start_along(warm + FRESH * noise / jnp.linalg.norm(noise), noise)
         krylov = tridiagonalise(matvec, start, num_products, key_breakdown)
-        beside = jnp.diag(krylov.betas[:-1], 1)
-        values, rotation = jnp.linalg.eigh(jnp.diag(krylov.alphas) + beside + beside.T, symmetrize_input=False)
+        values, rotation = eigh(jnp.diag(krylov.alphas) + jnp.diag(krylov.betas[:-1], 1))
         floor = FLOOR * jnp.finfo(zeros.dtype).eps * jnp.max(jnp.abs(values))
         largest = jnp.arange(num_products - 1, num_products - 1 - top, -1)
         bounds = krylov.betas[-1] * jnp.abs(rotation[-1, largest]) + floor

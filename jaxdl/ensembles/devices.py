@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 
 import jax
+import threadpoolctl
 
 
 def use_cpu_devices(count: int | None = None) -> int:
@@ -11,6 +12,9 @@ def use_cpu_devices(count: int | None = None) -> int:
 
     JAX sees all cores as one device, on which small networks use one core at a time. Call this once, at the top of a
     notebook or script, before the first computation: JAX fixes its devices then. The experiments' command line calls it.
+
+    It leaves one thread to each call of BLAS and LAPACK, in NumPy too: beside the devices' own, more of them only wait for each
+    other, and small decompositions take several times as long.
 
     Raises:
         RuntimeError: when JAX has fixed another number of devices already.
@@ -23,6 +27,7 @@ def use_cpu_devices(count: int | None = None) -> int:
     if count < 1:
         msg = f"got {count} CPU devices; pass at least 1, or nothing for one per core"
         raise ValueError(msg)
+    threadpoolctl.threadpool_limits(1, user_api="blas")
     if jax.config.jax_num_cpu_devices == count:  # type: ignore[attr-defined]
         return count
     try:

@@ -10,6 +10,8 @@ silently train each other.
 """
 
 import functools
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -24,6 +26,10 @@ from jaxdl.ensembles.identity import OPTIONS, identity_of, lowering_digest
 from jaxdl.types import Key, Trial
 
 AXIS = "runs"
+LAPACK = re.compile(r"@(?:lapack|blas)_.* : \((?P<operands>.*)\) ->")
+"""A call of it in the text of a lowering."""
+AXES_IN_FRONT = re.compile(r"tensor<((?:\d+x)*)\d+x\d+x[a-z]")
+"""Of a matrix."""
 BUFFER_BYTES = 4 * 2**20  # outputs of one dispatch, per device: large beside what a dispatch costs, small beside memory
 SMALLEST_CAPACITY = 64  # so that small studies of different sizes share one program
 
@@ -145,7 +151,11 @@ def _trace(trial, design, inner, block, devices, root, structure, leaves, max_bl
         outputs, aux = result if type(result) is tuple and len(result) == 2 else (result, None)
         return outputs, aux
 
-    one_block = jax.vmap(one_run, in_axes=(None, 0, None))
+    def alone(root, levels, setting):
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], one_run(root, levels[0], setting))
+
+    # A batch of one would cost more than the run by itself: its branches would be selects, its sums loops.
+    one_block = alone if block == 1 else jax.vmap(one_run, in_axes=(None, 0, None))
     levels = jax.ShapeDtypeStruct((block, len(design.shape)), jnp.int32)
     results = jax.eval_shape(one_block, root, levels, setting)
     _check_outputs(results, tuple(design.shape[axis] for axis in inner))
@@ -184,11 +194,15 @@ def _deadlocks_on_several_devices(lowered, devices) -> bool:
     """Batched LAPACK in a CPU program over several devices, before jax 0.12.
 
     Every thread of XLA's pool then waits for subtasks that are queued behind it. On one device the batches use all cores.
+    A single matrix has no subtasks.
     """
     if devices[0].platform != "cpu" or jax.__version_info__ >= (0, 12):
         return False
     text = lowered.compiler_ir().operation.get_asm(large_elements_limit=8)
-    return "@lapack_" in text or "@blas_" in text
+    in_front = (
+        axes.split("x")[:-1] for call in LAPACK.finditer(text) for axes in AXES_IN_FRONT.findall(call["operands"])
+    )
+    return any(math.prod(map(int, axes)) > 1 for axes in in_front)
 
 
 def _check_outputs(results: Any, inner_shape: tuple[int, ...]) -> None:

@@ -72,7 +72,7 @@ def stream(
         inner: trailing sources of the design whose levels the trial handles itself: `keys[name]` then has a leading axis
             over the levels, and every output begins with it. For work that is shared by all of them.
         block: runs that are vectorised together; part of the study's identity. By default the store's, or 8 on CPUs and what
-            fits in half the memory elsewhere.
+            fits in half the memory elsewhere. All of a block wait for the slowest; 1 suits trials whose numbers of steps differ.
         devices: by default all devices, those of other processes too when jax runs in several.
         store: a folder for the finished runs of this study. The text "{identity}" in it becomes the study's identity, so that
             studies that differ get folders of their own.

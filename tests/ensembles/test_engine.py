@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import threadpoolctl
 
-from jaxdl import designs, ensembles, learners, losses, models, objectives
+from jaxdl import curvature, designs, ensembles, learners, losses, models, objectives
 from jaxdl.data import orders, problems
 from jaxdl.ensembles.collect import collect
 from jaxdl.ensembles.program import trace_program
@@ -97,12 +98,40 @@ def test_the_compiled_engine_holds_no_collective():
         assert collective not in text
 
 
-def test_lapack_stays_on_one_device_where_it_deadlocks():
-    def trial(keys):
-        return jnp.linalg.solve(jax.random.normal(keys["data"], (3, 3)), jnp.ones(3))
+def solve_once(keys):
+    return jnp.linalg.solve(jax.random.normal(keys["data"], (3, 3)), jnp.ones(3))
 
-    program = trace_program(trial, designs.independent(16, "data"), (), 8, tuple(jax.devices()), KEY, None)
-    assert len(program.executable.devices) == (len(jax.devices()) if jax.__version_info__ >= (0, 12) else 1)
+
+def solve_twice(keys):
+    return jax.vmap(jnp.linalg.solve)(jax.random.normal(keys["data"], (2, 3, 3)), jnp.ones((2, 3)))
+
+
+def both_ends_of_a_spectrum(keys):
+    scales = jax.random.uniform(keys["data"], (60,))
+    return curvature.eigenpairs(lambda v: scales * v, scales, keys["data"], top=1, bottom=1, dense_size=0).values
+
+
+@pytest.mark.parametrize(
+    ("trial", "block", "is_batched"),
+    [(solve_once, 8, True), (solve_once, 1, False), (solve_twice, 1, True), (both_ends_of_a_spectrum, 8, False)],
+)
+def test_batched_lapack_stays_on_one_device_where_it_deadlocks(trial, block, is_batched):
+    program = trace_program(trial, designs.independent(16, "data"), (), block, tuple(jax.devices()), KEY, None)
+    deadlocks = is_batched and jax.__version_info__ < (0, 12)
+    assert len(program.executable.devices) == (1 if deadlocks else len(jax.devices()))
+
+
+def test_a_block_of_one_is_the_trial_as_it_is():
+    def trial(keys):
+        x = jax.random.normal(keys["data"], (4,))
+        return jax.lax.cond(x[0] > 0, lambda: jnp.cumsum(x), lambda: x), {"steps": 3}
+
+    design = designs.independent(6, "data")
+    program = trace_program(trial, design, (), 1, tuple(jax.devices()), KEY, None)
+    assert "stablehlo.case" in jax.jit(program.one_block).lower(*program.arguments).as_text()
+    runs = ensembles.run(trial, design, KEY, block=1)
+    np.testing.assert_array_equal(runs.outputs, ensembles.run(trial, design, KEY, block=2).outputs)
+    assert runs.aux["steps"].tolist() == [3] * 6
 
 
 def test_diverged_runs_are_named_and_their_neighbours_unchanged():
@@ -173,6 +202,7 @@ def test_devices_cannot_change_once_fixed():
         ensembles.use_cpu_devices(len(jax.devices()) + 1)
     with pytest.raises(ValueError, match="at least 1"):
         ensembles.use_cpu_devices(0)
+    assert {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"} == {1}
 
 
 MEMORY = """

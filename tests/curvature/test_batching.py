@@ -1,0 +1,58 @@
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from jaxdl.curvature.batching import anywhere, eigh
+from jaxdl.curvature.lanczos import vector_norm
+
+
+def made_positive(x):
+    return lax.cond(anywhere(x < 0), lambda: jnp.where(x < 0, 0, x), lambda: x)
+
+
+@pytest.mark.parametrize("lowest", [-1.0, 1.0])
+def test_a_branch_stays_one_under_nested_vmaps_and_changes_nobody_else(lowest):
+    x = jnp.array([[1.0, lowest], [2.0, 3.0]])
+    branch = jax.jit(jax.vmap(jax.vmap(made_positive)))
+    np.testing.assert_array_equal(branch(x), np.maximum(x, 0))
+    assert "stablehlo.case" in branch.lower(x).as_text()
+
+
+def test_a_branch_stays_one_in_a_loop_and_has_derivatives():
+    def looped(x):
+        return lax.scan(lambda x, _: (made_positive(x - 1), None), x, None, length=3)[0]
+
+    x = jnp.array([1.5, 4.0])
+    assert "stablehlo.case" in jax.jit(jax.vmap(looped)).lower(x).as_text()
+    np.testing.assert_array_equal(jax.grad(lambda x: jax.vmap(looped)(x).sum())(x), [0.0, 1.0])
+
+
+def test_decompositions_are_those_of_each_matrix_alone_one_by_one():
+    matrices = jax.random.normal(jax.random.key(0), (2, 3, 5, 5), jnp.float32)
+    nested = jax.jit(jax.vmap(jax.vmap(eigh)))
+    values, vectors = nested(matrices)
+    for index in np.ndindex(2, 3):
+        alone = jax.jit(eigh)(matrices[index])
+        np.testing.assert_array_equal(values[index], alone[0])
+        np.testing.assert_array_equal(vectors[index], alone[1])
+    upper = np.triu(np.asarray(matrices, float))
+    expected = np.linalg.eigvalsh(upper + np.swapaxes(np.triu(upper, 1), -1, -2))
+    np.testing.assert_allclose(values, expected, atol=20 * np.finfo(np.float32).eps * np.abs(expected).max())
+    calls = re.findall(r"@lapack_.* : \((.*?)\) ->", nested.lower(matrices).as_text())
+    assert calls
+    assert all(call == "tensor<5x5xf32>" for call in calls)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+@pytest.mark.parametrize("place", ["tiny", "small", "one", "large", "max", "zero", "inf", "nan"])
+def test_norms_neither_overflow_nor_underflow(place, dtype):
+    limits = np.finfo(dtype)
+    sizes = {"tiny": limits.tiny, "small": limits.tiny**0.5, "one": 1, "large": limits.max**0.5, "max": limits.max / 8}
+    size = {**sizes, "zero": 0, "inf": np.inf, "nan": np.nan}[place]
+    norm = vector_norm(jnp.array([3, 4], dtype) * jnp.asarray(size, dtype))
+    assert norm.dtype == dtype
+    np.testing.assert_allclose(norm, 5 * size, rtol=4 * limits.eps)
