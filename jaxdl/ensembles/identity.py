@@ -17,6 +17,7 @@ import numpy as np
 import optax
 
 from jaxdl.designs import Design
+from jaxdl.ensembles.devices import compiler_options
 from jaxdl.types import Key
 
 OPTIONS = (
@@ -54,6 +55,7 @@ def identity_of(
         "block": str(block),
         "devices": f"{'several' if len(devices) > 1 else 'one'}, {devices[0].platform} {devices[0].device_kind}",
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
+        "compiler options": str(compiler_options(devices)),
         "options": ", ".join(f"{name}={getattr(jax.config, name)}" for name in OPTIONS),
         "versions": f"jax {jax.__version__}, jaxlib {jaxlib.__version__}, flax {flax.__version__}, optax {optax.__version__}",
         "trial": trial,

@@ -22,6 +22,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxdl.designs import Design, RecordedKeys, keys_at
+from jaxdl.ensembles.devices import compiler_options
 from jaxdl.ensembles.identity import OPTIONS, identity_of, lowering_digest
 from jaxdl.types import Key, Trial
 
@@ -80,7 +81,7 @@ class Program:
                 ::-1
             ]  # one each process
             lowered = self._lower(devices)
-        compiled = lowered.compile()
+        compiled = lowered.compile(compiler_options(devices))
         is_global = {device.process_index for device in devices} != {jax.process_index()}
         return Executable(_on_global_arrays(compiled, devices) if is_global else compiled, devices, compiled)
 
