@@ -134,9 +134,9 @@ PROFILES = {
         grid_widths=(4, 8, 16, 32, 64, 128, 256),
         grid_strengths=(0.0, 0.3, 1.0, 3.0),
         grid_rates=(0.0, 0.25, 0.5),
-        num_choices=16,
+        num_choices=32,
         num_reports=200,
-        seed=1,  # not the one that the design was settled with
+        seed=2,  # the design was settled with 0; with 1 and 16 choices, the best of all cells had a width of 64
     ),
 }
 
