@@ -80,17 +80,14 @@ PROFILES = {
 def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     """`linear` and `sizes`: (size,) data set, and (largest, smallest, mean eigenvalue); networks as `batches` names them."""
     import jax
-    from threadpoolctl import threadpool_limits
 
     key_linear, key_sizes, key_networks, key_batches = jax.random.split(jax.random.key(config.seed), 4)
-    # Each core works on matrices of its own; were BLAS to split each of them again, its threads would fight for cores.
-    with threadpool_limits(1, user_api="blas"):
-        one_size = (config.num_examples,)
-        return {
-            "linear": least_squares(config, key_linear, one_size, config.num_data_sets, options)[0],
-            "sizes": least_squares(config, key_sizes, config.other_sizes, config.num_other_data_sets, options),
-            **batches(config, key_networks, key_batches, options),
-        }
+    one_size = (config.num_examples,)
+    return {
+        "linear": least_squares(config, key_linear, one_size, config.num_data_sets, options)[0],
+        "sizes": least_squares(config, key_sizes, config.other_sizes, config.num_other_data_sets, options),
+        **batches(config, key_networks, key_batches, options),
+    }
 
 
 def least_squares(

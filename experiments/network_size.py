@@ -167,7 +167,6 @@ def measure_widths(
     """
     import jax.numpy as jnp
     import numpy as np
-    from threadpoolctl import threadpool_limits
 
     from experiments.network_size_trials import regression_trial
     from jaxdl import designs, ensembles, selection
@@ -176,14 +175,12 @@ def measure_widths(
     widths, strengths = widths_of(config, study), strengths_of(config, study)
     x = problem.test_points(config.num_points)
     data, init = config.levels
-    # XLA gives each core matrices of its own; were BLAS to split each of them again, its threads would fight for cores.
-    with threadpool_limits(1, user_api="blas"):
-        runs = ensembles.run(
-            regression_trial(problem, fit, examples_of(config, study), config.num_points, x),
-            designs.crossed(data=data, init=init), key, block=16, strict=options.strict,
-            settings=selection.grid({"strength": jnp.array(strengths), "width": jnp.array(widths, float)}),
-            **options.engine(study),
-        )  # fmt: skip
+    runs = ensembles.run(
+        regression_trial(problem, fit, examples_of(config, study), config.num_points, x),
+        designs.crossed(data=data, init=init), key, block=16, strict=options.strict,
+        settings=selection.grid({"strength": jnp.array(strengths), "width": jnp.array(widths, float)}),
+        **options.engine(study),
+    )  # fmt: skip
     shape = len(strengths), len(widths), data, init
     predictions, validation = (np.asarray(each) for each in (runs.outputs, runs.aux["validation"]))
     predictions, validation = predictions.reshape(*shape, *x.shape[:1], 1), validation.reshape(shape)

@@ -5,6 +5,9 @@ spreads on the threads of a CPU; before jax 0.12 that can deadlock in a program 
 uses one. Both functions here have the values of their plain counterparts, member by member.
 """
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import custom_vmap
@@ -28,27 +31,45 @@ def _(axis_size: int, in_batched: list[bool], flags: Bool[Array, " members"]) ->
     return anywhere(jnp.any(flags)), False
 
 
-@custom_vmap
+@jax.custom_jvp
 def eigh(upper: Float[Array, "n n"]) -> tuple[Float[Array, " n"], Float[Array, "n n"]]:
     """Eigenvalues, in increasing order, and eigenvectors, by columns, of a small symmetric matrix; its upper triangle is read.
 
-    Under `vmap` one after the other on a CPU, and all at once elsewhere.
+    Under `vmap` one after the other on a CPU, and all at once elsewhere. Derivatives are those of simple eigenvalues,
+    dλ_i = v_i · dA v_i and dv_j = Σ_i v_i (v_i · dA v_j) / (λ_j - λ_i), without the terms of equal ones.
 
     >>> print(jax.vmap(eigh)(jnp.array([[[0.0, 1.0], [0.0, 0.0]]]))[0])
     [[-1.  1.]]
     """
+    return _one_by_one(upper)
+
+
+@eigh.defjvp
+def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    values, vectors = eigh(*primals)
+    change = jnp.triu(*tangents)
+    change = change + jnp.triu(change, 1).T
+    inner = _product(vectors.T, _product(change, vectors))
+    gaps = values[None, :] - values[:, None]
+    turn = jnp.where(gaps == 0, 0, inner / jnp.where(gaps == 0, 1, gaps))
+    return (values, vectors), (jnp.diagonal(inner), _product(vectors, turn))
+
+
+def _at_once(upper: Float[Array, "*members n n"]) -> tuple[Float[Array, "*members n"], Float[Array, "*members n n"]]:
     values, vectors = jnp.linalg.eigh(upper, UPLO="U", symmetrize_input=False)
     return values, vectors
 
 
-@eigh.def_vmap
+_one_by_one = custom_vmap(_at_once)
+
+
+@_one_by_one.def_vmap
 def _(
     axis_size: int, in_batched: list[bool], upper: Float[Array, "members n n"]
 ) -> tuple[tuple[Array, Array], tuple[bool, bool]]:
     del axis_size, in_batched
+    each = lax.platform_dependent(upper, cpu=lambda matrices: lax.map(_one_by_one, matrices), default=_at_once)
+    return each, (True, True)
 
-    def at_once(matrices: Array) -> tuple[Array, Array]:
-        values, vectors = jnp.linalg.eigh(matrices, UPLO="U", symmetrize_input=False)
-        return values, vectors
 
-    return lax.platform_dependent(upper, cpu=lambda each: lax.map(eigh, each), default=at_once), (True, True)
+_product = partial(jnp.matmul, precision=lax.Precision.HIGHEST)

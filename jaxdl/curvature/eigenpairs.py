@@ -150,7 +150,7 @@ def _check(zeros: Float[Array, " p"], top: int, bottom: int, columns: int, toler
 
 
 def _decomposed(matrix: Float[Array, "p p"], top: int, bottom: int, tolerance: float) -> Eigenpairs:
-    values, rotation = jnp.linalg.eigh(matrix)
+    values, rotation = eigh((matrix + matrix.T) / 2)
     norm = jnp.max(jnp.abs(values))
     wanted = _ends(values.size, top, bottom)
     values, vectors = values[wanted], rotation.T[wanted]

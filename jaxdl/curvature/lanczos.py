@@ -102,7 +102,7 @@ def vector_norm(vectors: Float[Array, "*any p"]) -> Float[Array, "*any"]:
     plain, limits = _root_of_squares(vectors), jnp.finfo(vectors.dtype)
     one, up = jnp.asarray(1, vectors.dtype), jnp.asarray(2.0 ** (3 * limits.maxexp // 5), vectors.dtype)
     # Near either end of the range, the squares of a multiple by a power of two, which rounds nothing.
-    scale = jnp.where(plain * limits.eps > limits.tiny**0.5, jnp.where(plain < jnp.inf, one, 1 / up), up)
+    scale = jnp.where(plain < jnp.inf, jnp.where(plain * limits.eps > limits.tiny**0.5, one, up), 1 / up)
     return _root_of_squares(vectors * scale[..., None]) / scale
 
 

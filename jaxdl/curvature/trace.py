@@ -194,7 +194,7 @@ def _sketched(matvec: FlatMatvec, probes: Float[Array, "k p"]) -> _Sketch:
 def _orthonormal(vectors: Float[Array, "k m"]) -> Float[Array, "k m"]:
     """Gram and Schmidt's basis, with a row of zeros for each vector that those before it span.
 
-    Not LAPACK's: a zero shows the rank, and batches of small LAPACK calls can lock up jax < 0.12 on CPUs.
+    Not LAPACK's: a zero shows the rank.
     """
     negligible = BREAKDOWN * jnp.finfo(vectors.dtype).eps * jnp.max(vector_norm(vectors))
 

@@ -40,9 +40,7 @@ def crossed_estimates(
     kept: Sequence[Array],
     transform: Callable[[Array], Array] = np.asarray,
 ) -> Estimates:
-    """All terms of a crossed design from its full table of predictions: those of the `transform` of the predictions, taken chunk
-    by chunk.
-    """
+    """All terms of a crossed design from its full table of predictions, of which each chunk of points is transformed first."""
     num_factors = len(design.shape)
     counts = tuple(map(len, kept))
 

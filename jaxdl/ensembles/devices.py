@@ -15,8 +15,8 @@ def use_cpu_devices(count: int | None = None) -> int:
     JAX sees all cores as one device, on which small networks use one core at a time. Call this once, at the top of a
     notebook or script, before the first computation: JAX fixes its devices then. The experiments' command line calls it.
 
-    It leaves one thread to each call of BLAS and LAPACK, in NumPy too: beside the devices' own, more of them only wait for each
-    other, and small decompositions take several times as long.
+    Several devices leave one thread to each call of BLAS and LAPACK, in NumPy too, from then on: beside the devices' own, more
+    only wait for each other, and small decompositions take several times as long. `threadpoolctl.threadpool_limits` lifts that.
 
     Raises:
         RuntimeError: when JAX has fixed another number of devices already.
@@ -29,19 +29,18 @@ def use_cpu_devices(count: int | None = None) -> int:
     if count < 1:
         msg = f"got {count} CPU devices; pass at least 1, or nothing for one per core"
         raise ValueError(msg)
-    threadpoolctl.threadpool_limits(1, user_api="blas")
-    if jax.config.jax_num_cpu_devices == count:  # type: ignore[attr-defined]
-        return count
     try:
-        jax.config.update("jax_num_cpu_devices", count)
+        if jax.config.jax_num_cpu_devices != count:  # type: ignore[attr-defined]
+            jax.config.update("jax_num_cpu_devices", count)
     except RuntimeError as error:
-        if jax.local_device_count("cpu") == count:  # fixed already, by another option, to the same number
-            return count
-        msg = (
-            f"cannot change to {count} CPU devices: this process has computed something with JAX already. Restart it (in a "
-            "notebook, the kernel) and call use_cpu_devices() before anything else"
-        )
-        raise RuntimeError(msg) from error
+        if jax.local_device_count("cpu") != count:  # else fixed already, by another option, to the same number
+            msg = (
+                f"cannot change to {count} CPU devices: this process has computed something with JAX already. Restart it (in "
+                "a notebook, the kernel) and call use_cpu_devices() before anything else"
+            )
+            raise RuntimeError(msg) from error
+    if count > 1:
+        threadpoolctl.threadpool_limits(1, user_api="blas")
     return count
 
 
@@ -55,10 +54,10 @@ def ensemble_devices(devices: Sequence[jax.Device] | None) -> tuple[jax.Device, 
 
 
 def compiler_options(devices: Sequence[jax.Device]) -> dict[str, int]:
-    """What XLA is told besides its flags: on CPUs level 2 of LLVM's optimisation, unless XLA_FLAGS choose a level.
+    """What XLA is told besides its flags: on CPUs level 2 of LLVM's optimisation, unless XLA_FLAGS or jax choose a level.
 
     Level 3, XLA's own choice, compiles three times as long, and unrolls the loops over narrow layers into code that takes a tenth
     longer to run.
     """
-    is_free = LEVEL not in os.environ.get("XLA_FLAGS", "")
+    is_free = LEVEL not in os.environ.get("XLA_FLAGS", "") and not jax.config.read("jax_disable_most_optimizations")
     return {LEVEL: 2} if devices[0].platform == "cpu" and is_free else {}

@@ -28,9 +28,9 @@ from jaxdl.types import Key, Trial
 
 AXIS = "runs"
 LAPACK = re.compile(r"@(?:lapack|blas)_.* : \((?P<operands>.*)\) ->")
-"""A call of it in the text of a lowering."""
+"""Matches a call of either in the text of a lowering, where each is on one line."""
 AXES_IN_FRONT = re.compile(r"tensor<((?:\d+x)*)\d+x\d+x[a-z]")
-"""Of a matrix."""
+"""Matches the type of a matrix, or of a batch of them."""
 BUFFER_BYTES = 4 * 2**20  # outputs of one dispatch, per device: large beside what a dispatch costs, small beside memory
 SMALLEST_CAPACITY = 64  # so that small studies of different sizes share one program
 
@@ -212,6 +212,9 @@ def _check_outputs(results: Any, inner_shape: tuple[int, ...]) -> None:
         msg = f"the trial returned {outputs!r}; return an array of predictions (or any pytree of arrays)"
         raise ValueError(msg)
     for leaf in jax.tree.leaves(results):
+        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            msg = f"the trial returned random keys ({leaf.dtype}); return jax.random.key_data(keys)"
+            raise ValueError(msg)
         if leaf.shape[1 : 1 + len(inner_shape)] != inner_shape:
             msg = (
                 f"with inner sources of {inner_shape} levels the trial must return arrays that begin with those axes; got "

@@ -139,6 +139,7 @@ class _Study(NamedTuple):
                 self.rehearse(plan)
                 for index in range(len(self.settings)):
                     yield from self._copies(index, results)
+                    advance(self.design.num_runs)
             elif self.store is None and not in_several_processes(self.program.devices):
                 for index, setting in enumerate(self.settings):
                     for runs, results in dispatch(

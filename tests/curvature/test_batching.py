@@ -47,6 +47,29 @@ def test_decompositions_are_those_of_each_matrix_alone_one_by_one():
     assert all(call == "tensor<5x5xf32>" for call in calls)
 
 
+def test_derivatives_of_decompositions_are_those_of_the_symmetric_matrix():
+    matrices = jax.random.normal(jax.random.key(1), (3, 4, 4))
+    weights = jax.random.normal(jax.random.key(2), (4, 4))
+
+    def of(decompose):
+        def total(matrix):
+            values, vectors = decompose(matrix)
+            return jnp.sum(jnp.sin(values)) + jnp.sum(weights * vectors**2)
+
+        return lambda matrix: total(matrix + matrix.T)
+
+    ours = jax.vmap(jax.grad(of(eigh)))(matrices)
+    theirs = jax.vmap(jax.grad(of(jnp.linalg.eigh)))(matrices)
+    np.testing.assert_allclose(ours, theirs, atol=1e-10)
+    outside = jax.grad(lambda matrices: jax.vmap(of(eigh))(matrices).sum())(matrices)
+    np.testing.assert_allclose(outside, theirs, atol=1e-10)
+
+
+def test_equal_eigenvalues_leave_the_derivative_finite():
+    gradient = jax.grad(lambda matrix: eigh(matrix)[1][0, 0] ** 2 + eigh(matrix)[0].sum())(jnp.eye(3))
+    np.testing.assert_allclose(gradient, np.eye(3), atol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 @pytest.mark.parametrize("place", ["tiny", "small", "one", "large", "max", "zero", "inf", "nan"])
 def test_norms_neither_overflow_nor_underflow(place, dtype):

@@ -300,3 +300,16 @@ def test_an_asymmetric_operator_is_refused(measure, key):
         measure(lambda v: matrix @ v, jnp.zeros(2), key)
     with pytest.raises(ValueError, match="NaN"):
         measure(lambda v: jnp.nan * v, jnp.zeros(2), key)
+
+
+def test_derivatives_are_those_of_finite_differences(key):
+    def total(scale):
+        density = spectral_density(
+            lambda v: scale * jnp.arange(1.0, 7.0) ** scale * v, jnp.zeros(6), key, probes=2, steps=3
+        )
+        return jnp.sum(density.weights * density.nodes**3)
+
+    step = 1e-5
+    expected = (total(1.3 + step) - total(1.3 - step)) / (2 * step)
+    np.testing.assert_allclose(jax.jvp(total, (1.3,), (1.0,))[1], expected, rtol=1e-7)
+    np.testing.assert_allclose(jax.grad(total)(1.3), expected, rtol=1e-7)

@@ -13,6 +13,7 @@ import threadpoolctl
 from jaxdl import curvature, designs, ensembles, learners, losses, models, objectives
 from jaxdl.data import orders, problems
 from jaxdl.ensembles.collect import collect
+from jaxdl.ensembles.devices import compiler_options
 from jaxdl.ensembles.program import trace_program
 from jaxdl.ensembles.stream import stream
 
@@ -197,12 +198,13 @@ def test_chunks_come_in_run_order_whatever_their_size():
 
 
 def test_devices_cannot_change_once_fixed():
+    threadpoolctl.threadpool_limits(2, user_api="blas")
     assert ensembles.use_cpu_devices(len(jax.devices())) == len(jax.devices())
+    assert all(pool["num_threads"] == 1 for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas")
     with pytest.raises(RuntimeError, match="Restart it"):
         ensembles.use_cpu_devices(len(jax.devices()) + 1)
     with pytest.raises(ValueError, match="at least 1"):
         ensembles.use_cpu_devices(0)
-    assert {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"} == {1}
 
 
 MEMORY = """
@@ -232,3 +234,21 @@ def test_one_cpu_device_is_warned_about():
     with pytest.warns(UserWarning, match="use_cpu_devices"):
         alone = ensembles.run(two_normals, CROSSED, KEY, devices=jax.devices()[:1]).outputs
     np.testing.assert_allclose(alone, expected, rtol=1e-12)
+
+
+def test_programs_for_cpus_are_compiled_at_a_level_of_their_own(monkeypatch):
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    cpus = jax.devices("cpu")
+    assert compiler_options(cpus) == {"xla_backend_optimization_level": 2}
+    jax.config.update("jax_disable_most_optimizations", True)
+    try:
+        assert compiler_options(cpus) == {}
+    finally:
+        jax.config.update("jax_disable_most_optimizations", False)
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=1")
+    assert compiler_options(cpus) == {}
+
+
+def test_random_keys_as_outputs_are_refused_before_anything_runs():
+    with pytest.raises(ValueError, match=r"return jax\.random\.key_data"):
+        ensembles.run(lambda keys: keys["data"], designs.independent(4, "data"), KEY)

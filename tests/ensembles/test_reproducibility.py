@@ -11,7 +11,19 @@ import pytest
 WORKER = Path(__file__).with_name("worker.py")
 DEVICE_COUNTS = (2, 4, 8)
 SECONDS = 300  # batched LAPACK over several devices deadlocks on jax < 0.12 unless the engine prevents it
-TRIALS = ("mlp", "dropout", "convolution", "early stopping", "solve", "eigh", "svd", "lstsq", "newton")
+TRIALS = (
+    "mlp",
+    "dropout",
+    "convolution",
+    "early stopping",
+    "solve",
+    "eigh",
+    "svd",
+    "lstsq",
+    "solve in blocks of one",
+    "spectrum",
+    "newton",
+)
 
 
 @pytest.fixture(scope="module")

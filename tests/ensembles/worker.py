@@ -15,7 +15,7 @@ import numpy as np
 import optax
 from flax import linen
 
-from jaxdl import designs, ensembles, learners, losses, models, objectives
+from jaxdl import curvature, designs, ensembles, learners, losses, models, objectives
 from jaxdl.data import orders, problems
 from jaxdl.ensembles import dispatch
 
@@ -83,6 +83,18 @@ def eigensolver(x, y, start):
     return vectors @ ((vectors.T @ (x.T @ y)) / (values + 1e-2))
 
 
+def spectrum(keys):
+    """Of a network's Hessian, by Lanczos' method: small decompositions, which are not batched."""
+    train = PROBLEM.sample(keys, 24)
+    model = models.mlp((6,), 1)
+    variables = model.init(keys["init"], train.x)
+    matvec = curvature.hvp_over(model, losses.half_squared_error, variables, train)
+    key = jax.random.key(0)
+    pairs = curvature.eigenpairs(matvec, variables["params"], key, top=1, bottom=1, basis_size=12, dense_size=0)
+    return pairs.values[:, None]
+
+
+BLOCKS = {"solve in blocks of one": 1}
 TRIALS = {
     "mlp": trained(models.mlp((8,), 1), minibatch),
     "dropout": trained(models.mlp((8,), 1, dropout_rate=0.3), minibatch),
@@ -92,6 +104,8 @@ TRIALS = {
     "eigh": by_lapack(eigensolver),
     "svd": by_lapack(lambda x, y, start: jnp.linalg.pinv(x) @ y + 0 * start),
     "lstsq": by_lapack(lambda x, y, start: jnp.linalg.lstsq(x + 0 * start, y)[0]),
+    "solve in blocks of one": by_lapack(lambda x, y, start: jnp.linalg.solve(x.T @ x + jnp.eye(8), x.T @ y + start)),
+    "spectrum": spectrum,
     "newton": trained(models.mlp((3,), 1), lambda model, objective: learners.newton(model, objective, num_steps=3)),
 }
 
@@ -104,12 +118,13 @@ def main():
     assert not jax.config.jax_enable_x64
     hashes = {}
     for name, trial in TRIALS.items():
-        whole = ensembles.run(trial, designs.crossed(data=16, init=4), KEY).outputs
+        options = {"block": BLOCKS.get(name)}
+        whole = ensembles.run(trial, designs.crossed(data=16, init=4), KEY, **options).outputs
         dispatch.SECONDS_PER_DISPATCH = 0.0  # one block in each dispatch
-        one_by_one = ensembles.run(trial, designs.crossed(data=16, init=4), KEY).outputs
+        one_by_one = ensembles.run(trial, designs.crossed(data=16, init=4), KEY, **options).outputs
         dispatch.SECONDS_PER_DISPATCH = 0.3
-        small = ensembles.run(trial, designs.crossed(data=4, init=4), KEY).outputs
-        alone = ensembles.run(trial, designs.crossed(data=1, init=1), KEY).outputs
+        small = ensembles.run(trial, designs.crossed(data=4, init=4), KEY, **options).outputs
+        alone = ensembles.run(trial, designs.crossed(data=1, init=1), KEY, **options).outputs
         hashes[name] = {
             "whole": digest(whole),
             "one block at a time": digest(one_by_one),
