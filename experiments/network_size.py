@@ -85,6 +85,8 @@ class Config:
     """rates of dropout in the grid"""
     grid_steps: int = 300
     """training steps in the grid"""
+    accuracy_margin: float = 0.005
+    """K016: how far behind the best cell of all the best large one may be"""
     num_choices: int = 8
     """networks in each cell of the grid"""
     num_reports: int = 40
@@ -136,7 +138,7 @@ PROFILES = {
         grid_rates=(0.0, 0.25, 0.5),
         num_choices=32,
         num_reports=200,
-        seed=2,  # the design was settled with 0; with 1 and 16 choices, the best of all cells had a width of 64
+        seed=3,  # the design was settled with 0; that of K016 with 1 and 2, which put the best cell of all at a width of 64
     ),
 }
 

@@ -57,7 +57,7 @@ def median_strengths(config: "Config", study: str, results: Mapping[str, Any]) -
 
 
 def report_cells(config: "Config", scores: Any) -> dict[str, Cell]:
-    """The cells of the grid that are judged on fresh digits: the best large and small ones, and both without regularisation.
+    """The cells of the grid that are judged on fresh digits: the best large and small ones, both without regularisation, the best.
 
     By the mean accuracy of (widths, strengths, rates, seeds); small is the adequate width or less, large 8 times that or more.
     """
@@ -72,7 +72,7 @@ def report_cells(config: "Config", scores: Any) -> dict[str, Cell]:
         at = best_cell(np.where(chosen[:, None, None], means, -np.inf))
         cells[name] = cell_at(config, at)
     unregularised = {f"{name}, unregularised": (cell[0], 0.0, 0.0) for name, cell in cells.items()}
-    return cells | unregularised
+    return cells | unregularised | {"of all": cell_at(config, best_cell(means))}
 
 
 def best_cell(means: Any) -> tuple[int, int, int]:
