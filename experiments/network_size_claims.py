@@ -241,13 +241,13 @@ def _large(config: "Config", results: Mapping[str, Any]) -> "Claim":
     accuracy = dict(zip(cells, results["grid.report"].astype(np.float64), strict=True))
     large, small = accuracy["large"], accuracy["small"]
     verdict = judge_test(paired_t_test(large, small), paired_t_test(small, large))
-    lead, condition = mean_interval(large - accuracy["of all"]), ""
+    lead, condition = mean_interval(large - accuracy["any size"]), ""
     if verdict is Verdict.SUPPORTED:
         verdict = judge(lead, inside=(-config.accuracy_margin, np.inf))
         if verdict is Verdict.REFUTED:
             verdict, condition = (
                 Verdict.RESTRICTED,
-                f"up to {cells['of all'][0]:g} hidden units, beyond which the error rises",
+                f"up to {cells['any size'][0]:g} hidden units, beyond which the error rises",
             )
         if cells["large"][1:] == (0.0, 0.0):
             verdict, condition = Verdict.INCONCLUSIVE, ""
@@ -267,7 +267,7 @@ def _large(config: "Config", results: Mapping[str, Any]) -> "Claim":
         "below that of the best of all (95 % interval). Restricted if it is surely further below, refuted by the opposite difference.",
         verdict=verdict,
         condition=condition,
-        reading=f"Best of all: {told(cells['of all'])}, to which the best large cell adds {100 * float(lead.low):+.2f} to {100 * float(lead.high):+.2f} "
+        reading=f"Best of all: {told(cells['any size'])}, to which the best large cell adds {100 * float(lead.low):+.2f} to {100 * float(lead.high):+.2f} "
         f"points on fresh digits. There the best large cell ({told(cells['large'])}) is right on {means['large']:.2f} %, the best "
         f"small one ({told(cells['small'])}) on {means['small']:.2f} %, p = {paired_t_test(large, small):.1e}. Unregularised, they reach "
         f"{means['large, unregularised']:.2f} % and {means['small, unregularised']:.2f} %: size alone gives {100 * float(unaided.low):+.2f} to "

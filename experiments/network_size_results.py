@@ -72,7 +72,7 @@ def report_cells(config: "Config", scores: Any) -> dict[str, Cell]:
         at = best_cell(np.where(chosen[:, None, None], means, -np.inf))
         cells[name] = cell_at(config, at)
     unregularised = {f"{name}, unregularised": (cell[0], 0.0, 0.0) for name, cell in cells.items()}
-    return cells | unregularised | {"of all": cell_at(config, best_cell(means))}
+    return cells | unregularised | {"any size": cell_at(config, best_cell(means))}
 
 
 def best_cell(means: Any) -> tuple[int, int, int]:

@@ -1,3 +1,4 @@
+import contextlib
 import subprocess
 import sys
 import warnings
@@ -252,3 +253,24 @@ def test_programs_for_cpus_are_compiled_at_a_level_of_their_own(monkeypatch):
 def test_random_keys_as_outputs_are_refused_before_anything_runs():
     with pytest.raises(ValueError, match=r"return jax\.random\.key_data"):
         ensembles.run(lambda keys: keys["data"], designs.independent(4, "data"), KEY)
+
+
+def test_programs_are_compiled_with_these_options(monkeypatch):
+    monkeypatch.setattr("jaxdl.ensembles.program.compiler_options", lambda devices: {"no_such_option": len(devices)})
+    program = trace_program(two_normals, CROSSED, (), 7, tuple(jax.devices()), KEY, None)
+    with pytest.raises(Exception, match="no_such_option"):
+        _ = program.executable
+
+
+def test_the_progress_of_a_rehearsal_ends_at_its_total(monkeypatch):
+    totals, advanced = [], []
+
+    @contextlib.contextmanager
+    def recorded(total, shown):
+        del shown
+        totals.append(total)
+        yield advanced.append
+
+    monkeypatch.setattr(sys.modules["jaxdl.ensembles.stream"], "progress_of", recorded)
+    list(stream(two_normals, CROSSED, KEY, rehearse=lambda plan: None))
+    assert [sum(advanced)] == totals == [15]

@@ -109,7 +109,7 @@ def test_cells_for_the_report_are_the_best_of_their_size_and_unregularised_ones_
         "small": (1.0, 0.0, 0.5),
         "large, unregularised": (8.0, 0.0, 0.0),
         "small, unregularised": (1.0, 0.0, 0.0),
-        "of all": (2.0, 1.0, 0.5),
+        "any size": (2.0, 1.0, 0.5),
     }
 
 
