@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxdl.decomposition import Target, squared_error
+from jaxdl.decomposition import Target, crossed, squared_error
 
 # x: 50 points on [0, 1], covariance 0.3 exp(-(x - x')²/(2 0.1²)), bias 0.3 sin 3x.
 X = np.linspace(0, 1, 50)
@@ -167,3 +167,13 @@ def test_labels_drawn_anew_widen_only_the_terms_that_depend_on_them():
         results.append(squared_error(draws(rng, 30), factors=("data",), target=Target(replicates=labels)))
     for term, share in coverage(results, {"bias_squared": (BIAS**2).mean(), "noise": 0.25}).items():
         assert share >= 0.87, (term, share)
+
+
+def test_results_do_not_depend_on_how_many_points_are_taken_at_a_time(monkeypatch):
+    arguments = {"factors": ("data", "init"), "target": Target(mean=np.zeros(6))}
+    predictions = np.random.default_rng(0).normal(size=(5, 4, 6))
+    whole = squared_error(predictions, **arguments)
+    monkeypatch.setattr(crossed, "CHUNK_BYTES", 1)
+    by_point = squared_error(predictions, **arguments)
+    for term, interval in whole.intervals.items():
+        np.testing.assert_allclose(by_point.intervals[term], interval, rtol=1e-10)
