@@ -32,7 +32,7 @@ class Config:
     """of the polynomials: too low for the curve, and high enough"""
     noise_std: float = 0.3
     """of the labels of the curve sin(πx) + x/2"""
-    num_runs: int = 4096
+    num_runs: int = 2048
     """K008: data sets for least squares"""
     num_control_runs: int = 256
     """K008: data sets for the other learners"""
@@ -52,7 +52,7 @@ class Config:
     """K009: data sets"""
     largest_gain: float = 0.2
     """K009: the gain of more data, as a share of that of more capacity"""
-    num_curves: int = 60
+    num_curves: int = 40
     """K010: learning curves"""
     num_repeats: int = 10
     """K010: training sets at each n of a curve, each with a test set"""

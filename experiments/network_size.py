@@ -18,10 +18,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from experiments import network_size_claims, network_size_figures, network_size_results, runner
-from experiments.network_size_results import KINDS, STUDIES, examples_of, report_cells, strengths_of, widths_of
+from experiments.network_size_results import (
+    KINDS,
+    STUDIES,
+    examples_of,
+    levels_of,
+    report_cells,
+    strengths_of,
+    widths_of,
+)
 
 if TYPE_CHECKING:
-    from experiments.network_size_trials import Fit
+    from experiments.network_size_trials import Predict
     from jaxdl.data.problems import Problem
     from jaxdl.decomposition import Target
     from jaxdl.types import Key
@@ -49,8 +57,10 @@ class Config:
     """its weight decays, likewise"""
     network_steps: int = 500
     """its training steps"""
-    levels: tuple[int, int] = (8, 6)
-    """training sets and initialisations, each with every other, that are decomposed"""
+    feature_levels: tuple[int, int] = (8, 6)
+    """training sets and initialisations, each with every other, that are decomposed for random features"""
+    network_levels: tuple[int, int] = (6, 4)
+    """the same for networks"""
     gap: int = 8
     """without a penalty, variance is compared at n/4 and n - gap features: closer to n it has no finite moments"""
     largest_rise: float = 0.1
@@ -61,7 +71,7 @@ class Config:
     """digits in each training set that is to be memorised"""
     memory_widths: tuple[int, ...] = (2, 16, 32)
     """hidden units of the networks that memorise"""
-    memory_steps: int = 300
+    memory_steps: int = 200
     """their training steps"""
     wrong_share: float = 0.4
     """share of wrong labels, among noisy ones"""
@@ -89,7 +99,7 @@ class Config:
     """K016: how far behind the best cell of all the best large one may be"""
     num_choices: int = 8
     """networks in each cell of the grid"""
-    num_reports: int = 40
+    num_reports: int = 16
     """fresh networks for each of the chosen cells"""
     seed: int = 0
     """root of all random numbers"""
@@ -105,8 +115,9 @@ class Config:
             msg = f"feature_widths is {self.feature_widths}; expected n/4 and n - gap, {n // 4} and {n - self.gap}, among them"
             raise ValueError(msg)
         for name in ("feature_strengths", "network_strengths"):
-            if getattr(self, name).count(0.0) != 1 or min(getattr(self, name)) < 0:
-                msg = f"{name} is {getattr(self, name)}; expected zero and positive values"
+            none, *strengths = getattr(self, name)
+            if none != 0 or not strengths or min(strengths) <= 0:
+                msg = f"{name} is {getattr(self, name)}; expected zero and then positive values"
                 raise ValueError(msg)
         if self.adequate_width not in self.grid_widths or self.grid_widths[-1] < 8 * self.adequate_width:
             msg = f"grid_widths is {self.grid_widths}; expected the adequate {self.adequate_width}, and 8 times as many or more"
@@ -114,10 +125,11 @@ class Config:
         if 0.0 not in self.grid_strengths or 0.0 not in self.grid_rates:
             msg = f"got grid_strengths {self.grid_strengths} and grid_rates {self.grid_rates}; expected zero in both"
             raise ValueError(msg)
-        if min(*self.levels, self.num_seeds, self.num_reports, self.num_choices) < 3:
+        levels = *self.feature_levels, *self.network_levels
+        if min(*levels, self.num_seeds, self.num_reports, self.num_choices) < 3:
             msg = (
-                f"got levels {self.levels}, num_seeds {self.num_seeds}, num_reports {self.num_reports} and num_choices "
-                f"{self.num_choices}; standard errors need at least 3"
+                f"got {levels} feature_levels and network_levels, num_seeds {self.num_seeds}, num_reports {self.num_reports} "
+                f"and num_choices {self.num_choices}; standard errors need at least 3"
             )
             raise ValueError(msg)
 
@@ -127,17 +139,18 @@ PROFILES = {
     "full": Config(
         feature_widths=(5, 10, 20, 40, 60, 72, 80, 88, 100, 120, 160, 320),
         feature_strengths=(0.0, 1.0, 1.8, 3.2, 5.6, 10.0, 18.0, 32.0, 56.0, 100.0, 180.0),
-        network_widths=(2, 4, 8, 16, 32, 64),
-        network_strengths=(0.0, 0.1, 0.32, 0.56, 1.0, 1.8, 3.2, 5.6),
-        levels=(24, 12),
+        network_widths=(2, 4, 8, 16, 64),
+        network_strengths=(0.0, 0.32, 1.0, 1.8, 3.2, 5.6),
+        feature_levels=(96, 24),
+        network_levels=(48, 16),
         num_memorised=100,
         memory_widths=(1, 2, 4, 8, 16, 32, 64),
         num_seeds=160,
-        grid_widths=(4, 8, 16, 32, 64, 128, 256),
+        grid_widths=(16, 32, 64, 128),
         grid_strengths=(0.0, 0.3, 1.0, 3.0),
-        grid_rates=(0.0, 0.25, 0.5),
-        num_choices=32,
-        num_reports=200,
+        grid_rates=(0.0, 0.25, 0.5, 0.75),
+        num_choices=64,
+        num_reports=1000,
         seed=3,  # the design was settled with 0; that of K016 with 1 and 2, which put the best cell of all at a width of 64
     ),
 }
@@ -154,14 +167,17 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     results: dict[str, Any] = {}
     for study, key in zip(STUDIES, keys, strict=True):
         largest = max(widths_of(config, study))
-        is_network = study != "features"
-        fit = trials.fit_network(largest, config.network_steps) if is_network else trials.fit_features(largest)
-        results |= measure_widths(config, options, study, problem, fit, key)
+        strengths = strengths_of(config, study)
+        if study == "features":
+            predict = trials.predict_by_features(largest, strengths)
+        else:
+            predict = trials.predict_by_network(largest, strengths, config.network_steps)
+        results |= measure_widths(config, options, study, problem, predict, key)
     return results | measure_memory(config, options, key_memory) | measure_grid(config, options, key_grid)
 
 
 def measure_widths(
-    config: Config, options: runner.Options, study: str, problem: "Problem", fit: "Fit", key: "Key"
+    config: Config, options: runner.Options, study: str, problem: "Problem", predict: "Predict", key: "Key"
 ) -> dict[str, Any]:
     """Decompose at each width without regularisation, and with the strength that validation examples choose for each run.
 
@@ -171,29 +187,22 @@ def measure_widths(
     import numpy as np
 
     from experiments.network_size_trials import regression_trial
-    from jaxdl import designs, ensembles, selection
+    from jaxdl import designs, ensembles
     from jaxdl.decomposition import Target
 
-    widths, strengths = widths_of(config, study), strengths_of(config, study)
+    widths, (data, init) = widths_of(config, study), levels_of(config, study)
     x = problem.test_points(config.num_points)
-    data, init = config.levels
     runs = ensembles.run(
-        regression_trial(problem, fit, examples_of(config, study), config.num_points, x),
-        designs.crossed(data=data, init=init), key, block=16, strict=options.strict,
-        settings=selection.grid({"strength": jnp.array(strengths), "width": jnp.array(widths, float)}),
+        regression_trial(problem, predict, examples_of(config, study), config.num_points, x),
+        designs.crossed(data=data, init=init), key, block=4, strict=options.strict, settings=jnp.array(widths, float),
         **options.engine(study),
     )  # fmt: skip
-    shape = len(strengths), len(widths), data, init
-    predictions, validation = (np.asarray(each) for each in (runs.outputs, runs.aux["validation"]))
-    predictions, validation = predictions.reshape(*shape, *x.shape[:1], 1), validation.reshape(shape)
-    chosen = validation.argmin(axis=0)
-    tuned = np.take_along_axis(predictions, chosen[None, ..., None, None], axis=0)[0]
     target = Target(mean=np.asarray(problem.mean(x)), noise=config.noise_std**2)
-    return {
-        f"{study}.chosen": chosen,
-        **by_width(f"{study}.tuned", tuned, target),
-        **by_width(f"{study}.without", predictions[strengths.index(0.0)], target),
-    }
+    shape = len(widths), data, init
+    results = {f"{study}.chosen": runs.aux["chosen"].reshape(shape)}
+    for arm, predictions in runs.outputs.items():
+        results |= by_width(f"{study}.{arm}", predictions.reshape(*shape, len(x), 1), target)
+    return results
 
 
 def by_width(study: str, predictions: Any, target: "Target") -> dict[str, Any]:
@@ -255,8 +264,9 @@ def measure_grid(config: Config, options: runner.Options, key: "Key") -> dict[st
         count = len(settings["width"])
         settings |= {"part": jnp.full(count, part, jnp.int32), "judges_share": jnp.full(count, judges_share)}
         design = designs.independent(num, "data", "labels", "init")
+        block = max(1, min(16, config.num_choices // 2))  # the few networks of a cell keep two devices busy
         return ensembles.run(
-            trial, design, key, settings=settings, block=8, strict=options.strict, **options.engine(study)
+            trial, design, key, settings=settings, block=block, strict=options.strict, **options.engine(study)
         ).outputs
 
     axes = [jnp.array(values, float) for values in (config.grid_widths, config.grid_strengths, config.grid_rates)]

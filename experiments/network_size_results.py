@@ -48,6 +48,11 @@ def strengths_of(config: "Config", study: str) -> tuple[float, ...]:
     return config.feature_strengths if study == "features" else config.network_strengths
 
 
+def levels_of(config: "Config", study: str) -> tuple[int, int]:
+    """Training sets and initialisations of a study."""
+    return config.feature_levels if study == "features" else config.network_levels
+
+
 def median_strengths(config: "Config", study: str, results: Mapping[str, Any]) -> list[float]:
     """The median over runs of the strength that validation examples chose, for each width."""
     import numpy as np
@@ -122,8 +127,9 @@ def tables(config: "Config", results: Mapping[str, Any]) -> str:
     from jaxdl.statistics import mean_interval, wilson_interval
 
     lines = [
-        f"A teacher's noisy labels, noise {config.noise_std**2:.4g}; "
-        f"{' x '.join(map(str, config.levels))} training sets x initialisations"
+        f"A teacher's noisy labels, noise {config.noise_std**2:.4g}; training sets x initialisations: "
+        f"{' x '.join(map(str, config.feature_levels))} for random features, "
+        f"{' x '.join(map(str, config.network_levels))} for networks"
     ]
     for study, model in STUDIES.items():
         strengths = median_strengths(config, study, results)

@@ -1,6 +1,6 @@
 """What `network_size` trains: random features and networks on a teacher's noisy labels, and networks on handwritten digits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from jaxdl.data.problems import Problem
     from jaxdl.types import Dataset, Key, Keys, Model, Trial
 
-    Predict = Callable[[Any], Any]
-    Fit = Callable[[Keys, Dataset, Any], Predict]
+    Predict = Callable[[Keys, Dataset, ScalarLike, Any], Any]
+    """`(keys, train, width, x)` -> predictions (strengths, points, out) after training with each strength."""
 
 NUM_INPUTS = 8
 TEACHER_WIDTH = 50
@@ -30,8 +30,8 @@ def teacher(config: "Config", key: "Key") -> "Problem":
     return problems.teacher_network(key, NUM_INPUTS, TEACHER_WIDTH, noise_std=config.noise_std)
 
 
-def fit_features(max_width: int) -> "Fit":
-    """`(keys, train, setting) -> predict`: ridge on random ReLU features; of minimum norm where the strength is zero."""
+def predict_by_features(max_width: int, strengths: Sequence[float]) -> "Predict":
+    """Ridge on random ReLU features; of minimum norm where the strength is zero, which comes first."""
     import jax
     import jax.numpy as jnp
 
@@ -39,45 +39,57 @@ def fit_features(max_width: int) -> "Fit":
 
     model = models.random_features(max_width)
 
-    def fit(keys, train, setting):
-        width, strength = setting["width"], setting["strength"]
+    def predict(keys, train, width, x):
         mask = (jnp.arange(max_width) < width).astype(train.x.dtype)
-        scaled = train._replace(x=INPUT_SCALE * train.x)
-        # The kernel of so many features is width / max_width times that of all: the penalty follows it.
-        with_ridge = learners.ridge(model, strength * width / max_width, mask=mask)
-        without = learners.least_squares(model, mask=mask)
-        variables = jax.lax.cond(strength > 0, lambda: with_ridge(keys, scaled), lambda: without(keys, scaled))
-        return lambda x: model.apply(variables, INPUT_SCALE * x)
+        train, x = train._replace(x=INPUT_SCALE * train.x), INPUT_SCALE * x
 
-    return fit
+        def penalised(strength):
+            # The kernel of so many features is width / max_width times that of all: the penalty follows it.
+            return model.apply(learners.ridge(model, strength * width / max_width, mask=mask)(keys, train), x)
+
+        without = model.apply(learners.least_squares(model, mask=mask)(keys, train), x)
+        return jnp.concatenate([without[None], jax.vmap(penalised)(jnp.array(strengths[1:]))])
+
+    return predict
 
 
-def fit_network(max_width: int, num_steps: int) -> "Fit":
+def predict_by_network(max_width: int, strengths: Sequence[float], num_steps: int) -> "Predict":
     """The same of a network with one hidden layer, trained by AdamW, whose weight decay is the strength."""
+    import jax
+    import jax.numpy as jnp
     import optax
 
     from jaxdl import learners, losses, models, objectives
 
-    def fit(keys, train, setting):
-        model = models.mlp_of_width(max_width, setting["width"], 1)
+    def predict(keys, train, width, x):
+        model = models.mlp_of_width(max_width, width, 1)
         objective = objectives.empirical_risk(model, losses.squared_error)
-        optimizer = optax.adamw(LEARNING_RATE, weight_decay=setting["strength"])
-        variables = learners.gradient_descent(model, objective, optimizer, num_steps=num_steps)(keys, train)
-        return lambda x: model.apply(variables, x)
 
-    return fit
+        def decayed(strength):
+            optimizer = optax.adamw(LEARNING_RATE, weight_decay=strength)
+            variables = learners.gradient_descent(model, objective, optimizer, num_steps=num_steps)(keys, train)
+            return model.apply(variables, x)
+
+        return jax.vmap(decayed)(jnp.array(strengths))
+
+    return predict
 
 
-def regression_trial(problem: "Problem", fit: "Fit", num_examples: int, num_judges: int, x: Any) -> "Trial":
-    """`(keys, setting)` -> predictions (points, out) at the test points `x`, and the error on fresh noisy validation examples."""
+def regression_trial(problem: "Problem", predict: "Predict", num_examples: int, num_judges: int, x: Any) -> "Trial":
+    """`(keys, width)` -> predictions (points, out) at `x`, `tuned` and `without` regularisation, and which strength was chosen.
+
+    By the error on fresh noisy validation examples.
+    """
     import jax.numpy as jnp
 
     from jaxdl import designs
 
-    def trial(keys, setting):
-        predict = fit(keys, problem.sample(keys, num_examples), setting)
+    def trial(keys, width):
+        train = problem.sample(keys, num_examples)
         judges = problem.sample({"data": designs.tied(keys, validation="data")["validation"]}, num_judges)
-        return predict(x), {"validation": jnp.mean((predict(judges.x) - judges.y) ** 2)}
+        found = predict(keys, train, width, jnp.concatenate([x, judges.x]))
+        chosen = jnp.mean((found[:, len(x) :] - judges.y[None]) ** 2, axis=(1, 2)).argmin()
+        return {"tuned": found[chosen, : len(x)], "without": found[0, : len(x)]}, {"chosen": chosen}
 
     return trial
 

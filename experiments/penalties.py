@@ -32,7 +32,7 @@ class Config:
     """K019: label samples; a multiple of 40"""
     num_examples: int = 20
     """K019: examples in each of them"""
-    num_datasets: int = 24
+    num_datasets: int = 16
     """K020 to K022: training sets"""
     num_rows: int = 100
     """examples in each of them, and as many to tune on"""
@@ -43,7 +43,7 @@ class Config:
     """accelerated proximal steps for each fit"""
     num_starts: int = 6
     """K022: random starts, beside zero"""
-    num_networks: int = 12
+    num_networks: int = 8
     """K023, K025: networks on digits, each with its own digits and its own start, at every strength"""
     width: int = 32
     """their hidden units"""

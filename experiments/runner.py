@@ -184,9 +184,11 @@ def draw(plot: Callable[..., Mapping[str, "Figure"]], config: Any, results: Mapp
     with matplotlib.rc_context({"svg.hashsalt": "jaxdl"}):
         for name, figure in plot(config, results).items():
             run_folder.check_name(name)
+            figure.draw_without_rendering()  # lays it out, once for both formats: that takes longer than drawing
+            figure.set_layout_engine(None)
             for suffix, settings in formats.items():
                 content = io.BytesIO()
-                figure.savefig(content, format=suffix, bbox_inches="tight", **settings)
+                figure.savefig(content, format=suffix, **settings)
                 files[f"{name}.{suffix}"] = content.getvalue()
     return files
 

@@ -197,22 +197,25 @@ def _fit_rows(
     logs = np.log(sizes)
     centre = logs.mean()
     weights = (standard_errors.min() / standard_errors) ** 2
+    w = weights / weights.sum()
+    y = risks[:, None, :]
+    mean_risk, weighted_risks = y @ w, y * w
+    weighted_rises = (y - smallest_floor) * w if math.isfinite(smallest_floor) else None
 
     def project(exponents: Float[Array, "rows k"]) -> tuple[Array, Array, Array]:
         powers = np.exp(-exponents[..., None] * (logs - centre))
-        y, w = risks[:, None, :], weights / weights.sum()
-        mean_power, mean_risk = (powers * w).sum(-1), (y * w).sum(-1)
+        mean_power = powers @ w
         centred = powers - mean_power[..., None]
-        slope = (centred * w * y).sum(-1) / (centred**2 * w).sum(-1)
+        slope = (centred * weighted_risks).sum(-1) / (centred**2 @ w)
         floor = mean_risk - slope * mean_power
-        if math.isfinite(smallest_floor):
-            at_smallest = (powers * w * (y - smallest_floor)).sum(-1) / (powers**2 * w).sum(-1)
+        if weighted_rises is not None:
+            at_smallest = (powers * weighted_rises).sum(-1) / (powers**2 @ w)
             slope = np.where(floor < smallest_floor, at_smallest, slope)
             floor = np.maximum(floor, smallest_floor)
         floor = np.where(slope < 0, np.maximum(mean_risk, smallest_floor), floor)
         slope = np.maximum(slope, 0)
         residuals = y - floor[..., None] - slope[..., None] * powers
-        return floor, slope, (residuals**2 * weights).sum(-1)
+        return floor, slope, residuals**2 @ weights
 
     grid = np.geomspace(*EXPONENTS, NUM_EXPONENTS)
     squares = project(np.broadcast_to(grid, (1, NUM_EXPONENTS)))[2]

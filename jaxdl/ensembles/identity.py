@@ -7,7 +7,7 @@ and its setting.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import flax
@@ -62,13 +62,13 @@ def identity_of(
     }
 
 
-def lowering_digest(one_block: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
+def lowering_digest(lowered: jax.stages.Lowered) -> str:
     """One word for what a block computes, from its lowering for one device.
 
     That holds every constant of the trial and no place in a source file: it changes with what is computed and not with where
     that is written.
     """
-    return hashlib.sha256(jax.jit(one_block).lower(*arguments).as_text().encode()).hexdigest()
+    return hashlib.sha256(lowered.as_text().encode()).hexdigest()
 
 
 def digest(identity: Mapping[str, str]) -> str:

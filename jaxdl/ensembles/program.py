@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import jaxpr_as_fun
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxdl.designs import Design, RecordedKeys, keys_at
@@ -48,12 +49,10 @@ class Executable(NamedTuple):
 class Program:
     """One block of a study, traced; compiled when it is first executed."""
 
-    one_block: Callable[..., Any]
-    """`(root, levels "block factors", setting) -> (outputs, aux)`."""
+    one_block: jax.stages.Traced
+    """`(root, levels "block factors", setting) -> (outputs, aux)`; traced once, as that is slow for deep trials."""
     arguments: tuple[Any, Any, Any]
     """Shapes of those three."""
-    results: Any
-    """Shapes of what it returns."""
     design: Design
     """Sources and nesting; numbers of levels only where the trial handles them itself."""
     inner: tuple[int, ...]
@@ -68,34 +67,42 @@ class Program:
         """What the bits of a run with this root key depend on, besides its levels and its setting."""
         return identity_of(self._lowering_digest, self.design, self.inner, self.block, self.devices, root)
 
+    @property
+    def results(self) -> Any:
+        """Shapes of what a block returns."""
+        return self.one_block.out_info
+
+    @functools.cached_property
+    def _lowered_block(self) -> jax.stages.Lowered:
+        return self.one_block.lower()
+
     @functools.cached_property
     def _lowering_digest(self) -> str:
-        return lowering_digest(self.one_block, self.arguments)
+        return lowering_digest(self._lowered_block)
 
     @functools.cached_property
     def executable(self) -> Executable:
-        """The program on all its devices; on one where several would deadlock."""
-        devices, lowered = self.devices, self._lower(self.devices)
-        if len(devices) > 1 and _deadlocks_on_several_devices(lowered, devices):
-            devices = tuple({device.process_index: device for device in reversed(devices)}.values())[
-                ::-1
-            ]  # one each process
-            lowered = self._lower(devices)
-        compiled = lowered.compile(compiler_options(devices))
+        """The program on all its devices; on one of each process where several would deadlock."""
+        devices = self.devices
+        if _may_deadlock(devices) and _batches_lapack(self._lowered_block):
+            devices = tuple({device.process_index: device for device in reversed(devices)}.values())[::-1]
+        compiled = self._lower(devices).compile(compiler_options(devices))
         is_global = {device.process_index for device in devices} != {jax.process_index()}
         return Executable(_on_global_arrays(compiled, devices) if is_global else compiled, devices, compiled)
 
-    def _lower(self, devices: tuple[jax.Device, ...]) -> Any:
+    def _lower(self, devices: tuple[jax.Device, ...]) -> jax.stages.Lowered:
         root, levels, setting = self.arguments
+        one_block = jaxpr_as_fun(self.one_block.jaxpr)
+        shapes, structure = jax.tree.flatten(self.results)
 
         def blocks_of_one_device(root, levels, counts, setting):
-            buffers = jax.tree.map(lambda leaf: jnp.zeros((self.capacity, *leaf.shape), leaf.dtype), self.results)
+            buffers = [jnp.zeros((self.capacity, *shape.shape), shape.dtype) for shape in shapes]
 
             def step(index, buffers):
-                results = self.one_block(root, levels[index], setting)
-                return jax.tree.map(lambda buffer, value: buffer.at[index].set(value), buffers, results)
+                values = one_block(*jax.tree.leaves((root, levels[index], setting)))
+                return [buffer.at[index].set(value) for buffer, value in zip(buffers, values, strict=True)]
 
-            return jax.lax.fori_loop(0, counts[0], step, buffers)
+            return jax.tree.unflatten(structure, jax.lax.fori_loop(0, counts[0], step, buffers))
 
         each, all_devices = PartitionSpec(AXIS), PartitionSpec()
         sharded = jax.shard_map(
@@ -158,13 +165,11 @@ def _trace(trial, design, inner, block, devices, root, structure, leaves, max_bl
     # A batch of one would cost more than the run by itself: its branches would be selects, its sums loops.
     one_block = alone if block == 1 else jax.vmap(one_run, in_axes=(None, 0, None))
     levels = jax.ShapeDtypeStruct((block, len(design.shape)), jnp.int32)
-    results = jax.eval_shape(one_block, root, levels, setting)
-    _check_outputs(results, tuple(design.shape[axis] for axis in inner))
-    block_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(results))
+    traced = jax.jit(one_block).trace(root, levels, setting)
+    _check_outputs(traced.out_info, tuple(design.shape[axis] for axis in inner))
+    block_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(traced.out_info))
     capacity = max(1, min(max_blocks, BUFFER_BYTES // max(block_bytes, 1)))
-    return Program(
-        one_block, (root, levels, setting), results, design, inner, block, devices, capacity, frozenset(names_read)
-    )
+    return Program(traced, (root, levels, setting), design, inner, block, devices, capacity, frozenset(names_read))
 
 
 def _mesh(devices: tuple[jax.Device, ...]) -> Mesh:
@@ -191,14 +196,16 @@ def _on_global_arrays(compiled: Any, devices: tuple[jax.Device, ...]) -> Callabl
     return execute
 
 
-def _deadlocks_on_several_devices(lowered, devices) -> bool:
-    """Batched LAPACK in a CPU program over several devices, before jax 0.12.
+def _may_deadlock(devices: tuple[jax.Device, ...]) -> bool:
+    """Where batched LAPACK does: in a CPU program over several devices, before jax 0.12.
 
     Every thread of XLA's pool then waits for subtasks that are queued behind it. On one device the batches use all cores.
-    A single matrix has no subtasks.
     """
-    if devices[0].platform != "cpu" or jax.__version_info__ >= (0, 12):
-        return False
+    return len(devices) > 1 and devices[0].platform == "cpu" and jax.__version_info__ < (0, 12)
+
+
+def _batches_lapack(lowered: jax.stages.Lowered) -> bool:
+    """Whether a call has more than one matrix; a single one has no subtasks."""
     text = lowered.compiler_ir().operation.get_asm(large_elements_limit=8)
     in_front = (
         axes.split("x")[:-1] for call in LAPACK.finditer(text) for axes in AXES_IN_FRONT.findall(call["operands"])

@@ -130,7 +130,7 @@ def test_a_block_of_one_is_the_trial_as_it_is():
 
     design = designs.independent(6, "data")
     program = trace_program(trial, design, (), 1, tuple(jax.devices()), KEY, None)
-    assert "stablehlo.case" in jax.jit(program.one_block).lower(*program.arguments).as_text()
+    assert "stablehlo.case" in program.one_block.lower().as_text()
     runs = ensembles.run(trial, design, KEY, block=1)
     np.testing.assert_array_equal(runs.outputs, ensembles.run(trial, design, KEY, block=2).outputs)
     assert runs.aux["steps"].tolist() == [3] * 6

@@ -23,12 +23,20 @@ from experiments.network_size_results import (
     report_cells,
     widths_of,
 )
-from experiments.network_size_trials import fit_features, network_with_dropout, part_of, shuffled_digits, teacher
+from experiments.network_size_trials import (
+    network_with_dropout,
+    part_of,
+    predict_by_features,
+    regression_trial,
+    shuffled_digits,
+    teacher,
+)
 from jaxdl import models
 
 SMALLEST = Config(
     num_examples=16, many_examples=16, gap=4, num_points=10, feature_widths=(4, 12, 16, 40), feature_strengths=(0.0, 1.0, 30.0),
-    network_widths=(2, 4), network_strengths=(0.0, 1.0), network_steps=6, levels=(4, 3), num_memorised=12, memory_widths=(1, 2, 4),
+    network_widths=(2, 4), network_strengths=(0.0, 1.0), network_steps=6, feature_levels=(4, 3), network_levels=(4, 3),
+    num_memorised=12, memory_widths=(1, 2, 4),
     memory_steps=6, num_seeds=8, num_digits=20, adequate_width=1, grid_widths=(1, 2, 8), grid_steps=4, num_choices=3, num_reports=3,
 )  # fmt: skip
 
@@ -62,14 +70,29 @@ def test_the_median_strength_is_one_that_was_offered(results):
 def test_features_without_a_penalty_interpolate_from_as_many_as_there_are_examples(key):
     problem = teacher(SMALLEST, key)
     train = problem.sample({"data": key}, 16)
-    fit = jax.jit(
-        lambda width, strength: fit_features(40)({"init": key}, train, {"width": width, "strength": strength})(train.x)
-    )
-    errors = [
-        float(jnp.abs(fit(width, strength) - train.y).max())
-        for width, strength in ((40.0, 0.0), (8.0, 0.0), (40.0, 9.0))
-    ]
-    assert errors[0] < 1e-6 < 1e-2 < min(errors[1:])
+    predict = jax.jit(lambda width: predict_by_features(40, (0.0, 9.0))({"init": key}, train, width, train.x))
+    few, many = (jnp.abs(predict(width) - train.y[None]).max(axis=(1, 2)) for width in (8.0, 40.0))
+    assert many[0] < 1e-6 < 1e-2 < min(many[1], *few)
+
+
+def test_every_run_is_tuned_by_its_error_on_validation_examples_of_its_own(key):
+    problem = teacher(SMALLEST, key)
+    x = problem.test_points(5)
+    seen = []
+
+    def predict(keys, train, width, points):
+        seen.append((train, points))
+        mean = problem.mean(points)
+        return jnp.stack([mean + 9, mean + width, mean - 9])
+
+    trial = regression_trial(problem, predict, 16, 50, x)
+    found, aux = trial({"data": key, "init": key}, 0.1)
+    assert aux["chosen"] == 1
+    np.testing.assert_allclose(found["tuned"], problem.mean(x) + 0.1)
+    np.testing.assert_allclose(found["without"], problem.mean(x) + 9)
+    (train, points) = seen[0]
+    assert points.shape[0] == 5 + 50
+    assert not set(np.ravel(train.x)) & set(np.ravel(points))
 
 
 def test_both_parts_of_the_digits_and_their_judges_share_no_digit():
@@ -193,10 +216,10 @@ def test_the_claim_on_large_networks_needs_a_large_regularised_cell_that_wins_on
     [
         ({"memory_widths": (4,)}, "memory_widths is"),
         ({"feature_widths": (10, 80)}, "expected n/4 and n - gap, 20 and 72"),
-        ({"network_strengths": (1.0,)}, "expected zero and positive"),
+        ({"network_strengths": (1.0, 2.0)}, "expected zero and then positive"),
         ({"grid_widths": (16, 64)}, "8 times as many"),
         ({"grid_rates": (0.5,)}, "expected zero in both"),
-        ({"levels": (2, 4)}, "at least 3"),
+        ({"network_levels": (2, 4)}, "at least 3"),
     ],
 )
 def test_configurations_that_cannot_be_measured_are_refused(changes, words):
