@@ -85,6 +85,7 @@ def _trade_off(config: "Config", results: Mapping[str, Any]) -> "Claim":
     p_value = max(paired_t_test(report[end], report[best]) for end in (0, -1))
     interval = mean_interval(falls)
     polynomials = judge(interval, inside=(-1.0, -0.8)) is Verdict.SUPPORTED and rises > 0.8 and p_value < 0.01
+    told = f"p = {p_value:.1e}" if p_value > 0 else "p below the smallest number"
     narrower, drop, low, high, largest_high = _largest_drop_of_variance(config, results)
     verdict = Verdict.INCONCLUSIVE
     if polynomials:
@@ -100,7 +101,7 @@ def _trade_off(config: "Config", results: Mapping[str, Any]) -> "Claim":
         "the other half (paired t tests, p < 0.01). Networks on digits: no narrower network has more variance than the widest "
         "(95 % intervals of the differences, Bonferroni over widths).",
         verdict=verdict,
-        reading=f"Polynomials: correlations {falls.mean():.2f} and {rises:.2f}, best degree {best}, p = {p_value:.1e}. Networks: width "
+        reading=f"Polynomials: correlations {falls.mean():.2f} and {rises:.2f}, best degree {best}, {told}. Networks: width "
         f"{narrower} has {drop:+.3f} more variance than width {config.widths[-1]} (interval {low:+.3f} to {high:+.3f}).",
         theory_note="for least squares at fixed inputs, mean variance at the inputs is sigma² p/n",
         condition="for least-squares polynomials well below interpolation; the variance of a network peaks at a middle width and falls again"

@@ -123,6 +123,19 @@ def test_batched_lapack_stays_on_one_device_where_it_deadlocks(trial, block, is_
     assert len(program.executable.devices) == (1 if deadlocks else len(jax.devices()))
 
 
+def test_a_trial_is_traced_once_whatever_is_asked_of_it(tmp_path):
+    traced = []
+
+    def trial(keys):
+        traced.append(True)
+        return jax.vmap(jnp.linalg.solve)(jax.random.normal(keys["data"], (2, 3, 3)), jnp.ones((2, 3)))
+
+    design = designs.independent(8, "data")
+    for _ in range(2):  # named by its identity, lowered for one device and for all, executed, and found again
+        ensembles.run(trial, design, KEY, block=2, store=tmp_path / "{identity}")
+    assert len(traced) == 1
+
+
 def test_a_block_of_one_is_the_trial_as_it_is():
     def trial(keys):
         x = jax.random.normal(keys["data"], (4,))
