@@ -6,7 +6,7 @@ pixels as they are and for centred ones, and layer by layer. Then full-batch gra
 grows up to 2 / step size, where descent is no longer stable, and stays there (Cohen et al., 2021).
 
     python -m experiments.hessian_spectrum                   # half a minute, two cores
-    python -m experiments.hessian_spectrum --profile full    # four to seven minutes
+    python -m experiments.hessian_spectrum --profile full    # two to four minutes
 
 Expect about one outlier fewer than classes where the inputs share a large mean, and no such count once they are centred.
 Expect sharpness to stay at the edge of stability once it is there, and to grow beyond that edge with smaller steps.
