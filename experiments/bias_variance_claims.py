@@ -85,7 +85,7 @@ def _trade_off(config: "Config", results: Mapping[str, Any]) -> "Claim":
     p_value = max(paired_t_test(report[end], report[best]) for end in (0, -1))
     interval = mean_interval(falls)
     polynomials = judge(interval, inside=(-1.0, -0.8)) is Verdict.SUPPORTED and rises > 0.8 and p_value < 0.01
-    told = f"p = {p_value:.1e}" if p_value > 0 else "p below the smallest number"
+    told = f"p = {p_value:.1e}" if p_value > 1e-300 else "p < 1e-300"
     narrower, drop, low, high, largest_high = _largest_drop_of_variance(config, results)
     verdict = Verdict.INCONCLUSIVE
     if polynomials:

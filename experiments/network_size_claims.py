@@ -257,6 +257,9 @@ def _large(config: "Config", results: Mapping[str, Any]) -> "Claim":
     best = f"Best of all: {told(cells['any size'])}"
     if cells["any size"] != cells["large"]:
         best += f", to which the best large cell adds {100 * float(lead.low):+.2f} to {100 * float(lead.high):+.2f} points on fresh digits"
+    axes = {"widths": config.grid_widths, "weight decays": config.grid_strengths, "rates of dropout": config.grid_rates}
+    ends = [name for (name, values), value in zip(axes.items(), cells["large"], strict=True) if value == values[-1]]
+    at_end = f", at the end of the {' and the '.join(ends)} on offer" if ends else ""
     return Claim(
         number="K016",
         statement="The lowest test error comes from a large network that is well regularised, not from a small one.",
@@ -270,7 +273,7 @@ def _large(config: "Config", results: Mapping[str, Any]) -> "Claim":
         "below that of the best of all (95 % interval). Restricted if it is surely further below, refuted by the opposite difference.",
         verdict=verdict,
         condition=condition,
-        reading=f"{best}. On fresh digits the best large cell ({told(cells['large'])}) is right on {means['large']:.2f} %, the best "
+        reading=f"{best}. On fresh digits the best large cell ({told(cells['large'])}{at_end}) is right on {means['large']:.2f} %, the best "
         f"small one ({told(cells['small'])}) on {means['small']:.2f} %, p = {paired_t_test(large, small):.1e}. Unregularised, they reach "
         f"{means['large, unregularised']:.2f} % and {means['small, unregularised']:.2f} %: size alone gives {100 * float(unaided.low):+.2f} to "
         f"{100 * float(unaided.high):+.2f} points over the best small cell.",

@@ -44,8 +44,8 @@ def examples_of(config: "Config", study: str) -> int:
 
 
 def strengths_of(config: "Config", study: str) -> tuple[float, ...]:
-    """The penalties or weight decays that a study chooses from, the same for every width."""
-    return config.feature_strengths if study == "features" else config.network_strengths
+    """The penalties or weight decays that a study chooses from, the same for every width; the first is none."""
+    return 0.0, *(config.feature_strengths if study == "features" else config.network_strengths)
 
 
 def levels_of(config: "Config", study: str) -> tuple[int, int]:
@@ -59,6 +59,12 @@ def median_strengths(config: "Config", study: str, results: Mapping[str, Any]) -
 
     strengths = np.array(strengths_of(config, study))
     return [float(np.quantile(strengths[chosen], 0.5, method="lower")) for chosen in results[f"{study}.chosen"]]
+
+
+def shares_at_end(config: "Config", study: str, results: Mapping[str, Any]) -> list[float]:
+    """The share of runs that chose the largest strength, for each width: where it is high, a larger one may have been better."""
+    last = len(strengths_of(config, study)) - 1
+    return [float((chosen == last).mean()) for chosen in results[f"{study}.chosen"]]
 
 
 def report_cells(config: "Config", scores: Any) -> dict[str, Cell]:
@@ -129,10 +135,11 @@ def tables(config: "Config", results: Mapping[str, Any]) -> str:
     lines = [
         f"A teacher's noisy labels, noise {config.noise_std**2:.4g}; training sets x initialisations: "
         f"{' x '.join(map(str, config.feature_levels))} for random features, "
-        f"{' x '.join(map(str, config.network_levels))} for networks"
+        f"{' x '.join(map(str, config.network_levels))} for networks. Beside the median of the strengths that were chosen "
+        "stands how many runs chose the largest"
     ]
     for study, model in STUDIES.items():
-        strengths = median_strengths(config, study, results)
+        strengths, shares = median_strengths(config, study, results), shares_at_end(config, study, results)
         for arm, name in ARMS.items():
             columns = {
                 part: measured(results, f"{study}.{arm}", terms) for part, terms in {**PARTS, "risk": RISK}.items()
@@ -141,12 +148,12 @@ def tables(config: "Config", results: Mapping[str, Any]) -> str:
             lines += [
                 "",
                 f"{model}, n = {examples_of(config, study)}, {name}",
-                f"{'width':>6} {'median':>9}" + "".join(f"  {head:>20}" for head in heads),
+                f"{'width':>6} {'median':>9} {'largest':>9}" + "".join(f"  {head:>20}" for head in heads),
             ]
             for index, width in enumerate(widths_of(config, study)):
                 cells = [f"{each.estimate[index]:.4f} ± {each.standard_error[index]:.4f}" for each in columns.values()]
-                strength = strengths[index] if arm == "tuned" else 0.0
-                lines.append(f"{width:6d} {strength:9.3g}" + "".join(f"  {cell:>20}" for cell in cells))
+                strength, share = (strengths[index], shares[index]) if arm == "tuned" else (0.0, 0.0)
+                lines.append(f"{width:6d} {strength:9.3g} {share:9.1%}" + "".join(f"  {cell:>20}" for cell in cells))
     lines += [
         "",
         f"Digits, n = {config.num_memorised}, {config.num_seeds} networks each: how many make no error on their training labels "

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from jaxdl.types import Dataset, Key, Keys, Model, Trial
 
     Predict = Callable[[Keys, Dataset, ScalarLike, Any], Any]
-    """`(keys, train, width, x)` -> predictions (strengths, points, out) after training with each strength."""
+    """`(keys, train, width, x)` -> predictions (1 + strengths, points, out), the first without regularisation."""
 
 NUM_INPUTS = 8
 TEACHER_WIDTH = 50
@@ -31,7 +31,7 @@ def teacher(config: "Config", key: "Key") -> "Problem":
 
 
 def predict_by_features(max_width: int, strengths: Sequence[float]) -> "Predict":
-    """Ridge on random ReLU features; of minimum norm where the strength is zero, which comes first."""
+    """Random ReLU features: the fit of minimum norm, then ridge with each of the `strengths`, which are positive."""
     import jax
     import jax.numpy as jnp
 
@@ -48,13 +48,13 @@ def predict_by_features(max_width: int, strengths: Sequence[float]) -> "Predict"
             return model.apply(learners.ridge(model, strength * width / max_width, mask=mask)(keys, train), x)
 
         without = model.apply(learners.least_squares(model, mask=mask)(keys, train), x)
-        return jnp.concatenate([without[None], jax.vmap(penalised)(jnp.array(strengths[1:]))])
+        return jnp.concatenate([without[None], jax.vmap(penalised)(jnp.array(strengths))])
 
     return predict
 
 
 def predict_by_network(max_width: int, strengths: Sequence[float], num_steps: int) -> "Predict":
-    """The same of a network with one hidden layer, trained by AdamW, whose weight decay is the strength."""
+    """A network with one hidden layer, trained by AdamW: without weight decay, then with each of the `strengths`."""
     import jax
     import jax.numpy as jnp
     import optax
@@ -70,15 +70,14 @@ def predict_by_network(max_width: int, strengths: Sequence[float], num_steps: in
             variables = learners.gradient_descent(model, objective, optimizer, num_steps=num_steps)(keys, train)
             return model.apply(variables, x)
 
-        return jax.vmap(decayed)(jnp.array(strengths))
+        return jax.vmap(decayed)(jnp.array([0.0, *strengths]))
 
     return predict
 
 
 def regression_trial(problem: "Problem", predict: "Predict", num_examples: int, num_judges: int, x: Any) -> "Trial":
-    """`(keys, width)` -> predictions (points, out) at `x`, `tuned` and `without` regularisation, and which strength was chosen.
-
-    By the error on fresh noisy validation examples.
+    """`(keys, width)` -> predictions (points, out) at `x`, `tuned` and `without` regularisation, and which strength was chosen
+    by the error on fresh noisy validation examples.
     """
     import jax.numpy as jnp
 

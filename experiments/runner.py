@@ -181,14 +181,18 @@ def draw(plot: Callable[..., Mapping[str, "Figure"]], config: Any, results: Mapp
     matplotlib.use("Agg")
     formats: dict[str, dict[str, Any]] = {"png": {"dpi": 150}, "svg": {"metadata": {"Date": None}}}
     files = {}
-    with matplotlib.rc_context({"svg.hashsalt": "jaxdl"}):
+    with matplotlib.rc_context(
+        {"svg.hashsalt": "jaxdl", "figure.autolayout": False, "figure.constrained_layout.use": False}
+    ):
         for name, figure in plot(config, results).items():
             run_folder.check_name(name)
-            figure.draw_without_rendering()  # lays it out, once for both formats: that takes longer than drawing
+            # Laid out and measured once for both formats, which takes longer than drawing.
+            figure.draw_without_rendering()
             figure.set_layout_engine(None)
+            box = figure.get_tightbbox().padded(0.1)
             for suffix, settings in formats.items():
                 content = io.BytesIO()
-                figure.savefig(content, format=suffix, **settings)
+                figure.savefig(content, format=suffix, bbox_inches=box, **settings)
                 files[f"{name}.{suffix}"] = content.getvalue()
     return files
 

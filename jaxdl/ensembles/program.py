@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import jaxpr_as_fun
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxdl.designs import Design, RecordedKeys, keys_at
@@ -73,36 +72,31 @@ class Program:
         return self.one_block.out_info
 
     @functools.cached_property
-    def _lowered_block(self) -> jax.stages.Lowered:
-        return self.one_block.lower()
-
-    @functools.cached_property
     def _lowering_digest(self) -> str:
-        return lowering_digest(self._lowered_block)
+        return lowering_digest(self.one_block.lower())
 
     @functools.cached_property
     def executable(self) -> Executable:
         """The program on all its devices; on one of each process where several would deadlock."""
-        devices = self.devices
-        if _may_deadlock(devices) and _batches_lapack(self._lowered_block):
+        devices, lowered = self.devices, self._lower(self.devices)
+        if _may_deadlock(devices) and _batches_lapack(lowered):
             devices = tuple({device.process_index: device for device in reversed(devices)}.values())[::-1]
-        compiled = self._lower(devices).compile(compiler_options(devices))
+            lowered = self._lower(devices)
+        compiled = lowered.compile(compiler_options(devices))
         is_global = {device.process_index for device in devices} != {jax.process_index()}
         return Executable(_on_global_arrays(compiled, devices) if is_global else compiled, devices, compiled)
 
-    def _lower(self, devices: tuple[jax.Device, ...]) -> jax.stages.Lowered:
+    def _lower(self, devices: tuple[jax.Device, ...]) -> Any:
         root, levels, setting = self.arguments
-        one_block = jaxpr_as_fun(self.one_block.jaxpr)
-        shapes, structure = jax.tree.flatten(self.results)
 
         def blocks_of_one_device(root, levels, counts, setting):
-            buffers = [jnp.zeros((self.capacity, *shape.shape), shape.dtype) for shape in shapes]
+            buffers = jax.tree.map(lambda leaf: jnp.zeros((self.capacity, *leaf.shape), leaf.dtype), self.results)
 
             def step(index, buffers):
-                values = one_block(*jax.tree.leaves((root, levels[index], setting)))
-                return [buffer.at[index].set(value) for buffer, value in zip(buffers, values, strict=True)]
+                results = self.one_block(root, levels[index], setting)
+                return jax.tree.map(lambda buffer, value: buffer.at[index].set(value), buffers, results)
 
-            return jax.tree.unflatten(structure, jax.lax.fori_loop(0, counts[0], step, buffers))
+            return jax.lax.fori_loop(0, counts[0], step, buffers)
 
         each, all_devices = PartitionSpec(AXIS), PartitionSpec()
         sharded = jax.shard_map(
@@ -197,14 +191,14 @@ def _on_global_arrays(compiled: Any, devices: tuple[jax.Device, ...]) -> Callabl
 
 
 def _may_deadlock(devices: tuple[jax.Device, ...]) -> bool:
-    """Where batched LAPACK does: in a CPU program over several devices, before jax 0.12.
+    """Whether batched LAPACK could deadlock here: in a CPU program over several devices, before jax 0.12.
 
     Every thread of XLA's pool then waits for subtasks that are queued behind it. On one device the batches use all cores.
     """
     return len(devices) > 1 and devices[0].platform == "cpu" and jax.__version_info__ < (0, 12)
 
 
-def _batches_lapack(lowered: jax.stages.Lowered) -> bool:
+def _batches_lapack(lowered: Any) -> bool:
     """Whether a call has more than one matrix; a single one has no subtasks."""
     text = lowered.compiler_ir().operation.get_asm(large_elements_limit=8)
     in_front = (

@@ -62,7 +62,7 @@ def test_inner_sources_give_the_same_numbers():
 
 
 def test_settings_share_one_trace_and_their_random_numbers():
-    @chex.assert_max_traces(n=2)  # one to learn the shapes, one to compile
+    @chex.assert_max_traces(n=1)
     def trial(keys, setting):
         return setting["scale"] * two_normals(keys)
 
