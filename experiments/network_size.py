@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes, and the criteria of the claims, all fixed before the data are seen."""
+    """Sizes, and the criteria of the claims."""
 
     num_examples: int = 80
     """n, examples of the teacher network in each training set of the random features, and in the small ones of the network"""

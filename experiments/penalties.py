@@ -22,7 +22,7 @@ from experiments import penalties_claims, penalties_figures, penalties_results, 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes, and the criteria of the claims, all fixed before the data are seen."""
+    """Sizes, and the criteria of the claims."""
 
     num_designs: int = 100
     """K017: random designs, each at every strength; no failure among them bounds the share of failures by 4 %"""
