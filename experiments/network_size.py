@@ -95,7 +95,7 @@ class Config:
     grid_steps: int = 300
     """training steps in the grid"""
     accuracy_margin: float = 0.005
-    """K016: how far behind the best cell of all the best large one may be"""
+    """K016: how far behind the best cell of all the best large one must be, for the claim to hold up to a size only"""
     num_choices: int = 16
     """networks in each cell of the grid"""
     num_reports: int = 16

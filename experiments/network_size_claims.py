@@ -242,15 +242,12 @@ def _large(config: "Config", results: Mapping[str, Any]) -> "Claim":
     large, small = accuracy["large"], accuracy["small"]
     verdict = judge_test(paired_t_test(large, small), paired_t_test(small, large))
     lead, condition = mean_interval(large - accuracy["any size"]), ""
-    if verdict is Verdict.SUPPORTED:
-        verdict = judge(lead, inside=(-config.accuracy_margin, np.inf))
-        if verdict is Verdict.REFUTED:
-            verdict, condition = (
-                Verdict.RESTRICTED,
-                f"up to {cells['any size'][0]:g} hidden units, beyond which the error rises",
-            )
-        if cells["large"][1:] == (0.0, 0.0):
-            verdict, condition = Verdict.INCONCLUSIVE, ""
+    is_regularised, is_best = cells["large"][1:] != (0.0, 0.0), cells["large"] == cells["any size"]
+    if verdict is Verdict.SUPPORTED and not (is_regularised and is_best):
+        verdict = Verdict.INCONCLUSIVE
+        if is_regularised and judge(lead, inside=(-config.accuracy_margin, np.inf)) is Verdict.REFUTED:
+            verdict = Verdict.RESTRICTED
+            condition = f"up to {cells['any size'][0]:g} hidden units, beyond which the error rises"
     means = {name: 100 * values.mean() for name, values in accuracy.items()}
     interval = mean_interval(large - small)
     unaided = mean_interval(accuracy["large, unregularised"] - small)
@@ -266,11 +263,11 @@ def _large(config: "Config", results: Mapping[str, Any]) -> "Claim":
         source="Goodfellow, Bengio & Courville (2016), chapter 7",
         estimate=float((large - small).mean()),
         interval=interval,
-        criterion=f"Digits with {100 * config.label_noise:g} % wrong labels: cells of width, weight decay and dropout, equally many for each width, are "
-        f"chosen by their accuracy on some digits. The best with at least {8 * config.adequate_width} hidden units, 8 times the smallest adequate number, "
-        f"{config.adequate_width}, is regularised; on other digits, after training on fresh sets of another pool, its accuracy exceeds that of the best "
-        f"with at most {config.adequate_width} (paired t test, p < 0.01; the difference is shown) and is at most {100 * config.accuracy_margin:g} points "
-        "below that of the best of all (95 % interval). Restricted if it is surely further below, refuted by the opposite difference.",
+        criterion=f"Digits with {100 * config.label_noise:g} % wrong labels: of all cells of width, weight decay and dropout, equally many for each "
+        f"width, the best on the digits that choose is regularised and has at least {8 * config.adequate_width} hidden units, 8 times the smallest "
+        f"adequate number, {config.adequate_width}; on other digits, after training on fresh sets of another pool, its accuracy exceeds that of the "
+        f"best with at most {config.adequate_width} (paired t test, p < 0.01; the difference is shown). Restricted if the best of the large ones does "
+        f"so, but is surely more than {100 * config.accuracy_margin:g} points below the best of all (95 % interval), refuted by the opposite difference.",
         verdict=verdict,
         condition=condition,
         reading=f"{best}. On fresh digits the best large cell ({told(cells['large'])}{at_end}) is right on {means['large']:.2f} %, the best "

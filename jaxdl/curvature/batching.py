@@ -13,6 +13,8 @@ from jax import lax
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
+_product = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+
 
 @custom_vmap
 def anywhere(flag: Bool[Array, ""]) -> Bool[Array, ""]:
@@ -70,6 +72,3 @@ def _(
     del axis_size, in_batched
     each = lax.platform_dependent(upper, cpu=lambda matrices: lax.map(_one_by_one, matrices), default=_at_once)
     return each, (True, True)
-
-
-_product = partial(jnp.matmul, precision=lax.Precision.HIGHEST)

@@ -96,7 +96,7 @@ def test_nothing_finished_is_lost_when_a_peer_dies(undisturbed, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in before} == before  # used, not computed again
 
 
-@pytest.mark.parametrize("kills", [12, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [20, pytest.param(100, marks=pytest.mark.slow)])
 def test_kills_at_random_moments_lose_at_most_a_block_of_each_device(tmp_path, kills):
     assert f"{kills} kills" in told(
         start("kill", "--store", tmp_path, "--kills", kills, "--seed", 5), timeout=8 * kills

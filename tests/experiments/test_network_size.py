@@ -196,7 +196,7 @@ def test_claims_on_memory_are_refuted_or_restricted_by_errors(results, number, c
     ("best", "accuracies", "verdict"),
     [
         ((2, 1, 1), (0.9, 0.8, 0.9), "supported"),
-        ((1, 1, 1), (0.9, 0.8, 0.902), "supported"),
+        ((1, 1, 1), (0.9, 0.8, 0.902), "inconclusive"),
         ((1, 1, 1), (0.9, 0.8, 0.905), "inconclusive"),
         ((1, 1, 1), (0.9, 0.8, 0.95), "restricted"),
         ((2, 0, 0), (0.9, 0.8, 0.9), "inconclusive"),
@@ -210,6 +210,9 @@ def test_the_claim_on_large_networks_needs_a_large_regularised_cell_that_wins_on
     course["grid.choice"][best] += 1
     course["grid.report"][[0, 1, 4]] += np.array(accuracies)[:, None] - np.array([0.9, 0.8, 0.9])[:, None]
     assert verdicts(course)["K016"] == verdict
+    reading = judged(course)["K016"].reading
+    assert ("to which the best large cell adds" in reading) == (best[0] == 1)
+    assert ("at the end of the widths and the weight decays" in reading) == (best != (2, 0, 0))
 
 
 @pytest.mark.parametrize(

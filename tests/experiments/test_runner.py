@@ -24,7 +24,7 @@ import experiments
 from experiments import __main__ as listing
 from experiments import manifest, report, run_folder, runner
 from experiments.set_up import CannotRunError
-from jaxdl import archives
+from jaxdl import archives, plots
 from jaxdl.ensembles import DivergedRunsError
 from jaxdl.statistics import Claim
 
@@ -508,3 +508,16 @@ def test_ctrl_c_and_sigterm_end_the_process_with_one_line(tmp_path, sent, status
     assert "--fresh" not in errors  # which would throw away what is to be continued
     assert errors.count("\n") == 1
     assert not stored(folder(tmp_path, wait=100.0))
+
+
+def test_a_title_wider_than_its_figure_is_not_cut_and_equal_figures_give_equal_files():
+    def plot(config, results):
+        del config, results
+        figure = plots.new_figure((2.0, 2.0))
+        figure.subplots().set_title("a title that is far wider than the figure is")
+        return {"wide": figure}
+
+    files = runner.draw(plot, None, {})
+    width = int.from_bytes(files["wide.png"][16:20], "big")  # of the PNG's header
+    assert width > 2.0 * 150
+    assert files == runner.draw(plot, None, {})
