@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes, all fixed before the data are seen."""
+    """Sizes."""
 
     num_runs: int = 2000
     """training sets of each polynomial; a multiple of 80"""

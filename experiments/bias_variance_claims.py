@@ -1,6 +1,6 @@
 """Claims K001 to K007: what textbooks say of capacity, bias, variance and noise, judged by the results of `bias_variance`.
 
-Criteria are fixed here and in the configuration, before any data are seen.
+Criteria are fixed here and in the configuration, whatever the data say.
 """
 
 from collections.abc import Mapping

@@ -43,7 +43,8 @@ def html_page(chapters: Sequence[Chapter], profile: str, command: str, errata: S
 <p class="counts">{report.verdict_counts([claim for _, claim in claims.values()])}</p>
 {_notice("Failed", failed)}{_notice("Not run yet", missing)}
 <section class="prose">
-<p>Each claim got its criterion and its sample size before any data were seen. It is <em>supported</em> or <em>refuted</em>
+<p>A claim's criterion and sample size stand in the code and the configuration, never in its results; an experiment whose
+design was changed after a look at data says so beside its seed. A claim is <em>supported</em> or <em>refuted</em>
 when its interval leaves no doubt, <em>restricted</em> when it is true under the condition stated with it and only there,
 and <em>inconclusive</em> when the data cannot tell.</p>
 <pre>{escape(command)}</pre>

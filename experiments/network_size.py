@@ -5,7 +5,7 @@ training sets and initialisations: with the regularisation that validation examp
 Networks on handwritten digits then learn right, partly wrong and shuffled labels, and a grid of width, weight decay and
 dropout is searched on one part of the digits and its choices are judged on another.
 
-    python -m experiments.network_size                    # under half a minute on two cores
+    python -m experiments.network_size                    # under half a minute
     python -m experiments.network_size --profile full     # ten minutes
 
 Expect the tuned variance of random features to fall as they grow in number: less of the initialisation, more of the data. Without

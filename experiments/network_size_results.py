@@ -135,8 +135,8 @@ def tables(config: "Config", results: Mapping[str, Any]) -> str:
     lines = [
         f"A teacher's noisy labels, noise {config.noise_std**2:.4g}; training sets x initialisations: "
         f"{' x '.join(map(str, config.feature_levels))} for random features, "
-        f"{' x '.join(map(str, config.network_levels))} for networks. Beside the median of the strengths that were chosen "
-        "stands how many runs chose the largest"
+        f"{' x '.join(map(str, config.network_levels))} for networks.",
+        "Beside the median of the strengths that were chosen stands how many runs chose the largest.",
     ]
     for study, model in STUDIES.items():
         strengths, shares = median_strengths(config, study, results), shares_at_end(config, study, results)

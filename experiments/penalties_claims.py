@@ -1,6 +1,6 @@
 """Claims K017 to K025: what textbooks say of penalties of the weights, judged by the results of `penalties`.
 
-Criteria are fixed here and in the configuration, before any data are seen.
+Criteria are fixed here and in the configuration, whatever the data say.
 """
 
 import math
