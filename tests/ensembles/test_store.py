@@ -291,12 +291,14 @@ def test_leftovers_of_killed_processes_are_swept(tmp_path, monkeypatch):
     study(store=tmp_path)
     monkeypatch.setattr("jaxdl.archives.socket.gethostname", lambda: "node1.cluster.local")
     owners = ("node1-cluster-local.999999999", f"node1-cluster-local.{os.getpid()}", "other.1", "old.1")
-    paths = [tmp_path / f".x.npz.{owner}.0123abcd.tmp" for owner in owners] + [tmp_path / ".strange.tmp"]
+    name = records(tmp_path)[0].name
+    paths = [tmp_path / f".{name}.{owner}.0123abcd.tmp" for owner in owners]
+    paths += [tmp_path / ".strange.tmp", tmp_path / f".x.npz.{owners[0]}.0123abcd.tmp"]
     for path in paths:
         path.write_bytes(b"half")
     os.utime(paths[3], (0, 0))
     study(store=tmp_path)
-    assert [path.exists() for path in paths] == [False, True, True, False, True]
+    assert [path.exists() for path in paths] == [False, True, True, False, True, True]
 
 
 @pytest.mark.parametrize(
