@@ -14,6 +14,7 @@ hyperparameter share their random numbers.
 
 import dataclasses
 import itertools
+import math
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from jaxtyping import Array, Int
 from jaxdl.types import Key, Keys
 
 Component = tuple[str, ...]
+MOST_RUNS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Design:
     @property
     def num_runs(self) -> int:
         """Number of trainings."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @property
     def is_nested(self) -> bool:
@@ -255,4 +257,11 @@ def _checked(design: Design) -> Design:
         if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
             msg = f"got {count!r} levels in {dict(zip(design.sources, design.shape, strict=False))}; pass whole numbers, at least 1"
             raise ValueError(msg)
-    return dataclasses.replace(design, shape=tuple(map(int, design.shape)))
+    checked = dataclasses.replace(design, shape=tuple(map(int, design.shape)))
+    if checked.num_runs > MOST_RUNS:
+        msg = (
+            f"got {checked.num_runs} runs in {dict(zip(design.sources, design.shape, strict=False))}, expected at most "
+            f"{MOST_RUNS}, as levels are numbers of 32 bits; pass fewer levels"
+        )
+        raise ValueError(msg)
+    return checked

@@ -8,7 +8,10 @@ import subprocess
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
-MODEL = ("vendor_id", "cpu family", "model", "stepping", "CPU implementer", "CPU architecture", "CPU variant", "CPU part", "isa")
+MODEL = (
+    *("vendor_id", "cpu family", "model", "stepping"),
+    *("CPU implementer", "CPU architecture", "CPU variant", "CPU part", "isa"),
+)
 """What LLVM knows a processor by, on x86, ARM and RISC-V."""
 ARITHMETIC = re.compile(r"(?:pni|s?sse|avx|fma|f16c|amx|bmi)\w*")
 """Matches x86's instructions for arithmetic; the kernel adds and drops others, which tell of its own doings."""
@@ -32,7 +35,7 @@ def _model() -> tuple[str, ...]:
 def described(cpuinfo: str) -> tuple[str, ...]:
     """The words of Linux's description that matter, in order, over all cores.
 
-    >>> described("processor: 0\\nmodel : 17\\nflags : fpu avx2 fma\\n\\nprocessor: 1\\nmodel : 17\\nflags : fpu avx2 fma")
+    >>> described(chr(10).join(["model : 17", "flags : fpu avx2 fma", "model : 17"]))
     ('model=17', 'avx2', 'fma')
     """
     lines = {tuple(part.strip() for part in line.split(":", 1)) for line in cpuinfo.splitlines() if ":" in line}

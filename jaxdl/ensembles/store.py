@@ -105,7 +105,8 @@ class Store:
         arrays = {f"leaf_{index:03}": leaf for index, leaf in enumerate(leaves)}
         try:
             if path.exists() and not path.is_file():
-                raise OSError(f"{path.name} is there and is no file")  # a pipe would be replaced
+                msg = f"{path.name} is there and is no file"  # a pipe would be replaced
+                raise OSError(msg)
             write_atomically(path, to_npz({**arrays, "levels": levels, "study": np.array(self._digest)}))
         except OSError as error:
             msg = (

@@ -13,7 +13,7 @@ from jaxtyping import Bool
 
 from jaxdl.archives import given_path
 from jaxdl.designs import Design
-from jaxdl.ensembles.devices import ensemble_devices
+from jaxdl.ensembles.devices import ensemble_devices, is_count
 from jaxdl.ensembles.dispatch import dispatch, levels_of, num_outer_runs
 from jaxdl.ensembles.identity import digest, setting_digest
 from jaxdl.ensembles.plan import BLOCK_ON_CPU, Plan, default_block, measure_plan
@@ -296,13 +296,13 @@ def _check_arguments(key: Key, block: int | None, store: Path | None, shard: tup
     if "rbg" in str(jax.random.key_impl(key)):
         msg = "got an 'rbg' key, whose random numbers change under vmap; pass jax.random.key(0, impl='threefry2x32')"
         raise ValueError(msg)
-    if block is not None and not (_is_count(block) and block <= MOST_RUNS_IN_BLOCK):
+    if block is not None and not (is_count(block) and block <= MOST_RUNS_IN_BLOCK):
         msg = (
             f"got block={block!r}, expected a whole number from 1 to {MOST_RUNS_IN_BLOCK}; memory is taken for a whole block, "
             "filled or not (the default, 8, suits CPUs)"
         )
         raise ValueError(msg)
-    if not isinstance(shard, tuple | list) or len(shard) != 2 or not all(map(_is_count, shard)) or shard[0] > shard[1]:
+    if not isinstance(shard, tuple | list) or len(shard) != 2 or not all(map(is_count, shard)) or shard[0] > shard[1]:
         msg = (
             f"got shard={shard!r}; pass (k, K) with whole numbers and k from 1 to K: (1, 3), (2, 3) and (3, 3) make a study of "
             "three shares"
@@ -317,10 +317,6 @@ def _check_arguments(key: Key, block: int | None, store: Path | None, shard: tup
     if shard[1] > 1 and fresh:
         msg = f"got shard={shard} and fresh=True, which would forget what other shares have stored; remove the folder before"
         raise ValueError(msg)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
 
 
 def _warn(design: Design, program: Program, devices: tuple[jax.Device, ...]) -> None:
