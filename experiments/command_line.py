@@ -75,10 +75,10 @@ def _check_fields(config: Any, given: Mapping[str, Any]) -> None:
     """Raises ValueError for a value of another type than the field of that name, or beyond what can be computed with."""
     types = get_type_hints(type(config))
     for name, value in given.items():
+        if name == "seed" and type(value) is int and not 0 <= value <= forms.LARGEST:  # jax takes it for another
+            msg = f"seed: got {value}, expected a whole number from 0 to {forms.LARGEST}"
+            raise ValueError(msg)
         forms.check(value, types[name], name)
-    if given.get("seed", 0) < 0:  # jax takes it for another
-        msg = f"seed: got {given['seed']}, expected a whole number from 0 to {forms.LARGEST}"
-        raise ValueError(msg)
 
 
 def _as_tuples(value: Any) -> Any:

@@ -82,16 +82,22 @@ def read(path: Path, form: Any) -> Any:
 
     Raises OSError when it cannot be read, and ValueError for another form.
     """
-    if path.exists() and not path.is_file():  # a pipe would be waited for
-        msg = f"{path.name} is no regular file"
-        raise ValueError(msg)
+    content = content_of(path)
     try:
-        value = json.loads(path.read_bytes().decode())
+        value = json.loads(content.decode())
     except (ValueError, RecursionError) as error:
         msg = f"{path.name} is no JSON: {type(error).__name__}: {error}"
         raise ValueError(msg) from error
     check(value, form, path.name)
     return value
+
+
+def content_of(path: Path) -> bytes:
+    """What a file holds; raises OSError when it cannot be read, and ValueError for a pipe, which would be waited for."""
+    if path.exists() and not path.is_file():
+        msg = f"{path.name} is no regular file"
+        raise ValueError(msg)
+    return path.read_bytes()
 
 
 def check(value: Any, form: Any, place: str) -> None:

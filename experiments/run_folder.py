@@ -63,10 +63,10 @@ def read(folder: Path) -> Run | None:
             ("claims.json", list[forms.Claimed]),
         )
     )
-    if hashlib.sha256((folder / "config.json").read_bytes()).hexdigest() != manifest["config_sha256"]:
+    if hashlib.sha256(forms.content_of(folder / "config.json")).hexdigest() != manifest["config_sha256"]:
         msg = f"config.json is not the one that {MANIFEST} was written for"
         raise ValueError(msg)
-    return Run(folder, config, manifest, (folder / "table.txt").read_text(encoding="utf-8"), claims)
+    return Run(folder, config, manifest, forms.content_of(folder / "table.txt").decode(), claims)
 
 
 def finished_runs(out: Path, experiment: str) -> Iterator[Run]:

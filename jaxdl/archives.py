@@ -1,5 +1,6 @@
 """Files that are written whole or not at all, and NumPy archives without pickle whose bytes depend on their arrays alone."""
 
+import contextlib
 import errno
 import io
 import math
@@ -35,7 +36,11 @@ def given_path(path: str | os.PathLike[str], name: str) -> Path:
         msg = f"{name}: got {path!r}, expected the name of a file or a folder; the current folder is '.'"
         raise ValueError(msg)
     try:
+        os.fsencode(text)
         return Path(text).expanduser()
+    except UnicodeEncodeError as error:
+        msg = f"{name}: got {text!r}, which no file can be named on this system; write it without those characters"
+        raise ValueError(msg) from error
     except RuntimeError as error:
         msg = f"{name}: got {text!r}, whose home folder is not known; write the path in full, or './~...' for a file named so"
         raise ValueError(msg) from error
@@ -62,6 +67,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: what the system says (disk full, no permission, no such folder); no temporary file stays behind.
     """
+    if path.exists() and not path.is_file():  # a pipe, say, which the new file would replace
+        raise OSError(errno.EEXIST, f"{path.name} is there and is no file", str(path))
     temporary = path.with_name(f".{path.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -90,8 +97,9 @@ def sweep_temporaries(folder: Path, names: str) -> int:
         host, pid = found.groups()
         is_old = time.time() - status.st_mtime > SECONDS_OF_A_DAY
         if is_old or (host == _host() and not _is_alive(int(pid))):
-            path.unlink(missing_ok=True)
-            swept += 1
+            with contextlib.suppress(OSError):  # another user's, or swept by a peer
+                path.unlink()
+                swept += 1
     return swept
 
 

@@ -28,6 +28,7 @@ from jaxdl.types import Key, Keys
 
 Component = tuple[str, ...]
 MOST_RUNS = 2**31 - 1
+"""Runs and levels are numbered by 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +149,8 @@ def independent(num_runs: int, *sources: str) -> Design:
 
 def keys_of_run(design: Design, root: Key, run: int) -> dict[str, Key]:
     """The keys that a study with root key `root` hands to its run number `run`."""
-    if not 0 <= run < design.num_runs:
-        msg = f"run {run} is not in this design of {design.num_runs} runs; pass 0 to {design.num_runs - 1}"
+    if not isinstance(run, int | np.integer) or isinstance(run, bool) or not 0 <= run < design.num_runs:
+        msg = f"run {run!r} is not in this design of {design.num_runs} runs; pass 0 to {design.num_runs - 1}"
         raise ValueError(msg)
     return keys_at(design, root, jnp.asarray(design.levels(np.array([run]))[0]))
 

@@ -27,6 +27,7 @@ def use_cpu_devices(count: int | None = None) -> int:
     """
     count = max(2, num_cores()) if count is None else count
     check_count(count)
+    count = int(count)
     try:
         if jax.config.jax_num_cpu_devices != count:  # type: ignore[attr-defined]
             jax.config.update("jax_num_cpu_devices", count)

@@ -104,9 +104,6 @@ class Store:
         path = self._folder / _name(self._digest, setting, levels)
         arrays = {f"leaf_{index:03}": leaf for index, leaf in enumerate(leaves)}
         try:
-            if path.exists() and not path.is_file():
-                msg = f"{path.name} is there and is no file"  # a pipe would be replaced
-                raise OSError(msg)
             write_atomically(path, to_npz({**arrays, "levels": levels, "study": np.array(self._digest)}))
         except OSError as error:
             msg = (
@@ -161,7 +158,11 @@ class Store:
         if str(arrays.get("study")) != self._digest:
             msg = "it belongs to another study"
             raise ValueError(msg)
-        if "levels" not in arrays or _name(self._digest, path.name.split("-")[1], arrays["levels"]) != path.name:
+        levels = arrays.get("levels")
+        if levels is None or levels.dtype != np.int32 or levels.ndim != 2 or (levels < 0).any():
+            msg = "its levels are no table of levels"
+            raise ValueError(msg)
+        if _name(self._digest, path.name.split("-")[1], levels) != path.name:
             msg = "its levels are not those that it is named by"
             raise ValueError(msg)
         return arrays
@@ -195,11 +196,8 @@ def _check_rows(
 ) -> None:
     """Raises ValueError unless a record holds what the trial returns: a row of every leaf for each of its levels."""
     levels = arrays["levels"]
-    if levels.dtype != np.int32 or levels.ndim != 2 or levels.shape[1] != num_factors or not len(levels):
-        msg = f"its levels are {levels.dtype} of the shape {levels.shape}"
-        raise ValueError(msg)
-    if levels.min() < 0:
-        msg = f"it has a level {levels.min()}"
+    if levels.shape[1] != num_factors or not len(levels):
+        msg = f"its levels have the shape {levels.shape}"
         raise ValueError(msg)
     names = [f"leaf_{index:03}" for index in range(len(rows))]
     if sorted(arrays) != [*names, "levels", "study"]:

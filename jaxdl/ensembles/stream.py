@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from jaxdl.archives import given_path
-from jaxdl.designs import Design
+from jaxdl.designs import MOST_RUNS, Design
 from jaxdl.ensembles.devices import ensemble_devices, is_count
 from jaxdl.ensembles.dispatch import dispatch, levels_of, num_outer_runs
 from jaxdl.ensembles.identity import digest, setting_digest
@@ -302,7 +302,8 @@ def _check_arguments(key: Key, block: int | None, store: Path | None, shard: tup
             "filled or not (the default, 8, suits CPUs)"
         )
         raise ValueError(msg)
-    if not isinstance(shard, tuple | list) or len(shard) != 2 or not all(map(is_count, shard)) or shard[0] > shard[1]:
+    are_counts = isinstance(shard, tuple | list) and len(shard) == 2 and all(map(is_count, shard))
+    if not are_counts or not shard[0] <= shard[1] <= MOST_RUNS:
         msg = (
             f"got shard={shard!r}; pass (k, K) with whole numbers and k from 1 to K: (1, 3), (2, 3) and (3, 3) make a study of "
             "three shares"
