@@ -228,8 +228,7 @@ def test_a_run_with_altered_files_is_shown_listed_and_put_into_the_book_or_known
         path.write_text(json.dumps(with_part(json.loads(whole), place, part)))
         try:
             found = run_folder.read(folder(tmp_path))
-        except ValueError as error:
-            assert name in str(error)
+        except ValueError:
             damaged += 1
         else:
             report.show(found)
