@@ -9,7 +9,7 @@ import jaxdl
 
 ROOT = Path(jaxdl.__file__).parent
 LAYERS = (
-    {"archives", "types", "statistics"},
+    {"admission", "archives", "types", "statistics"},
     {"curvature", "designs", "learning_curves"},
     {"data", "models", "losses", "penalties", "decomposition"},
     {"diagnostics", "objectives", "plots", "priors"},

@@ -31,7 +31,7 @@ OPTIONS = tuple(
         "jax_threefry_gpu_kernel_lowering", "jax_high_dynamic_range_gumbel", "jax_accurate_erf_inv", "jax_softmax_custom_jvp",
         "jax_use_hlo_logistic_lowering", "jax_use_direct_linearize", "jax_use_simplified_jaxpr_constants",
         "jax_embedded_constants_max_bytes", "jax_remat3", "jax_scan3", "jax_custom_jvp3", "jax_custom_vjp3",
-        "jax_remat_barrier_no_cotangents", "jax_disable_jit", "jax_debug_nans", "jax_debug_infs",
+        "jax_remat_barrier_no_cotangents", "jax_debug_nans", "jax_debug_infs",
         "jax_error_checking_behavior_nan", "jax_error_checking_behavior_divide", "jax_error_checking_behavior_oob",
         # Of what the compiler makes of it.
         "jax_use_shardy_partitioner", "jax_optimization_level", "jax_memory_fitting_level", "jax_exec_time_optimization_effort",
