@@ -14,6 +14,7 @@ hyperparameter share their random numbers.
 
 import dataclasses
 import itertools
+import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from jaxtyping import Array, Int
 from jaxdl.types import Key, Keys
 
 Component = tuple[str, ...]
+MOST_RUNS = 2**31 - 1
+"""Runs and levels are numbered by 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Design:
     @property
     def num_runs(self) -> int:
         """Number of trainings."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @property
     def is_nested(self) -> bool:
@@ -147,8 +150,8 @@ def independent(num_runs: int, *sources: str) -> Design:
 
 def keys_of_run(design: Design, root: Key, run: int) -> dict[str, Key]:
     """The keys that a study with root key `root` hands to its run number `run`."""
-    if not 0 <= run < design.num_runs:
-        msg = f"run {run} is not in this design of {design.num_runs} runs; pass 0 to {design.num_runs - 1}"
+    if not isinstance(run, int | np.integer) or isinstance(run, bool) or not 0 <= run < design.num_runs:
+        msg = f"run {run!r} is not in this design of {design.num_runs} runs; pass 0 to {design.num_runs - 1}"
         raise ValueError(msg)
     return keys_at(design, root, jnp.asarray(design.levels(np.array([run]))[0]))
 
@@ -276,4 +279,11 @@ def _checked(design: Design) -> Design:
         if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
             msg = f"got {count!r} levels in {dict(zip(design.sources, design.shape, strict=False))}; pass whole numbers, at least 1"
             raise ValueError(msg)
-    return dataclasses.replace(design, shape=tuple(map(int, design.shape)))
+    checked = dataclasses.replace(design, shape=tuple(map(int, design.shape)))
+    if checked.num_runs > MOST_RUNS:
+        msg = (
+            f"got {checked.num_runs} runs in {dict(zip(design.sources, design.shape, strict=False))}, expected at most "
+            f"{MOST_RUNS}, as levels are numbers of 32 bits; pass fewer levels"
+        )
+        raise ValueError(msg)
+    return checked

@@ -237,13 +237,13 @@ def test_an_ignored_source_is_warned_about():
     [
         ({"key": jax.random.PRNGKey(0)}, "new-style key"),
         ({"key": jax.random.key(0, impl="rbg")}, "rbg"),
-        ({"block": 0}, "at least one run"),
+        ({"block": 0}, "from 1 to 65536"),
         ({"inner": ("data",)}, "must be the last"),
         ({"inner": ("data", "init")}, "not all of them"),
         ({"settings": jnp.float32(1.0)}, "leading axis"),
         ({"settings": [1.0, 2.0]}, "not a list"),
         ({"settings": {"a": jnp.ones(2), "b": jnp.ones(3)}}, "same, non-empty leading axis"),
-        ({"devices": ()}, "no devices"),
+        ({"devices": ()}, "expected different devices"),
         ({"trial": lambda keys: ()}, "return an array of predictions"),
         ({"trial": lambda keys: "text"}, "trial's result: got text"),
         ({"trial": lambda keys: np.ma.masked_less([1.0, -1.0], 0)}, "trial's result: got a masked array"),
@@ -280,7 +280,7 @@ def test_devices_cannot_change_once_fixed():
     assert all(pool["num_threads"] == 1 for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas")
     with pytest.raises(RuntimeError, match="Restart it"):
         ensembles.use_cpu_devices(len(jax.devices()) + 1)
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="whole number from 1 to"):
         ensembles.use_cpu_devices(0)
 
 
