@@ -11,7 +11,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from jaxdl.admission import as_count, as_key
 from jaxdl.types import Key
+
+MAX_ENTRIES = 2**31 - 1
+"""Rows and places are counted in 32 bits."""
 
 
 def with_replacement(key: Key, num_examples: int, batch_size: int, num_steps: int) -> Int[Array, "steps batch"]:
@@ -21,7 +25,7 @@ def with_replacement(key: Key, num_examples: int, batch_size: int, num_steps: in
     (3, 4)
     """
     _check_counts(num_examples, batch_size, num_steps)
-    return jax.random.randint(key, (num_steps, batch_size), 0, num_examples, dtype=jnp.int32)
+    return jax.random.randint(as_key("key", key), (num_steps, batch_size), 0, num_examples, dtype=jnp.int32)
 
 
 def reshuffled_each_epoch(key: Key, num_examples: int, batch_size: int, num_steps: int) -> Int[Array, "steps batch"]:
@@ -58,10 +62,11 @@ def online(key: Key, num_examples: int, batch_size: int, num_steps: int) -> Int[
     >>> len(set(online(jax.random.key(0), 12, 3, 4).reshape(-1).tolist()))
     12
     """
+    _check_counts(num_examples, batch_size, num_steps)
     if num_steps * batch_size > num_examples:
         msg = (
-            f"online: got {num_steps} steps of {batch_size} examples and {num_examples} examples, expected at most one "
-            f"use of each; take {num_examples // max(batch_size, 1)} steps or fewer, or use reshuffled_each_epoch"
+            f"num_steps: got {num_steps} steps of {batch_size} examples and {num_examples} examples, expected at most one "
+            f"use of each; take {num_examples // batch_size} steps or fewer, or use reshuffled_each_epoch"
         )
         raise ValueError(msg)
     return shuffled_once(key, num_examples, batch_size, num_steps)
@@ -84,17 +89,11 @@ def _permutations(key: Key, num_examples: int, num_permutations: int) -> Int[Arr
         shuffled = jnp.sort((bits & ~position_mask) | positions, axis=1) & position_mask
         return jnp.take_along_axis(permutations, shuffled, axis=1), None
 
-    bits = jax.random.bits(key, (num_rounds, num_permutations, num_examples), jnp.uint32)
+    bits = jax.random.bits(as_key("key", key), (num_rounds, num_permutations, num_examples), jnp.uint32)
     return jax.lax.scan(shuffle, positions, bits)[0].astype(jnp.int32)
 
 
 def _check_counts(num_examples: int, batch_size: int, num_steps: int) -> None:
-    if not 1 <= batch_size <= num_examples:
-        msg = (
-            f"got batch_size={batch_size} and {num_examples} examples, expected 1 <= batch_size <= {num_examples}; "
-            f"use batch_size={num_examples} for full batches"
-        )
-        raise ValueError(msg)
-    if num_steps < 0:
-        msg = f"got num_steps={num_steps}, expected 0 or more"
-        raise ValueError(msg)
+    as_count("num_examples", num_examples, high=MAX_ENTRIES)
+    as_count("batch_size", batch_size, high=num_examples, remedy=f"batch_size={num_examples} makes full batches")
+    as_count("num_steps", num_steps, low=0, high=MAX_ENTRIES // batch_size, remedy="order fewer steps at a time")
