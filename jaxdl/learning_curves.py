@@ -122,7 +122,7 @@ def predictive_interval(
         msg = f"standard_error: got {standard_error}, expected a finite number of 0 or more"
         raise ValueError(msg)
     floors, amplitudes, exponents = _resampled(curve, num_resamples, seed)
-    generator = np.random.default_rng((seed, 1))
+    generator = np.random.default_rng((as_count("seed", seed, low=0), 1))
     errors = standard_error * _standard_draws(generator, curve.degrees_of_freedom, (num_resamples,))
     return _middle(floors + amplitudes * size**-exponents + errors, level)
 
@@ -174,7 +174,7 @@ def _sizes_needed(
 def _resampled(curve: LearningCurve, num_resamples: int, seed: int) -> tuple[Array, Array, Array]:
     """Floors, amplitudes and exponents of curves fitted to new risks around this one."""
     _curve(curve)
-    as_count("num_resamples", num_resamples, remedy="take some hundreds for a 90 % interval")
+    num_resamples = as_count("num_resamples", num_resamples, remedy="take some hundreds for a 90 % interval")
     generator = np.random.default_rng((as_count("seed", seed, low=0), 0))
     draws = _standard_draws(generator, curve.degrees_of_freedom, (num_resamples, len(curve.sizes)))
     expected = curve.floor + curve.amplitude * curve.sizes**-curve.exponent

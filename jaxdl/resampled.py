@@ -138,7 +138,7 @@ def triangulate(
     """
     dataset = _without_padding(as_dataset("dataset", dataset))
     x_test, y_test = _held_out(dataset, x_test, y_test)
-    n = _checked(dataset, learner, predict, num_runs, num_parts, held)
+    n, num_runs, num_parts = _checked(dataset, learner, predict, num_runs, num_parts, held)
     key_bootstrap, key_half, key_subsample, key_split, key_out, key_held = jax.random.split(as_key("key", key), 6)
     keys_held = _HeldKeys({name: jax.random.fold_in(key_held, index) for index, name in enumerate(held)})
     design, target = designs.independent(num_runs, "data"), Target(labels=y_test)
@@ -304,7 +304,10 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _without_padding(dataset: Dataset) -> Dataset:
     """The rows that count: a draw, which treats all rows alike, must not see the others."""
     is_used = np.asarray(dataset.weight) > 0
-    return dataset if is_used.all() else Dataset(*(field[is_used] for field in dataset))
+    used = dataset if is_used.all() else Dataset(*(field[is_used] for field in dataset))
+    for name in ("x", "y"):
+        _refuse_nan(f"dataset.{name}", getattr(used, name))
+    return used
 
 
 def _held_out(
@@ -318,16 +321,27 @@ def _held_out(
             msg = f"{name}: got shape {array.shape}, expected 2 points or more of shape {field.shape[1:]}, as in the data set; "
             msg += "a vector becomes a column by [:, None]"
             raise ValueError(msg)
-        host = np.asarray(array)
-        refuse_unless(np.isfinite(host), name, host, "finite numbers", "remove or impute those rows")
+        _refuse_nan(name, array)
     if len(x) != len(y):
         msg = f"y_test: got {len(y)} rows, expected {len(x)}, one for each row of x_test"
         raise ValueError(msg)
     return x, y
 
 
-def _checked(dataset: Dataset, learner: Any, predict: Any, num_runs: int, num_parts: int, held: Sequence[str]) -> int:
-    """The number of examples, once the other arguments are known to make sense."""
+def _refuse_nan(name: str, values: Array | np.ndarray) -> None:
+    host = np.asarray(values)
+    refuse_unless(np.isfinite(host), name, host, "finite numbers", "remove or impute those rows")
+
+
+def _checked(
+    dataset: Dataset,
+    learner: Any,
+    predict: Any,
+    num_runs: int,
+    num_parts: int,
+    held: Sequence[str],
+) -> tuple[int, int, int]:
+    """The numbers of examples, runs and parts, once these and the functions are known to make sense."""
     for name, value, example in (
         ("learner", learner, "learners.ridge(model, 0.1)"),
         ("predict", predict, "model.apply"),
@@ -340,7 +354,6 @@ def _checked(dataset: Dataset, learner: Any, predict: Any, num_runs: int, num_pa
         raise ValueError(msg)
     n = len(dataset.x)
     remedy = f"there are {n} examples of positive weight, 3 parts give an error, and a part holds 2 examples"
-    as_count("num_parts", num_parts, low=3, high=n // 2, remedy=remedy)
+    num_parts = as_count("num_parts", num_parts, low=3, high=n // 2, remedy=remedy)
     remedy = "about 3 runs in 8 leave a row out, and each needs several"
-    as_count("num_runs", num_runs, low=MIN_RUNS, remedy=remedy)
-    return n
+    return n, as_count("num_runs", num_runs, low=MIN_RUNS, remedy=remedy), num_parts

@@ -24,7 +24,7 @@ def with_replacement(key: Key, num_examples: int, batch_size: int, num_steps: in
     >>> with_replacement(jax.random.key(0), 10, 4, 3).shape
     (3, 4)
     """
-    _check_counts(num_examples, batch_size, num_steps)
+    num_examples, batch_size, num_steps = _counts(num_examples, batch_size, num_steps)
     return jax.random.randint(as_key("key", key), (num_steps, batch_size), 0, num_examples, dtype=jnp.int32)
 
 
@@ -35,7 +35,7 @@ def reshuffled_each_epoch(key: Key, num_examples: int, batch_size: int, num_step
     Array([[0, 1, 2, 3, 4, 5],
            [0, 1, 2, 3, 4, 5]], dtype=int32)
     """
-    _check_counts(num_examples, batch_size, num_steps)
+    num_examples, batch_size, num_steps = _counts(num_examples, batch_size, num_steps)
     num_entries = num_steps * batch_size
     epochs = _permutations(key, num_examples, math.ceil(num_entries / num_examples))
     return epochs.reshape(-1)[:num_entries].reshape(num_steps, batch_size)
@@ -48,7 +48,7 @@ def shuffled_once(key: Key, num_examples: int, batch_size: int, num_steps: int) 
     >>> bool((rows[:2] == rows[2:]).all())
     True
     """
-    _check_counts(num_examples, batch_size, num_steps)
+    num_examples, batch_size, num_steps = _counts(num_examples, batch_size, num_steps)
     entries = jnp.arange(num_steps * batch_size) % num_examples
     return _permutations(key, num_examples, 1)[0][entries].reshape(num_steps, batch_size)
 
@@ -62,7 +62,7 @@ def online(key: Key, num_examples: int, batch_size: int, num_steps: int) -> Int[
     >>> len(set(online(jax.random.key(0), 12, 3, 4).reshape(-1).tolist()))
     12
     """
-    _check_counts(num_examples, batch_size, num_steps)
+    num_examples, batch_size, num_steps = _counts(num_examples, batch_size, num_steps)
     if num_steps * batch_size > num_examples:
         msg = (
             f"num_steps: got {num_steps} steps of {batch_size} examples and {num_examples} examples, expected at most one "
@@ -93,7 +93,9 @@ def _permutations(key: Key, num_examples: int, num_permutations: int) -> Int[Arr
     return jax.lax.scan(shuffle, positions, bits)[0].astype(jnp.int32)
 
 
-def _check_counts(num_examples: int, batch_size: int, num_steps: int) -> None:
-    as_count("num_examples", num_examples, high=MAX_ENTRIES)
-    as_count("batch_size", batch_size, high=num_examples, remedy=f"batch_size={num_examples} makes full batches")
-    as_count("num_steps", num_steps, low=0, high=MAX_ENTRIES // batch_size, remedy="order fewer steps at a time")
+def _counts(num_examples: int, batch_size: int, num_steps: int) -> tuple[int, int, int]:
+    """The three counts, once a batch is known to fit the data and the order 32 bits."""
+    n = as_count("num_examples", num_examples, high=MAX_ENTRIES)
+    size = as_count("batch_size", batch_size, high=n, remedy=f"batch_size={n} makes full batches")
+    remedy = "order fewer steps at a time"
+    return n, size, as_count("num_steps", num_steps, low=0, high=MAX_ENTRIES // size, remedy=remedy)

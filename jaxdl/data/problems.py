@@ -172,8 +172,9 @@ def teacher_network(
     >>> teacher_network(jax.random.key(0), 3, 8).mean(jnp.zeros((5, 3))).shape
     (5, 1)
     """
-    for name, count in (("num_features", num_features), ("width", width), ("num_outputs", num_outputs)):
-        as_count(name, count)
+    num_features, width = as_count("num_features", num_features), as_count("width", width)
+    num_outputs = as_count("num_outputs", num_outputs)
+    _check_scale("noise_std", noise_std, is_zero_allowed=True)
     key_hidden, key_bias, key_readout = jax.random.split(as_key("key", key), 3)
     hidden = jax.random.normal(key_hidden, (num_features, width)) / np.sqrt(num_features)
     bias = jax.random.normal(key_bias, (1, width))

@@ -81,7 +81,7 @@ def bootstrap_interval(
     if not callable(statistic):
         msg = f"statistic: got {statistic!r:.60}, expected a function of the samples, such as np.mean"
         raise ValueError(msg)
-    as_count("num_resamples", num_resamples, remedy="take 1000 or more for a 95 % interval")
+    num_resamples = as_count("num_resamples", num_resamples, remedy="take 1000 or more for a 95 % interval")
     generator = np.random.default_rng(as_count("seed", seed, low=0))
     draws = [generator.integers(num_replicates, size=num_replicates) for _ in range(num_resamples)]
     values = as_numbers("statistic", [statistic(*(sample[draw] for sample in samples)) for draw in draws])
