@@ -125,6 +125,7 @@ def triangulate(
         ValueError: arguments of the wrong kind, shapes that do not fit, labels or inputs that are no finite real numbers, negative
             weights, too few parts or runs, a source that the learner reads and `held` does not name.
 
+    >>> import jax.numpy as jnp
     >>> def mean(keys, dataset):                          # the simplest learner; its variance over fresh sets is s²/n
     ...     return {"mean": jnp.average(dataset.y, axis=0, weights=dataset.weight)}
     >>> data = Dataset(jnp.zeros((20, 1)), jnp.arange(20.0)[:, None], jnp.ones(20))      # s² = 35
