@@ -51,7 +51,7 @@ Outputs = PyTree[Array]
 class Dataset(NamedTuple):
     """Examples with weights; a weight of zero removes an example without changing a shape (folds, bootstrap counts)."""
 
-    x: Float[Array, "n features"]
+    x: Float[Array, "n *features"]
     y: Float[Array, "n out"]
     weight: Float[Array, " n"]
 
