@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdl.decomposition.assemble import DRAWN_LABELS, DRAWN_POINTS, FIXED_POINTS
-from jaxdl.decomposition.estimates import Term, jackknife_variance
+from jaxdl.decomposition.estimates import Term, degrees_of_freedom, jackknife_variance
 from jaxdl.decomposition.result import Decomposition, label_of
 from jaxdl.statistics import Interval, t_interval
 
@@ -233,6 +233,4 @@ def _standard_error(
         with np.errstate(invalid="ignore", divide="ignore"):  # a single point has no spread: nan
             parts.append((per_point.var(axis=-1) / (num_points - 1), max(num_points - 1, 1)))
     variance = np.asarray(sum(part for part, _ in parts))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
-    return np.asarray(np.sqrt(variance)), np.asarray(np.where(variance == 0, np.inf, freedom))
+    return np.asarray(np.sqrt(variance)), degrees_of_freedom(variance, parts)
