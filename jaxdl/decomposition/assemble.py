@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from jaxdl.admission import as_numbers
 from jaxdl.decomposition.doubles import SMALLEST, check_count, check_finite, check_flag
@@ -73,7 +73,7 @@ def assemble(
     populations = [_population(term, reference, random_points) for term in terms]
     averages = [_average(each, populations) for each in estimates]
     for each in averages:
-        _check_range(each)
+        _check_range(each, np.array([term != "noise" for term in terms]))
 
     def by_term(arrays: list[Array], position: int = 1) -> dict[Term, Array]:
         """Stack one array `(terms, [levels,] times, ...)` for each setting, drop absent axes, and name the terms."""
@@ -126,11 +126,11 @@ def check_options(random_points: bool | None, training_size: int | None, times: 
         check_finite("times", values)
 
 
-def _check_range(average: "_Average") -> None:
-    """Refuse estimates whose squares are no doubles: an infinite standard error, or zero for a number that is not known exactly."""
+def _check_range(average: "_Average", is_estimated: Bool[Array, " terms"]) -> None:
+    """Refuse numbers whose squares are no doubles: infinite standard errors, or zero for one that is estimated and tiny."""
     with np.errstate(invalid="ignore"):
         size = np.abs(average.estimate)
-        is_lost = (average.variance == 0) & (size > 0) & (size < SMALLEST**2)
+        is_lost = is_estimated[:, None] & (average.variance == 0) & (size > 0) & (size < SMALLEST**2)
     if np.isinf(average.estimate).any() or np.isinf(average.variance).any() or is_lost.any():
         msg = f"predictions: got estimates of size {np.nanmin(size):.3g} to {np.nanmax(size):.3g}, whose standard errors are "
         msg += "beyond double precision, expected numbers nearer to one; rescale predictions and target"

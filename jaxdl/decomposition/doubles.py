@@ -1,5 +1,6 @@
 """What a caller hands over as finite doubles, of a size at which standard errors are doubles too."""
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,11 @@ def check_flag(name: str, value: Any) -> None:
 
 def check_count(name: str, value: Any, at_least: int) -> None:
     """Refuse what is no whole number, `True` included, and smaller ones."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < at_least:
+    try:
+        count = -1 if isinstance(value, bool | np.bool_) else operator.index(value)
+    except TypeError:
+        count = -1
+    if count < at_least:
         msg = f"{name}: got {value!r}, expected a whole number, {at_least} or more"
         raise ValueError(msg)
 

@@ -28,7 +28,7 @@ def log_probabilities(
     Raises:
         ValueError: rows that are no distribution; zeros without `smallest`; a `smallest` that is no probability.
 
-    >>> log_probabilities([[0.25, 0.75], [1.0, 0.0]], smallest=0.01).round(4)
+    >>> log_probabilities(np.array([[0.25, 0.75], [1.0, 0.0]]), smallest=0.01).round(4)
     array([[-1.3863, -0.2877],
            [ 0.    , -4.6052]])
     """

@@ -126,7 +126,10 @@ OUT = np.ones((60, 3), bool)
         (lambda: out_of_bag(np.ones((60, 3, 1)), OUT, np.ones(3)), r"labels of shape \(3,\)"),
         (lambda: out_of_bag(np.ones((60, 3, 1)), OUT.astype(float), np.ones((3, 1))), "float64.*expected.*bool"),
         (lambda: out_of_bag(np.ones((2, 3, 1)), OUT[:2], np.ones((3, 1))), "2 runs and 3 rows"),
-        (lambda: out_of_bag(np.ones((60, 3, 1)), OUT & [True, False, True], np.ones((3, 1))), "row 1 .* 0 of 60 runs"),
+        (
+            lambda: out_of_bag(np.ones((60, 3, 1)), OUT & [True, False, True], np.ones((3, 1))),
+            "row 1 left out by 0 of 60 runs",
+        ),
     ],
 )
 def test_bad_input_is_refused_with_the_remedy(call, message, unchecked):
