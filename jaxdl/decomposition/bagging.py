@@ -106,9 +106,9 @@ def out_of_bag(
         labels: of the rows.
 
     Raises:
-        ValueError: shapes that do not fit, NaN or infinity at rows that were left out; fewer than three runs or two rows; a row left
-            out by fewer than two runs once any of the groups of runs is gone. About 3 runs in 8 leave a row out, so that 50 runs are
-            plenty.
+        ValueError: shapes that do not fit, NaN or infinity at rows that were left out; fewer than three runs or two rows; a row
+            left out by fewer than two runs once any of the groups of runs is gone. About 3 runs in 8 leave a row out, so that 50
+            are plenty.
 
     >>> rng = np.random.default_rng(0)
     >>> left_out = rng.random((200, 30)) < 0.368
