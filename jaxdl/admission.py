@@ -1,17 +1,18 @@
 """The door for data: what a caller hands over becomes a NumPy array of real numbers, or an error that says the remedy.
 
 `numpy.asarray` takes almost anything and drops what an array cannot hold: masks, imaginary parts, units of time, the entries of
-a sparse matrix. Narrowing to another type drops more: large whole numbers, small differences. Both functions here refuse to.
+a sparse matrix. Narrowing to another type drops more: large whole numbers, small differences. The functions here refuse to.
 """
 
 import datetime
 import numbers
+import operator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Array, Shaped
 
 LARGEST_LOSS = 1e-3
 """How far rounding may move a number, as a share of the range of its column."""
@@ -99,7 +100,7 @@ def as_type(name: str, array: Shaped[np.ndarray, "*shape"], dtype: Any) -> Shape
     tiny = float(jnp.finfo(dtype).tiny)
     kept = np.where(np.abs(converted.astype(np.float64)) < tiny, 0.0, converted.astype(np.float64))
     moved = np.where(is_finite, np.abs(wide - np.where(is_finite, kept, 0.0)), 0.0)
-    if not moved.any():
+    if not moved.any() or array.ndim == 0:
         return converted
     low, high = (
         bound(np.where(is_finite, wide, empty), axis=0, keepdims=True)
@@ -119,6 +120,96 @@ def as_type(name: str, array: Shaped[np.ndarray, "*shape"], dtype: Any) -> Shape
         )
         raise ValueError(msg)
     return converted
+
+
+def as_array(name: str, value: Any) -> Shaped[Array, "..."]:
+    """`value` as a JAX array of real numbers, also under `jit`: what is not yet one passes `as_numbers` and `as_type`.
+
+    Raises:
+        ValueError: complex numbers, random keys, or whatever those two refuse.
+
+    >>> as_array("x", [[1, 2]]).shape
+    (1, 2)
+    """
+    if isinstance(value, jax.Array) and _is_real(value.dtype):
+        return value
+    if isinstance(value, jax.core.Tracer):
+        msg = f"{name}: got values of type {value.dtype} under jit, expected booleans, integers or floats"
+        raise ValueError(msg)
+    array = as_numbers(name, value)
+    dtype = np.dtype(float) if array.dtype == np.longdouble else array.dtype
+    return jnp.asarray(as_type(name, array, jax.dtypes.canonicalize_dtype(dtype)))
+
+
+def as_scalar(name: str, value: Any) -> float:
+    """One real number, as a float.
+
+    Raises:
+        ValueError: several numbers, a Boolean, or whatever `as_numbers` refuses.
+
+    >>> as_scalar("level", np.float32(0.5))
+    0.5
+    """
+    array = as_numbers(name, value)
+    if array.ndim != 0 or array.dtype == bool:
+        got = "a Boolean" if array.dtype == bool else f"an array of shape {array.shape}"
+        msg = f"{name}: got {got}, expected one number"
+        raise ValueError(msg)
+    return float(array)
+
+
+def as_count(name: str, value: Any, *, low: int = 1, high: int | None = None, remedy: str = "") -> int:
+    """A whole number from `low` to `high`, as an `int`; never a Boolean, nor a float that happens to be whole.
+
+    Raises:
+        ValueError: anything else, a value under `jit` included, since counts decide shapes. The error ends with `remedy`.
+
+    >>> as_count("num_runs", np.int64(3))
+    3
+    >>> as_count("num_runs", 2.5, high=9)
+    Traceback (most recent call last):
+    ...
+    ValueError: num_runs: got 2.5, expected a whole number from 1 to 9
+    """
+    if isinstance(value, jax.core.Tracer):
+        msg = f"{name}: got a value under jit, expected a whole number at hand; name it in static_argnames"
+        raise ValueError(msg)
+    try:
+        count = None if isinstance(value, bool | np.bool_) else operator.index(value)
+    except TypeError:
+        count = None
+    if count is None or count < low or (high is not None and count > high):
+        bounds = f"of {low} or more" if high is None else f"from {low} to {high}"
+        msg = f"{name}: got {value!r:.60}, expected a whole number {bounds}{remedy and '; '}{remedy}"
+        raise ValueError(msg)
+    return count
+
+
+def as_key(name: str, value: Any) -> Any:
+    """One random key, of either of JAX's two kinds.
+
+    Raises:
+        ValueError: a seed, several keys, or anything else.
+
+    >>> as_key("key", 0)
+    Traceback (most recent call last):
+    ...
+    ValueError: key: got 0, expected one random key; pass jax.random.key(0)
+    """
+    is_array = isinstance(value, jax.Array | np.ndarray)
+    if is_array and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+        if value.shape == ():
+            return value
+        msg = (
+            f"{name}: got keys of shape {value.shape}, expected one random key; take one, or map over them by jax.vmap"
+        )
+        raise ValueError(msg)
+    if is_array and value.dtype == np.uint32 and value.ndim == 1:
+        return value
+    seed = value if isinstance(value, int) else 0
+    got = f"an array of type {value.dtype}" if is_array else f"{value!r:.60}"
+    msg = f"{name}: got {got}, expected one random key; pass jax.random.key({seed})"
+    raise ValueError(msg)
 
 
 _ENCODE = "encode categories as numbers, for example np.unique(values, return_inverse=True)[1]"
