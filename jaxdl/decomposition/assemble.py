@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from jaxdl.admission import as_numbers
-from jaxdl.decomposition.doubles import SMALLEST, check_count, check_finite, check_flag
+from jaxdl.admission import as_count, as_numbers
+from jaxdl.decomposition.doubles import SMALLEST, check_finite, check_flag
 from jaxdl.decomposition.estimates import Estimates, Term, degrees_of_freedom, jackknife_variance
 from jaxdl.decomposition.result import Decomposition, PerPoint
 from jaxdl.decomposition.target import Reference
@@ -117,7 +117,7 @@ def check_options(random_points: bool | None, training_size: int | None, times: 
     if random_points is not None:
         check_flag("random_points", random_points)
     if training_size is not None:
-        check_count("training_size", training_size, at_least=1)
+        as_count("training_size", training_size)
     if times is not None:
         values = as_numbers("times", times)
         if values.ndim != 1 or values.dtype == bool:

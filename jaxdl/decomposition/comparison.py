@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from jaxdl.admission import as_count
 from jaxdl.decomposition.assemble import DRAWN_LABELS, DRAWN_POINTS, FIXED_POINTS
 from jaxdl.decomposition.estimates import Term, degrees_of_freedom, jackknife_variance
 from jaxdl.decomposition.result import Decomposition, label_of
@@ -189,13 +190,10 @@ def ensemble_forecast(result: Decomposition, *, over: str, sizes: Sequence[int])
         msg = f"over: cannot tell what averaging over {over!r} leaves, got the components {list(result.variance)}, expected some "
         msg += f"that hold it; cross it with the other sources: designs.crossed(data=..., {over}=...)"
         raise ValueError(msg)
-    if (
-        not np.shape(sizes)
-        or not len(sizes)
-        or any(isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1 for size in sizes)
-    ):
-        msg = f"sizes: got {sizes!r}, expected numbers of members, whole and at least 1; for example sizes=(1, 2, 4)"
+    if not np.shape(sizes) or not len(sizes):
+        msg = f"sizes: got {sizes!r}, expected numbers of members; for example sizes=(1, 2, 4)"
         raise ValueError(msg)
+    sizes = [as_count("sizes", size) for size in sizes]
 
     def forecast(term: str) -> tuple[Array, Array, Interval]:
         """The term less what averaging takes away, with its standard error and interval, by the replicates of the result."""

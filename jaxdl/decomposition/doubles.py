@@ -1,6 +1,5 @@
 """What a caller hands over as finite doubles, of a size at which standard errors are doubles too."""
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -59,17 +58,6 @@ def check_flag(name: str, value: Any) -> None:
     """Refuse what is neither True nor False."""
     if not isinstance(value, bool | np.bool_):
         msg = f"{name}: got {value!r}, expected True or False"
-        raise ValueError(msg)
-
-
-def check_count(name: str, value: Any, at_least: int) -> None:
-    """Refuse what is no whole number, `True` included, and smaller ones."""
-    try:
-        count = -1 if isinstance(value, bool | np.bool_) else operator.index(value)
-    except TypeError:
-        count = -1
-    if count < at_least:
-        msg = f"{name}: got {value!r}, expected a whole number, {at_least} or more"
         raise ValueError(msg)
 
 

@@ -25,8 +25,9 @@ from jaxtyping import Float, Int, Num
 from scipy import sparse
 from scipy.spatial import KDTree
 
+from jaxdl.admission import as_scalar
 from jaxdl.decomposition.copies import Rows, in_no_order_of_labels, matrices, measured_rows, with_doubt
-from jaxdl.decomposition.doubles import check_flag, finite_doubles
+from jaxdl.decomposition.doubles import check_flag
 
 Array = np.ndarray
 HostOrDevice = np.ndarray | jax.Array
@@ -193,8 +194,8 @@ def residual(
     if fits.shape != labels.shape:
         msg = f"fitted: got shape {fits.shape} and y of shape {labels.shape}, expected one shape; nothing is broadcast"
         raise ValueError(msg)
-    freedom = finite_doubles("degrees_of_freedom", degrees_of_freedom)
-    if freedom.ndim or isinstance(degrees_of_freedom, bool) or not 0 <= freedom < len(labels):
+    freedom = as_scalar("degrees_of_freedom", degrees_of_freedom)
+    if not 0 <= freedom < len(labels):
         msg = f"degrees_of_freedom: got degrees_of_freedom={degrees_of_freedom} for {len(labels)} rows, expected 0 to less than "
         msg += f"{len(labels)}; a fit that interpolates leaves nothing to see the noise by: fit less freely"
         raise ValueError(msg)
@@ -202,9 +203,7 @@ def residual(
     explanation = (
         "RSS / (n - df): too large by the misfit of the smoother, too small where df misses some of its freedom"
     )
-    return _from_residuals(
-        labels - fits, freedom.item(), _direction(rows, direction), "residual", explanation + rows.note
-    )
+    return _from_residuals(labels - fits, freedom, _direction(rows, direction), "residual", explanation + rows.note)
 
 
 def replicates(

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, Num
 
-from jaxdl.admission import as_numbers
-from jaxdl.decomposition.doubles import as_counted, check_count, check_finite, finite_doubles
+from jaxdl.admission import as_count, as_numbers
+from jaxdl.decomposition.doubles import as_counted, check_finite, finite_doubles
 
 Array = np.ndarray
 
@@ -41,10 +41,9 @@ def bootstrap_indices(num_examples: int, num_rounds: int, random_seed: int | Non
     array([[2, 4, 2, 1, 3],
            [2, 3, 1, 1, 0]])
     """
-    check_count("num_examples", num_examples, at_least=1)
-    check_count("num_rounds", num_rounds, at_least=1)
+    num_examples, num_rounds = as_count("num_examples", num_examples), as_count("num_rounds", num_rounds)
     if random_seed is not None:
-        check_count("random_seed", random_seed, at_least=0)
+        random_seed = as_count("random_seed", random_seed, low=0, high=2**32 - 1)
     random = np.random.RandomState(random_seed)  # mlxtend's generator: another would draw other rows
     return np.stack([random.choice(num_examples, num_examples, replace=True) for _ in range(num_rounds)])
 
