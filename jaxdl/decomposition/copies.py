@@ -16,7 +16,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxdl.decomposition.doubles import check_flag, finite_doubles
+from jaxdl.decomposition.doubles import check_flag, check_smallest, finite_doubles
 
 Array = np.ndarray
 HostOrDevice = np.ndarray | jax.Array
@@ -63,6 +63,7 @@ def matrices(
     if len(inputs) < at_least or 0 in inputs.shape + labels.shape:
         msg = f"{got}, expected at least {at_least} rows, and a column in each"
         raise ValueError(msg)
+    check_smallest(names[1], labels)
     return inputs, labels
 
 

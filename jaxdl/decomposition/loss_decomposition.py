@@ -12,7 +12,7 @@ from jaxtyping import Num, Shaped
 from jaxdl import designs
 from jaxdl.admission import as_numbers, as_type
 from jaxdl.decomposition.assemble import assemble, check_options
-from jaxdl.decomposition.doubles import as_counted, check_flag
+from jaxdl.decomposition.doubles import as_counted, check_flag, check_smallest
 from jaxdl.decomposition.estimates import Estimates, Term
 from jaxdl.decomposition.grouped import GroupedMeans
 from jaxdl.decomposition.result import Decomposition
@@ -32,6 +32,8 @@ class LossDecomposition(ABC):
     """
 
     name: str
+    is_of_squares = False
+    """Whether predictions are squared, so that very small ones are refused."""
 
     def __call__(
         self,
@@ -81,6 +83,8 @@ class LossDecomposition(ABC):
         reference = self.reference(target, point_shape(predictions.shape[axes:], dims))
         if not np.isfinite(self.admitted(table, reference)).all():
             raise ValueError(_beyond_doubles(predictions, self.name))
+        if self.is_of_squares:
+            check_smallest("predictions", predictions, *(() if reference is None else (reference.center,)))
         estimates = self.estimate(table, varying, reference)
         if not np.isfinite(estimates.per_point).all() or np.isinf(estimates.per_point_variance).any():
             raise ValueError(_beyond_doubles(predictions, self.name))
