@@ -258,7 +258,7 @@ def _named_design(
     if predictions.ndim != num_factors + len(dims) or 0 in predictions.shape:
         named = names if design is None else design.factors
         msg = f"predictions: got shape {predictions.shape} for factors {named} and dims {dims}, expected one axis for each, none "
-        msg += f"of them empty{_way_out(predictions.shape, names, design, len(dims))}"
+        msg += f"of them empty{_ways_out(predictions.shape, names, design, len(dims))}"
         raise ValueError(msg)
     shape = predictions.shape[:num_factors]
     if design is None:
@@ -270,30 +270,27 @@ def _named_design(
     return design
 
 
-def _way_out(shape: tuple[int, ...], factors: tuple[str, ...], design: Design | None, num_dims: int) -> str:
-    """The names of axes, or the shape, that would fit."""
+def _ways_out(shape: tuple[int, ...], factors: tuple[str, ...], design: Design | None, num_dims: int) -> str:
+    """The shape, or the names of axes, that would fit."""
     if 0 in shape:
         return ""
     num_factors = len(factors) if design is None else len(design.shape)
-    fitting = [
-        names
+    ways = []
+    if num_factors > 1 and len(shape) == 1 + num_dims and (design is None or design.num_runs == shape[0]):
+        named = factors if design is None else tuple(map(str, design.shape))
+        levels = _two_levels(shape[0]) if design is None and num_factors == 2 else ()
+        example = f", for example reshape{(*levels, *shape[1:])}" if levels else ""
+        ways.append(
+            f"give each factor an axis of its own, predictions.reshape({', '.join([*named, *map(str, shape[1:])])}){example}"
+        )
+    dims = [
+        repr(names)
         for names in (("points",), ("points", "out"), ("times", "points"), KNOWN_DIMS)
         if len(names) == len(shape) - num_factors and (design is None or shape[:num_factors] == design.shape)
     ]
-    if fitting:
-        return f"; dims={' or '.join(map(repr, fitting))} would fit, dims naming the trailing axes"
-    if num_factors > 1 and len(shape) == 1 + num_dims:  # one axis for all runs
-        rest = ", ".join(map(str, shape[1:]))
-        if design is not None and design.num_runs == shape[0]:
-            return f"; give each factor an axis of its own: predictions.reshape({', '.join(map(str, design.shape))}, {rest})"
-        if design is None:
-            levels = _two_levels(shape[0]) if num_factors == 2 else ()
-            example = f", for example reshape({levels[0]}, {levels[1]}, {rest})" if levels else ""
-            return (
-                f"; give each factor an axis of its own: predictions.reshape({', '.join(factors)}, {rest}), with the levels "
-                f"of each as numbers{example}"
-            )
-    return ""
+    if dims:
+        ways.append(f"dims={' or '.join(dims)} would fit, which name the trailing axes")
+    return f"; {'; or '.join(ways)}" if ways else ""
 
 
 def _two_levels(runs: int) -> tuple[int, ...]:
