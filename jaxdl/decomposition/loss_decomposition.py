@@ -167,6 +167,16 @@ def point_shape(shape: tuple[int, ...], dims: tuple[str, ...]) -> tuple[int, ...
     return tuple(size for name, size in zip(dims, shape, strict=True) if name != "times")
 
 
+def check_loss(loss: LossDecomposition) -> None:
+    """Refuse what is no decomposition of a loss, such as its name or a loss of single examples."""
+    if not isinstance(loss, LossDecomposition):
+        msg = (
+            f"loss: got {loss!r:.80}, expected a decomposition; pass one of jaxdl.decomposition: squared_error, cross_entropy, "
+            "zero_one, kohavi_wolpert or bregman(potential)"
+        )
+        raise ValueError(msg)
+
+
 def check_dims(dims: Sequence[str]) -> None:
     """Refuse unknown, repeated or disordered names."""
     if (
