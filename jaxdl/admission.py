@@ -92,13 +92,18 @@ def as_type(name: str, array: Shaped[np.ndarray, "*shape"], dtype: Any) -> Shape
     if not jnp.issubdtype(dtype, jnp.floating):
         _refuse_changed_integers(name, array, converted, dtype)
         return converted
-    wide = array.astype(np.float64)
-    is_finite = np.isfinite(wide)
+    with np.errstate(over="ignore"):
+        wide = array.astype(np.float64)
+    is_finite = np.isfinite(array) if jnp.issubdtype(array.dtype, jnp.floating) else np.ones(array.shape, bool)
     if (is_finite & ~np.isfinite(converted.astype(np.float64))).any():
-        msg = f"{name}: got {np.abs(wide[is_finite]).max():.3g}, beyond the range of {dtype}, expected smaller ones; rescale them"
+        msg = f"{name}: got {np.abs(array[is_finite]).max():.3g}, beyond the range of {dtype}, expected smaller ones; rescale them"
         raise ValueError(msg)
     tiny = float(jnp.finfo(dtype).tiny)
     kept = np.where(np.abs(converted.astype(np.float64)) < tiny, 0.0, converted.astype(np.float64))
+    # Doubles hold whole numbers up to 2**53 exactly.
+    is_wider = array.dtype.itemsize >= wide.dtype.itemsize and array.dtype != wide.dtype
+    if is_wider and not (jnp.issubdtype(array.dtype, jnp.integer) and np.abs(wide).max() < 2**53):
+        wide, kept = _from_first(array, converted)
     moved = np.where(is_finite, np.abs(wide - np.where(is_finite, kept, 0.0)), 0.0)
     if not moved.any() or array.ndim == 0:
         return converted
@@ -114,9 +119,9 @@ def as_type(name: str, array: Shaped[np.ndarray, "*shape"], dtype: Any) -> Shape
         distinct = [len(np.unique(values[np.isfinite(column)])) for values in (stored, column)]
         column = column[np.isfinite(column)]
         msg = (
-            f"{name}: got numbers up to {np.abs(column).max():.3g} that differ by at most {np.ptp(column):.3g}, of which {dtype} "
-            f"keeps {distinct[0]} of {distinct[1]} distinct values, expected differences that {dtype} can hold; subtract an "
-            'offset and rescale, or ask for double precision: jax.config.update("jax_enable_x64", True)'
+            f"{name}: got numbers up to {np.abs(array[is_finite]).max():.3g} that differ by at most {np.ptp(column):.3g}, of which "
+            f"{dtype} keeps {distinct[0]} of {distinct[1]} distinct values, expected differences that {dtype} can hold; subtract "
+            'an offset and rescale, or ask for double precision: jax.config.update("jax_enable_x64", True)'
         )
         raise ValueError(msg)
     return converted
@@ -210,6 +215,19 @@ def as_key(name: str, value: Any) -> Any:
     got = f"an array of type {value.dtype}" if is_array else f"{value!r:.60}"
     msg = f"{name}: got {got}, expected one random key; pass jax.random.key({seed})"
     raise ValueError(msg)
+
+
+def _from_first(
+    array: Shaped[np.ndarray, "*shape"], converted: Shaped[np.ndarray, "*shape"]
+) -> tuple[Shaped[np.ndarray, "*shape"], Shaped[np.ndarray, "*shape"]]:
+    """Numbers wider than doubles, and what became of them, as doubles: both less the first row, exactly."""
+    if jnp.issubdtype(array.dtype, jnp.integer):
+        exact, kept = array.astype(object), np.frompyfunc(int, 1, 1)(converted.astype(np.float64))
+    else:
+        exact, kept = array, converted.astype(array.dtype)
+    first = exact[:1] if array.ndim else exact
+    with np.errstate(invalid="ignore"):
+        return np.asarray(exact - first, np.float64), np.asarray(kept - first, np.float64)
 
 
 _ENCODE = "encode categories as numbers, for example np.unique(values, return_inverse=True)[1]"
