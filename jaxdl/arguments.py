@@ -34,7 +34,7 @@ def check_count(name: str, what: str, value: Any, *, at_least: int = 0, remedy: 
     except TypeError:
         count = None
     if count is None or count < at_least:
-        msg = f"{name}: got {what}={_shown(value)}, expected {at_least} or more, a whole number{hint}"
+        msg = f"{name}: got {what}={shown(value)}, expected {at_least} or more, a whole number{hint}"
         raise ValueError(msg)
     return count
 
@@ -53,7 +53,7 @@ def check_scalar(
     is_number = isinstance(value, int | float | np.number | np.ndarray | jax.Array) and not isinstance(value, bool)
     fits = is_number and np.ndim(value) == 0 and any(jnp.issubdtype(jnp.result_type(value), kind) for kind in _REAL)
     if not fits or (not is_traced and not allowed(float(value))):
-        got = f"a {what} of shape {np.shape(value)}" if is_number and np.ndim(value) else f"{what}={_shown(value)}"
+        got = f"a {what} of shape {np.shape(value)}" if is_number and np.ndim(value) else f"{what}={shown(value)}"
         hint = f"; {remedy}" if remedy else ""
         msg = f"{name}: got {got}, expected {expected}{hint}"
         raise ValueError(msg)
@@ -75,28 +75,29 @@ def check_function(name: str, what: str, value: Any, parameters: tuple[str, ...]
     """Refuse what is no function of that many positional arguments, where its signature can be read."""
     wanted = f"expected a function ({', '.join(parameters)}); {remedy}"
     if not callable(value):
-        msg = f"{name}: got {what}={_shown(value)}, {wanted}"
+        msg = f"{name}: got {what}={shown(value)}, {wanted}"
         raise ValueError(msg)
+    is_class = inspect.isclass(value)
     try:
-        signature = inspect.signature(value)
+        signature = inspect.signature(value.__init__ if is_class else value)
     except (TypeError, ValueError):  # built-in functions have none
         return
     try:
-        signature.bind(*parameters)
+        signature.bind(*((value, *parameters) if is_class else parameters))
     except TypeError:
         taken = ", ".join(signature.parameters)
-        msg = f"{name}: got {what}={_shown(value)}, which takes ({taken}), {wanted}"
+        msg = f"{name}: got {what}={shown(value)}, which takes ({taken}), {wanted}"
         raise ValueError(msg) from None
 
 
 def check_model(name: str, model: Any) -> None:
     """Refuse what is no `types.Model` of functions."""
     if not isinstance(model, Model):
-        msg = f"{name}: got model={_shown(model)}, expected a types.Model; {FLAX_REMEDY}"
+        msg = f"{name}: got model={shown(model)}, expected a types.Model; {FLAX_REMEDY}"
         raise ValueError(msg)
     for part in ("init", "apply"):
         if not callable(getattr(model, part)):
-            msg = f"{name}: got a model with {part}={_shown(getattr(model, part))}, expected a function; {FLAX_REMEDY}"
+            msg = f"{name}: got a model with {part}={shown(getattr(model, part))}, expected a function; {FLAX_REMEDY}"
             raise ValueError(msg)
 
 
@@ -130,7 +131,7 @@ def check_optimizer(name: str, optimizer: Any) -> None:
     """Refuse what is no optax optimiser."""
     if not isinstance(optimizer, optax.GradientTransformation):
         msg = (
-            f"{name}: got optimizer={_shown(optimizer)}, expected an optax optimiser; call its factory with a learning rate: "
+            f"{name}: got optimizer={shown(optimizer)}, expected an optax optimiser; call its factory with a learning rate: "
             "optax.adam(1e-3)"
         )
         raise ValueError(msg)
@@ -146,7 +147,7 @@ def key_of(name: str, keys: Keys, source: str) -> Key:
     """
     remedy = f"pass {{{source!r}: jax.random.key(0), ...}}"
     if isinstance(keys, jax.Array | np.ndarray | str) or not isinstance(keys, Keys):
-        msg = f"{name}: got keys={_shown(keys)}, expected a mapping from sources to keys; {remedy}"
+        msg = f"{name}: got keys={shown(keys)}, expected a mapping from sources to keys; {remedy}"
         raise ValueError(msg)
     try:
         key = keys[source]
@@ -160,7 +161,7 @@ def check_key(name: str, what: str, key: Any) -> Key:
     """The key, one of jax's new-style ones."""
     if not isinstance(key, jax.Array) or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         msg = (
-            f"{name}: got {what}={_shown(key)}, expected a new-style key; pass jax.random.key(0), or wrap an old one: "
+            f"{name}: got {what}={shown(key)}, expected a new-style key; pass jax.random.key(0), or wrap an old one: "
             "jax.random.wrap_key_data(key)"
         )
         raise ValueError(msg)
@@ -194,7 +195,9 @@ def value_of(
     """`objective(variables, dataset, key)`, known to be a real scalar and variables."""
     result = objective(variables, dataset, key)
     if not isinstance(result, tuple) or len(result) != 2:
-        msg = f"{name}: got {what}={_shown(objective)}, which returns {type(result).__name__}, expected (value, variables)"
+        msg = (
+            f"{name}: got {what}={shown(objective)}, which returns {type(result).__name__}, expected (value, variables)"
+        )
         raise ValueError(msg)
     value, updated = result
     return check_value(name, what, value), updated
@@ -203,7 +206,7 @@ def value_of(
 def check_value(name: str, what: str, value: Any) -> Scalar:
     """The value of an objective or a penalty, a real scalar."""
     if not isinstance(value, jax.Array | np.ndarray | np.number | float | int):
-        msg = f"{name}: got {what} whose value is {_shown(value)}, expected a scalar; call a factory first, as in penalties.group()"
+        msg = f"{name}: got {what} whose value is {shown(value)}, expected a scalar; call a factory first, as in penalties.group()"
         raise ValueError(msg)
     if np.ndim(value) != 0 or not any(jnp.issubdtype(jnp.result_type(value), kind) for kind in _REAL):
         msg = (
@@ -217,7 +220,7 @@ def check_value(name: str, what: str, value: Any) -> Scalar:
 _REAL = (jnp.floating, jnp.integer, jnp.bool_)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value in a few words, for errors."""
     if isinstance(value, jax.core.Tracer):
         return f"a traced array of shape {value.shape}"

@@ -5,7 +5,6 @@ further collection, `variables["report"]`, with an int32 `"diverged_at"`: the fi
 of the parameters after t steps, or the parameters returned, were not finite; -1 if there was none.
 """
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -164,11 +163,7 @@ def _check_rows(rows: Any, num_examples: int, shape: tuple[int, ...]) -> None:
         msg = f"minibatch_descent: got an order of dtype {jnp.result_type(rows)}, expected whole numbers; return rows"
         raise ValueError(msg)
     # Of rows that are traced only the order itself can know; minibatches are taken without a look at each row.
-    if (
-        not isinstance(rows, jax.core.Tracer)
-        and math.prod(shape)
-        and not 0 <= np.min(rows) <= np.max(rows) < num_examples
-    ):
+    if not isinstance(rows, jax.core.Tracer) and np.size(rows) and not 0 <= np.min(rows) <= np.max(rows) < num_examples:
         bounds = f"{np.min(rows)} to {np.max(rows)}"
         msg = f"minibatch_descent: got an order with rows {bounds}, expected rows from 0 to {num_examples - 1}"
         raise ValueError(msg)
