@@ -92,13 +92,13 @@ def admitted_examples(name: str, dataset: Dataset) -> Dataset:
 def check_inputs(name: str, x: Shaped[Array, "..."]) -> None:
     """Refuse inputs whose precision a model's parameters cannot take: theirs is that of the inputs.
 
-    >>> check_inputs("mlp", jnp.arange(3)[:, None])
+    >>> check_inputs("mlp", jnp.arange(3, dtype=jnp.int32)[:, None])
     Traceback (most recent call last):
     ...
-    ValueError: mlp: got x of dtype int32, expected float32 or float64, the precision of the parameters; pass x.astype(float)
+    ValueError: mlp: got x of dtype int32, expected float32 or float64, as the parameters are; pass x.astype(float)
     """
     if x.dtype not in (jnp.float32, jnp.float64):
-        msg = f"{name}: got x of dtype {x.dtype}, expected float32 or float64, the precision of the parameters; pass x.astype(float)"
+        msg = f"{name}: got x of dtype {x.dtype}, expected float32 or float64, as the parameters are; pass x.astype(float)"
         raise ValueError(msg)
 
 

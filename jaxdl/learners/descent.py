@@ -163,8 +163,11 @@ def _check_rows(rows: Any, num_examples: int, shape: tuple[int, ...]) -> None:
         msg = f"minibatch_descent: got an order of dtype {jnp.result_type(rows)}, expected whole numbers; return rows"
         raise ValueError(msg)
     # Of rows that are traced only the order itself can know; minibatches are taken without a look at each row.
-    if not isinstance(rows, jax.core.Tracer) and np.size(rows) and not 0 <= np.min(rows) <= np.max(rows) < num_examples:
-        bounds = f"{np.min(rows)} to {np.max(rows)}"
+    if isinstance(rows, jax.core.Tracer):
+        return
+    host = np.asarray(rows)
+    if host.size and not 0 <= host.min() <= host.max() < num_examples:
+        bounds = f"{host.min()} to {host.max()}"
         msg = f"minibatch_descent: got an order with rows {bounds}, expected rows from 0 to {num_examples - 1}"
         raise ValueError(msg)
 

@@ -126,8 +126,8 @@ def from_nnx(build: Callable[[nnx.Rngs], nnx.Module], *, stochastic: bool = Fals
         that the learner gives.
 
     Raises:
-        ValueError: a module instead of what builds it; a builder that returns the same module each time; when applied, random numbers
-            in training without `stochastic`, or in evaluation.
+        ValueError: a module instead of what builds it; a builder that returns the same module each time; when applied, random
+            numbers in training without `stochastic`, or in evaluation.
 
     >>> model = from_nnx(lambda rngs: nnx.Linear(3, 2, rngs=rngs))
     >>> jax.tree.map(lambda leaf: leaf.shape, model.init(jax.random.key(0), jax.numpy.ones((5, 3))))
@@ -218,7 +218,8 @@ def _told(what: str, call: Callable[[], Any]) -> Any:
     except errors.InvalidRngError as error:
         msg = (
             f"from_flax: got a module that draws random numbers while it is {what} ({_first_line(error)}), expected "
-            "draws from the stream 'dropout', in training alone, and stochastic=True; switch them off elsewhere: eval_kwargs={'deterministic': True}"
+            "draws from the stream 'dropout', in training alone, and stochastic=True; "
+            "switch them off elsewhere: eval_kwargs={'deterministic': True}"
         )
         raise ValueError(msg) from error
     except errors.ModifyScopeVariableError as error:

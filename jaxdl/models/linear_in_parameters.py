@@ -54,6 +54,8 @@ def linear(num_outputs: int = 1, *, intercept: bool = True, init_std: ScalarLike
 
     def features(variables: Variables, x: Float[Array, "n features"]) -> Float[Array, "n p"]:
         del variables
+        if intercept or x.ndim > 2:
+            _check_rows("linear", x)
         return jnp.concatenate([jnp.ones((x.shape[0], 1), x.dtype), x], axis=1) if intercept else x
 
     return _linear_in_parameters("linear", features, num_outputs, init_std)
@@ -107,6 +109,7 @@ def polynomial(degree: int, basis: Basis = legendre, *, num_outputs: int = 1, in
 
     def features(variables: Variables, x: Float[Array, "n features"]) -> Float[Array, "n p"]:
         del variables
+        _check_rows("polynomial", x)
         if x.shape[1] != 1:
             msg = (
                 f"polynomial: got inputs of shape {x.shape}, expected (n, 1), since it is a polynomial of one feature; "
@@ -168,6 +171,7 @@ def random_features(
     check_function("random_features", "activation", activation, ("x",), "pass one such as jax.nn.relu")
 
     def draw(key: Key, x: Float[Array, "n features"]) -> Variables:
+        _check_rows("random_features", x)
         key_kernel, key_bias = jax.random.split(key)
         kernel = jax.random.normal(key_kernel, (x.shape[1], num_features), x.dtype) / x.shape[1] ** 0.5
         return {"kernel": kernel, "bias": jax.random.normal(key_bias, (num_features,), x.dtype)}
@@ -177,6 +181,12 @@ def random_features(
         return activation(x @ frozen["kernel"] + frozen["bias"][None, :]) / num_features**0.5
 
     return _linear_in_parameters("random_features", features, num_outputs, init_std, draw)
+
+
+def _check_rows(name: str, x: Array) -> None:
+    if x.ndim != 2:
+        msg = f"{name}: got x of shape {x.shape}, expected (n, features); make a row of each example: x.reshape(len(x), -1)"
+        raise ValueError(msg)
 
 
 def _linear_in_parameters(

@@ -77,9 +77,8 @@ def mlp(
         remedy="give the share dropped, not kept",
     )
     module = _Mlp(tuple(widths), num_outputs, activation, dropout_rate)
-    if dropout_rate == 0:
-        model = from_flax(module)
-    else:
+    model = from_flax(module)
+    if dropout_rate > 0:
         model = from_flax(module, train_kwargs={"deterministic": False}, stochastic=True)
 
     def init(key: Key, x: Array) -> Variables:
