@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, ScalarLike
 
@@ -19,9 +20,9 @@ def _of_equal_shapes(loss: Callable[..., Array]) -> Callable[..., Array]:
 
     @functools.wraps(loss)
     def checked(predictions: Array, targets: Array, **settings: ScalarLike) -> Array:
-        if jnp.shape(predictions) != jnp.shape(targets) or jnp.ndim(predictions) == 0:
+        if np.shape(predictions) != np.shape(targets) or np.ndim(predictions) == 0:
             msg = (
-                f"{loss.__name__}: got predictions of shape {jnp.shape(predictions)} and targets of shape {jnp.shape(targets)}, "
+                f"{loss.__name__}: got predictions of shape {np.shape(predictions)} and targets of shape {np.shape(targets)}, "
                 'expected one shape "*n out"; for a single output give both a last axis of length one, y[:, None]'
             )
             raise ValueError(msg)
