@@ -106,11 +106,9 @@ BAD_VALUES = {
 
 
 @pytest.fixture(autouse=True)
-def as_users_run_it():
-    """The run-time type checker of the tests would refuse most of these first, and users run without one."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+def as_users_run_it(monkeypatch):
+    """Without the run-time type checker of the tests, which would refuse many of these first."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.mark.parametrize("taker", TAKERS)
