@@ -11,6 +11,7 @@ ROOT = Path(jaxdl.__file__).parent
 LAYERS = (
     {"admission"},
     {"archives", "types", "statistics"},
+    {"arguments", "examples"},
     {"curvature", "designs", "learning_curves"},
     {"data", "models", "losses", "penalties", "decomposition"},
     {"diagnostics", "objectives", "plots", "priors"},
