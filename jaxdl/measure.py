@@ -12,7 +12,7 @@ import numpy as np
 from jaxdl import ensembles
 from jaxdl.admission import as_numbers
 from jaxdl.decomposition import Decomposition, LossDecomposition, Target, squared_error
-from jaxdl.decomposition.assemble import assemble
+from jaxdl.decomposition.assemble import assemble, check_options
 from jaxdl.decomposition.loss_decomposition import (
     canonical,
     check_dims,
@@ -108,6 +108,7 @@ def decompose(
     check_design(design)
     check_loss(loss)
     check_dims(dims)
+    check_options(random_points, training_size, times)
     varying = check_levels(design)
     warn_of_fixed(varying)
     if not 0 <= max_diverged <= 1:
