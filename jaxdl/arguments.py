@@ -171,9 +171,16 @@ def check_key(name: str, what: str, key: Any) -> Key:
     return key
 
 
-def initial_variables(name: str, model: Model, key: Key, x: Array) -> Variables:
-    """`model.init(key, x)`, known to hold parameters that can be trained."""
-    variables = model.init(key, x)
+def initial_variables(name: str, model: Model, keys: Keys, x: Array) -> Variables:
+    """`model.init(keys["init"], x)`, known to hold parameters that can be trained; the key may be `None` where nothing is drawn."""
+    has_none = isinstance(keys, Mapping) and "init" in keys and keys["init"] is None
+    try:
+        variables = model.init(None if has_none else key_of(name, keys, "init"), x)  # type: ignore[arg-type]
+    except TypeError as error:
+        if not has_none:
+            raise
+        msg = f"{name}: got keys['init']=None for a model that draws its start, expected a key; pass jax.random.key(0)"
+        raise ValueError(msg) from error
     if not isinstance(variables, Mapping) or "params" not in variables:
         found = sorted(map(str, variables)) if isinstance(variables, Mapping) else type(variables).__name__
         msg = f"{name}: got a model whose init returns {found}, expected a mapping that holds 'params'"

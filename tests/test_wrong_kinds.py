@@ -317,6 +317,7 @@ ELSEWHERE = {
     "keys without the source": lambda: of_model(learners.newton)({"data": KEY}, DATA),
     "one key for all sources": lambda: of_model(learners.newton)(KEY, DATA),
     "an integer for a key": lambda: of_model(learners.newton)({"init": 0}, DATA),
+    "no key for a start that is drawn": lambda: of_model(learners.newton)({"init": None}, DATA),
     "an old key": lambda: of_model(learners.newton)({"init": jax.random.PRNGKey(0)}, DATA),
     "several keys": lambda: of_model(learners.newton)({"init": jax.random.split(KEY)}, DATA),
     "an order of rows that are not there": lambda: of_model(
@@ -350,6 +351,13 @@ ELSEWHERE = {
 def test_what_is_taken_for_something_else_is_refused(case):
     with pytest.raises(ValueError, match=r"(: got |got .*expected)"):
         ELSEWHERE[case]()
+
+
+def test_a_model_that_draws_nothing_needs_no_key():
+    given = LINEAR._replace(init=lambda key, x: AT)
+    for make in (learners.newton, learners.gradient_descent, learners.proximal_gradient):
+        expected, found = (of_model(make, given)({"init": key}, DATA)["params"] for key in (KEY, None))
+        np.testing.assert_array_equal(found["weights"], expected["weights"])
 
 
 def test_a_stochastic_model_without_a_key_is_refused():

@@ -12,7 +12,6 @@ from jaxdl.arguments import (
     check_objective,
     check_strength,
     initial_variables,
-    key_of,
     value_of,
 )
 from jaxdl.examples import admitted_examples
@@ -64,7 +63,7 @@ def newton(model: Model, objective: Objective, *, num_steps: int, damping: Scala
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
         dataset = admitted_examples("newton", dataset)
-        variables = initial_variables("newton", model, key_of("newton", keys, "init"), dataset.x)
+        variables = initial_variables("newton", model, keys, dataset.x)
         start, unravel = ravel_pytree(variables["params"])
 
         def value_at(flat: Array) -> Scalar:

@@ -123,7 +123,7 @@ def proximal_gradient(
             first_bad = jnp.where(is_first_bad, jnp.int32(index), state.diverged_at)
             return State({**updated, "params": params}, momentum, first_bad)
 
-        variables = initial_variables(name, model, key_of(name, keys, "init"), dataset.x)
+        variables = initial_variables(name, model, keys, dataset.x)
         # Whole numbers as inputs say nothing of precision.
         is_float = jnp.issubdtype(dataset.x.dtype, jnp.floating)
         one = jnp.ones((), dataset.x.dtype if is_float else float)

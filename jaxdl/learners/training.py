@@ -33,7 +33,7 @@ def initial_state(
     model: Model, optimizer: optax.GradientTransformation, keys: Keys, dataset: Dataset, *, name: str = "training"
 ) -> State:
     """The state before any step; reads the source `"init"`. Errors begin with `name`."""
-    variables = initial_variables(name, model, key_of(name, keys, "init"), dataset.x)
+    variables = initial_variables(name, model, keys, dataset.x)
     with jax.numpy_dtype_promotion("standard"):  # optax relies on it
         return State(variables, optimizer.init(variables["params"]), jnp.int32(-1))
 
