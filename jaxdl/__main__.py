@@ -21,10 +21,10 @@ def main() -> int:
         from jaxdl import doctor
 
         return doctor.main()
-    from jaxdl.archives import given_path
+    from jaxdl.paths import as_path
 
     try:
-        target, *sources = (given_path(each, "merge") for each in (arguments.target, *arguments.sources))
+        target, *sources = (as_path("merge", each) for each in (arguments.target, *arguments.sources))
         return _merge(target, sources)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -22,43 +22,6 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 SECONDS_OF_A_DAY = 86_400
 
 
-def given_path(path: str | os.PathLike[str], name: str) -> Path:
-    """A path that a user gave as the argument `name`, with `~` as the home folder.
-
-    Raises:
-        ValueError: the path is empty or no path, or the home folder is not known.
-
-    >>> given_path("results/study", "store")
-    PosixPath('results/study')
-    """
-    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
-    if not isinstance(text, str) or not text.strip() or "\0" in text:
-        msg = f"{name}: got {path!r}, expected the name of a file or a folder; the current folder is '.'"
-        raise ValueError(msg)
-    try:
-        os.fsencode(text)
-        return Path(text).expanduser()
-    except UnicodeEncodeError as error:
-        msg = f"{name}: got {text!r}, which no file can be named on this system; write it without those characters"
-        raise ValueError(msg) from error
-    except RuntimeError as error:
-        msg = f"{name}: got {text!r}, whose home folder is not known; write the path in full, or './~...' for a file named so"
-        raise ValueError(msg) from error
-
-
-def read_regular(path: Path) -> bytes:
-    """The content of a file, which is never waited for.
-
-    Raises:
-        OSError: what the system says, or the path is a pipe, a socket, a device or a folder.
-    """
-    # Without O_NONBLOCK opening a pipe would wait for somebody who writes to it.
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
-        return file.read()
-
-
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a temporary file beside `path`, bring it to the disk, and rename it.
 

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
+from jaxdl.kinds import as_count
 from jaxdl.types import Key, Keys
 
 Component = tuple[str, ...]
@@ -150,9 +151,7 @@ def independent(num_runs: int, *sources: str) -> Design:
 
 def keys_of_run(design: Design, root: Key, run: int) -> dict[str, Key]:
     """The keys that a study with root key `root` hands to its run number `run`."""
-    if not isinstance(run, int | np.integer) or isinstance(run, bool) or not 0 <= run < design.num_runs:
-        msg = f"run {run!r} is not in this design of {design.num_runs} runs; pass 0 to {design.num_runs - 1}"
-        raise ValueError(msg)
+    run = as_count("run", run, low=0, high=design.num_runs - 1, remedy=f"this design has {design.num_runs} runs")
     return keys_at(design, root, jnp.asarray(design.levels(np.array([run]))[0]))
 
 
@@ -263,26 +262,25 @@ def check_design(design: Any) -> None:
 
 def _checked(design: Design) -> Design:
     if not all(isinstance(name, str) for name in design.sources):
-        msg = f"got the sources {design.sources}; name each by a string: independent(512, 'data', 'init')"
+        msg = f"sources: got {design.sources}, expected strings; name each: independent(512, 'data', 'init')"
         raise ValueError(msg)
     if not design.sources:
-        msg = "got a design without sources; name at least one, for example crossed(data=64, init=16)"
+        msg = "sources: got none, expected at least one; name it, for example crossed(data=64, init=16)"
         raise ValueError(msg)
     if len(set(design.sources)) < len(design.sources):
-        msg = f"got sources {design.sources}, of which some are named twice; give each source one name"
+        msg = f"sources: got {design.sources}, some of them twice, expected different names; give each source one"
         raise ValueError(msg)
     for name in design.sources:
         if not name.isidentifier():
-            msg = f"got the source name {name!r}; a source is named by a Python identifier, such as 'data' or 'init'"
+            msg = f"sources: got {name!r}, expected Python identifiers; name it as 'data' or 'init' are"
             raise ValueError(msg)
-    for count in design.shape:
-        if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
-            msg = f"got {count!r} levels in {dict(zip(design.sources, design.shape, strict=False))}; pass whole numbers, at least 1"
-            raise ValueError(msg)
-    checked = dataclasses.replace(design, shape=tuple(map(int, design.shape)))
+    levels = zip(design.sources, design.shape, strict=False)
+    checked = dataclasses.replace(
+        design, shape=tuple(as_count("levels", count, what=name, remedy="levels are counted") for name, count in levels)
+    )
     if checked.num_runs > MOST_RUNS:
         msg = (
-            f"got {checked.num_runs} runs in {dict(zip(design.sources, design.shape, strict=False))}, expected at most "
+            f"levels: got {checked.num_runs} runs in {dict(zip(design.sources, design.shape, strict=False))}, expected at most "
             f"{MOST_RUNS}, as levels are numbers of 32 bits; pass fewer levels"
         )
         raise ValueError(msg)

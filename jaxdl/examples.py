@@ -11,29 +11,30 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Shaped
 
-from jaxdl.admission import as_numbers, as_type
+from jaxdl.admission import as_real, at_hand, check_finite, refuse_unless, type_name
 from jaxdl.types import Dataset, Loss
 
 
-def fitting_examples(name: str, dataset: Dataset) -> Dataset:
+def as_dataset(name: str, dataset: Any) -> Dataset:
     """A data set whose parts fit together, as arrays: x "n ...", y "n out ..." and weight "n". Values are not looked at.
 
-    What a model and a loss make of x and y is theirs, so that x may be images or whole numbers, and y may be whole numbers. Sums of
-    weights are taken in the weights' own precision, which must therefore be single or double.
+    What a model and a loss make of x and y is theirs, so that x may be images or whole numbers, and y may be whole numbers. What
+    is no JAX array stays on the host, where its values can be looked at even while a program is traced.
 
     Raises:
         ValueError: what is no `Dataset`; no examples; parts of other shapes or lengths; text, complex numbers, masked or missing
-            entries, random keys; weights of half precision.
+            entries, random keys.
 
-    >>> fitting_examples("fit", Dataset(jnp.ones((3, 2)), jnp.ones(3), jnp.ones(3)))
+    >>> as_dataset("fit", Dataset(jnp.ones((3, 2)), jnp.ones(3), jnp.ones(3)))
     Traceback (most recent call last):
     ...
     ValueError: fit: got y of shape (3,), expected (n, out); make its numbers a column: y[:, None]
     """
     if not isinstance(dataset, Dataset):
-        msg = f"{name}: got a data set of type {type(dataset).__name__}, expected a types.Dataset; pass Dataset(x, y, weight)"
+        given = type_name(dataset)
+        msg = f"{name}: got a data set of type {given}, expected Dataset(x, y, weight); make one by data.real.from_arrays"
         raise ValueError(msg)
-    x, y, weight = (_as_array(f"{name}: {part}", value) for part, value in zip(Dataset._fields, dataset, strict=True))
+    x, y, weight = (as_real(f"{name}: {part}", value) for part, value in zip(Dataset._fields, dataset, strict=True))
     if x.ndim < 2:
         msg = f"{name}: got x of shape {x.shape}, expected (n, features); make its numbers a column: x[:, None]"
         raise ValueError(msg)
@@ -53,16 +54,23 @@ def fitting_examples(name: str, dataset: Dataset) -> Dataset:
             f"{name}: got weight of shape {weight.shape}, expected (n,) = ({n},), a number for each row of x; {remedy}"
         )
         raise ValueError(msg)
-    if jnp.issubdtype(weight.dtype, jnp.floating) and weight.dtype.itemsize < 4:
-        msg = (
-            f"{name}: got weight of dtype {weight.dtype}, in which sums over examples are not exact enough, expected float32 or "
-            "float64; pass weight.astype(jnp.float32)"
-        )
-        raise ValueError(msg)
     return Dataset(x, y, weight)
 
 
-def admitted_examples(name: str, dataset: Dataset) -> Dataset:
+def fitting_examples(name: str, dataset: Any) -> Dataset:
+    """As `as_dataset`, with weights of single or double precision, in which sums over examples are exact enough."""
+    dataset = as_dataset(name, dataset)
+    dtype = dataset.weight.dtype
+    if jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize < 4:
+        msg = (
+            f"{name}: got weight of dtype {dtype}, in which sums over examples are not exact enough, expected float32 or "
+            "float64; pass weight.astype(jnp.float32)"
+        )
+        raise ValueError(msg)
+    return dataset
+
+
+def admitted_examples(name: str, dataset: Any) -> Dataset:
     """As `fitting_examples`; of arrays at hand, not traced, the values as well.
 
     Raises:
@@ -71,22 +79,45 @@ def admitted_examples(name: str, dataset: Dataset) -> Dataset:
     >>> admitted_examples("fit", Dataset(jnp.ones((2, 1)), jnp.ones((2, 1)), jnp.array([1.0, -1.0])))
     Traceback (most recent call last):
     ...
-    ValueError: fit: got a weight of -1.0 in row 1, expected 0 or more; a weight of zero removes an example
+    ValueError: fit: weight: got 1 of 2 entries such as -1.0 in row 1 (counted from 0), expected finite numbers, 0 or more; ...
     """
     dataset = fitting_examples(name, dataset)
-    for part, value in zip(Dataset._fields, dataset, strict=True):
-        host = _at_hand(value)
-        if host is not None and not np.isfinite(host).all():
-            row = int(np.argmin(np.isfinite(host).reshape(len(host), -1).all(axis=1)))
-            msg = (
-                f"{name}: got {part} with an entry in row {row} that is not finite, expected finite numbers; remove or impute it, "
-                "as a weight of zero does not hide it"
-            )
+    for part, value in (("x", dataset.x), ("y", dataset.y)):
+        check_finite(f"{name}: {part}", value, remedy="remove or impute it, as a weight of zero does not hide it")
+    check_weights(f"{name}: weight", dataset.weight)
+    weight = at_hand(dataset.weight)
+    if weight is not None and weight.dtype.kind == "f":
+        limits, total = np.finfo(weight.dtype), weight.sum(dtype=np.float64)
+        if not limits.tiny <= total <= limits.max:
+            msg = f"{name}: got weights with a sum of {total:.3g}, which {weight.dtype} cannot hold; rescale them to a mean of 1"
             raise ValueError(msg)
-    weight = _at_hand(dataset.weight)
-    if weight is not None:
-        _check_weights(name, weight)
     return dataset
+
+
+def weighted_examples(name: str, dataset: Any) -> Dataset:
+    """As `as_dataset`, as JAX arrays, for what draws rows: y "n out" alone, and of values at hand the weights.
+
+    Raises:
+        ValueError: in addition, a y with further axes; weights that are negative or not finite.
+    """
+    dataset = as_dataset(name, dataset)
+    if dataset.y.ndim != 2:
+        msg = f"{name}: got y of shape {dataset.y.shape}, expected (n, out); make it so by y.reshape(len(y), -1)"
+        raise ValueError(msg)
+    check_weights(f"{name}: weight", dataset.weight, all_zero=True)
+    return Dataset(*map(jnp.asarray, dataset))
+
+
+def check_weights(name: str, weight: Shaped[Array | np.ndarray, " n"], *, all_zero: bool = False) -> None:
+    """Refuse weights at hand that are negative or not finite; and, unless `all_zero` is allowed, those without a positive one."""
+    host = at_hand(weight)
+    if host is None:
+        return
+    is_weight = np.isfinite(host) & (host >= 0)
+    refuse_unless(is_weight, name, host, "finite numbers, 0 or more", "a weight of zero removes an example")
+    if not (all_zero or (host > 0).any()):
+        msg = f"{name}: got zeros alone, expected a positive one; for equal weights pass jnp.ones({len(host)})"
+        raise ValueError(msg)
 
 
 def check_inputs(name: str, x: Shaped[Array, "..."]) -> None:
@@ -145,45 +176,6 @@ def losses_of_examples(
         )
         raise ValueError(msg)
     return values
-
-
-def _as_array(name: str, value: Any) -> Any:
-    """`value`, or an array that equals it, of a type that jax has in this mode."""
-    if isinstance(value, jax.Array):
-        if not _is_real(value.dtype):
-            msg = (
-                f"{name}: got dtype {value.dtype}, expected real numbers; complex ones are two outputs, on a last axis"
-            )
-            raise ValueError(msg)
-        return value
-    array = as_numbers(name, value)
-    return as_type(name, array, jax.dtypes.canonicalize_dtype(array.dtype))
-
-
-def _is_real(dtype: Any) -> bool:
-    return any(jnp.issubdtype(dtype, kind) for kind in (jnp.floating, jnp.integer, jnp.bool_))
-
-
-def _at_hand(value: Any) -> Shaped[np.ndarray, "..."] | None:
-    """The values of an array, or `None` where this process does not have them."""
-    if isinstance(value, jax.core.Tracer) or (isinstance(value, jax.Array) and not value.is_fully_addressable):
-        return None
-    return np.asarray(value)
-
-
-def _check_weights(name: str, weight: Shaped[np.ndarray, " n"]) -> None:
-    if (weight < 0).any():
-        row = int(np.argmax(weight < 0))
-        msg = f"{name}: got a weight of {weight[row]} in row {row}, expected 0 or more; a weight of zero removes an example"
-        raise ValueError(msg)
-    if not (weight > 0).any():
-        msg = f"{name}: got weight of zeros alone, expected a positive one; for equal weights pass jnp.ones({len(weight)})"
-        raise ValueError(msg)
-    if weight.dtype.kind == "f":
-        limits, total = np.finfo(weight.dtype), weight.sum(dtype=np.float64)
-        if not limits.tiny <= total <= limits.max:
-            msg = f"{name}: got weights with a sum of {total:.3g}, which {weight.dtype} cannot hold; rescale them to a mean of 1"
-            raise ValueError(msg)
 
 
 def _depends_on_number(loss: Loss, outputs: Any, y: Any) -> bool:

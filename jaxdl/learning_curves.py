@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import special
 
-from jaxdl.admission import as_count, as_scalar
+from jaxdl.kinds import as_count, as_scalar
 from jaxdl.statistics import Interval
 from jaxdl.statistics.intervals import as_floats, check_level
 
@@ -69,9 +69,13 @@ def fit(
     """
     sizes, risks = as_floats("sizes", sizes), as_floats("risks", risks)
     standard_errors = as_floats("standard_errors", standard_errors)
-    degrees_of_freedom = as_scalar("degrees_of_freedom", degrees_of_freedom)
-    smallest_floor = as_scalar("smallest_floor", smallest_floor)
-    _check(sizes, risks, standard_errors, degrees_of_freedom, smallest_floor)
+    remedy = "take K - 1 for K training sets at each size"
+    degrees_of_freedom = _positive("degrees_of_freedom", degrees_of_freedom, remedy=remedy)
+    expected = "a number, or -inf where a risk has no lower bound"
+    smallest_floor = as_scalar(
+        "smallest_floor", smallest_floor, expected=expected, allowed=lambda floor: floor < math.inf
+    )
+    _check(sizes, risks, standard_errors)
     floor, amplitude, exponent, squares = _fit_rows(sizes, risks[None], standard_errors, smallest_floor)
     free = len(sizes) - 3
     misfit = float(special.chdtrc(free, squares[0])) if free else math.nan
@@ -117,10 +121,10 @@ def predictive_interval(
     >>> bool(low < 1.005 < high)
     True
     """
-    size, standard_error = _positive("size", size), as_scalar("standard_error", standard_error)
-    if not 0 <= standard_error < math.inf:
-        msg = f"standard_error: got {standard_error}, expected a finite number of 0 or more"
-        raise ValueError(msg)
+    size, expected = _positive("size", size), "a finite number of 0 or more"
+    standard_error = as_scalar(
+        "standard_error", standard_error, expected=expected, allowed=lambda error: 0 <= error < math.inf
+    )
     floors, amplitudes, exponents = _resampled(curve, num_resamples, seed)
     generator = np.random.default_rng((as_count("seed", seed, low=0), 1))
     errors = standard_error * _standard_draws(generator, curve.degrees_of_freedom, (num_resamples,))
@@ -161,10 +165,7 @@ def size_needed_interval(
 def _sizes_needed(
     floors: Float[Array, " rows"], amplitudes: Float[Array, " rows"], exponents: Float[Array, " rows"], risk: Real
 ) -> Float[Array, " rows"]:
-    risk = as_scalar("risk", risk)
-    if math.isnan(risk):
-        msg = "risk: got nan, expected a number"
-        raise ValueError(msg)
+    risk = as_scalar("risk", risk, allowed=lambda risk: not math.isnan(risk))
     is_reached = floors < risk
     ratios = amplitudes / np.where(is_reached, risk - floors, 1)
     with np.errstate(over="ignore"):
@@ -248,17 +249,11 @@ def _curve(value: Any) -> LearningCurve:
     return value
 
 
-def _positive(name: str, value: Real) -> float:
-    number = as_scalar(name, value)
-    if not number > 0:
-        msg = f"{name}: got {value}, expected a positive number"
-        raise ValueError(msg)
-    return number
+def _positive(name: str, value: Real, remedy: str = "") -> float:
+    return as_scalar(name, value, expected="a positive number", allowed=lambda number: number > 0, remedy=remedy)
 
 
-def _check(
-    sizes: Array, risks: Array, standard_errors: Array, degrees_of_freedom: float, smallest_floor: float
-) -> None:
+def _check(sizes: Array, risks: Array, standard_errors: Array) -> None:
     if sizes.ndim != 1 or not sizes.shape == risks.shape == standard_errors.shape or len(sizes) < 3:
         msg = f"sizes: got shape {sizes.shape}, risks {risks.shape} and standard_errors {standard_errors.shape}, "
         msg += "expected one length, at least 3; a curve has three parameters"
@@ -271,10 +266,4 @@ def _check(
         raise ValueError(msg)
     if not (np.isfinite(standard_errors) & (standard_errors > 0)).all():
         msg = f"standard_errors: got {standard_errors}, expected finite numbers above 0"
-        raise ValueError(msg)
-    if not degrees_of_freedom > 0:
-        msg = f"degrees_of_freedom: got {degrees_of_freedom}, expected a positive number, K - 1 for K training sets at each size"
-        raise ValueError(msg)
-    if not smallest_floor < math.inf:
-        msg = f"smallest_floor: got {smallest_floor}, expected a number, or -inf where a risk has no lower bound"
         raise ValueError(msg)

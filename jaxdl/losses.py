@@ -12,7 +12,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxdl.arguments import check_scalar
+from jaxdl.kinds import check_scalar
 
 
 def _of_equal_shapes(loss: Callable[..., Array]) -> Callable[..., Array]:
@@ -75,7 +75,9 @@ def huber(
     >>> print(huber(jnp.array([[3.0]]), jnp.array([[0.0]])))
     [2.5]
     """
-    check_scalar("huber", "delta", delta, expected="a positive scalar", allowed=lambda number: 0 < number < math.inf)
+    check_scalar(
+        "huber", delta, what="delta", expected="a positive scalar", allowed=lambda number: 0 < number < math.inf
+    )
     return jnp.sum(optax.losses.huber_loss(predictions, targets, delta=delta), axis=-1)
 
 

@@ -10,11 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Num
 
-from jaxdl.admission import as_numbers, as_scalar
+from jaxdl.admission import as_numbers
 from jaxdl.curvature import SpectralDensity, cumulative
 from jaxdl.decomposition import Decomposition
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.result import label_of
+from jaxdl.kinds import as_scalar
 from jaxdl.statistics import Interval
 
 if TYPE_CHECKING:
@@ -78,9 +79,8 @@ def density(result: SpectralDensity, *, width: float | None = None) -> "Figure":
         ValueError: no spectral density, or a width that is not positive.
     """
     _check_kind(result, SpectralDensity)
-    if width is not None and not 0 < as_scalar("width", width) < np.inf:
-        msg = f"width: got {width}, expected a positive number"
-        raise ValueError(msg)
+    if width is not None:
+        as_scalar("width", width, expected="a positive number", allowed=lambda width: 0 < width < np.inf)
     nodes, weights = np.asarray(result.nodes), np.asarray(result.weights * result.probe_weights[:, None])
     width = width or float(np.ptp(nodes)) / 100 or 1.0
     x = np.linspace(nodes.min() - 5 * width, nodes.max() + 5 * width, 1001)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Scalar, ScalarLike
 
-from jaxdl.arguments import check_scalar
+from jaxdl.kinds import check_scalar
 from jaxdl.penalties import l1, l2
 from jaxdl.types import Loss, Params, Penalty
 
@@ -114,8 +114,8 @@ def _count(params: Params) -> int:
 def _check_scale(name: str, what: str, scale: ScalarLike) -> None:
     check_scalar(
         name,
-        what,
         scale,
+        what=what,
         expected="a positive scalar",
         allowed=lambda number: 0 < number < math.inf,
         remedy="vmap over several",

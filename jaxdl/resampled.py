@@ -14,9 +14,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxdl import designs, ensembles
-from jaxdl.admission import as_array, as_count, as_key, as_numbers
+from jaxdl.admission import as_array, as_numbers, check_finite
 from jaxdl.data import resampling
-from jaxdl.data.arrays import as_dataset, refuse_unless
 from jaxdl.data.resampling import Resampling
 from jaxdl.decomposition import Decomposition, Target, squared_error
 from jaxdl.decomposition.bagging import out_of_bag
@@ -24,6 +23,8 @@ from jaxdl.decomposition.estimates import jackknife_variance
 from jaxdl.ensembles import DivergedRunsError
 from jaxdl.ensembles.collect import Runs
 from jaxdl.ensembles.diverged import summary
+from jaxdl.examples import weighted_examples
+from jaxdl.kinds import as_count, as_key, check_function
 from jaxdl.measure import decompose
 from jaxdl.types import Dataset, Key, Keys, Learner
 
@@ -137,7 +138,7 @@ def triangulate(
     >>> bool(abs(variance.estimate - 35 / 20) < 4 * variance.standard_error)
     True
     """
-    dataset = _without_padding(as_dataset("dataset", dataset))
+    dataset = _without_padding(weighted_examples("dataset", dataset))
     x_test, y_test = _held_out(dataset, x_test, y_test)
     n, num_runs, num_parts = _checked(dataset, learner, predict, num_runs, num_parts, held)
     key_bootstrap, key_half, key_subsample, key_split, key_out, key_held = jax.random.split(as_key("key", key), 6)
@@ -307,7 +308,7 @@ def _without_padding(dataset: Dataset) -> Dataset:
     is_used = np.asarray(dataset.weight) > 0
     used = dataset if is_used.all() else Dataset(*(field[is_used] for field in dataset))
     for name in ("x", "y"):
-        _refuse_nan(f"dataset.{name}", getattr(used, name))
+        check_finite(f"dataset: {name}", getattr(used, name))
     return used
 
 
@@ -322,16 +323,11 @@ def _held_out(
             msg = f"{name}: got shape {array.shape}, expected 2 points or more of shape {field.shape[1:]}, as in the data set; "
             msg += "a vector becomes a column by [:, None]"
             raise ValueError(msg)
-        _refuse_nan(name, array)
+        check_finite(name, array)
     if len(x) != len(y):
         msg = f"y_test: got {len(y)} rows, expected {len(x)}, one for each row of x_test"
         raise ValueError(msg)
     return x, y
-
-
-def _refuse_nan(name: str, values: Array | np.ndarray) -> None:
-    host = np.asarray(values)
-    refuse_unless(np.isfinite(host), name, host, "finite numbers", "remove or impute those rows")
 
 
 def _checked(
@@ -343,13 +339,8 @@ def _checked(
     held: Sequence[str],
 ) -> tuple[int, int, int]:
     """The numbers of examples, runs and parts, once these and the functions are known to make sense."""
-    for name, value, example in (
-        ("learner", learner, "learners.ridge(model, 0.1)"),
-        ("predict", predict, "model.apply"),
-    ):
-        if not callable(value):
-            msg = f"{name}: got {value!r:.60}, expected a function; such as {example}"
-            raise ValueError(msg)
+    check_function("learner", learner, ("keys", "dataset"), "pass one such as learners.ridge(model, 0.1)")
+    check_function("predict", predict, ("variables", "x"), "pass one such as model.apply")
     if isinstance(held, str) or not all(isinstance(name, str) for name in held):
         msg = f"held: got {held!r:.60}, expected a sequence of names; one is written ({held!r:.60},)"
         raise ValueError(msg)

@@ -9,7 +9,8 @@ import jaxdl
 
 ROOT = Path(jaxdl.__file__).parent
 LAYERS = (
-    {"admission"},
+    {"admission", "paths"},
+    {"kinds"},
     {"archives", "types", "statistics"},
     {"arguments", "examples"},
     {"curvature", "designs", "learning_curves"},

@@ -133,7 +133,7 @@ def test_a_polynomial_of_two_features_is_refused(key):
 
 
 def test_a_negative_degree_is_refused():
-    with pytest.raises(ValueError, match="got degree=-1, expected 0 or more"):
+    with pytest.raises(ValueError, match="got degree=-1, expected a whole number of 0 or more"):
         models.polynomial(-1)
 
 

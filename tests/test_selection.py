@@ -215,7 +215,7 @@ def test_one_trace_serves_every_key_and_strength(key, dataset):
         (lambda key: selection.grid({}), "a vector of values"),
         (lambda key: selection.search(lambda s: s, jnp.array(1.0)), "one leading axis"),
         (lambda key: selection.search(lambda s: s[0], (jnp.ones(2), jnp.ones(3))), "one leading axis"),
-        (lambda key: selection.draws(key, {}, 3), "0 laws"),
+        (lambda key: selection.draws(key, {}, 3), "no laws"),
         (lambda key: selection.draws(key, selection.uniform(0, 1), 0), "num_draws=0"),
         (lambda key: selection.log_uniform(0.0, 1.0), "0 < low < high"),
         (lambda key: selection.uniform(1.0, 1.0), "low < high"),

@@ -1,4 +1,4 @@
-"""Data sets from arrays, and the door for data sets that were built by hand.
+"""Data sets from arrays.
 
 Whatever enters is checked here: real numbers only, one label and one weight for each row. What the caller's container holds
 and an array cannot (masks, units, sparse entries) is refused, never dropped.
@@ -9,9 +9,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Float
 
-from jaxdl.admission import as_array, as_count, as_numbers, as_type
+from jaxdl.admission import as_numbers, as_type, check_finite, refuse_unless
+from jaxdl.examples import check_weights
+from jaxdl.kinds import as_count
 from jaxdl.types import Dataset
 
 MAX_ONE_HOT = 2**30
@@ -53,78 +55,21 @@ def from_arrays(x: Any, y: Any, *, weight: Any = None, num_classes: int | None =
         msg = f"y: got shape {targets.shape}, expected (n,) or (n, out)"
         raise ValueError(msg)
     weights = np.ones(len(features), dtype) if weight is None else as_numbers("weight", weight)
-    for name, field in (("y", targets), ("weight", weights)):
-        if field.ndim and len(field) != len(features):
-            msg = f"{name}: got {len(field)} rows, expected {len(features)}, one for each row of x"
+    n = len(features)
+    for name, field, shape in (("y", targets, (n, targets.shape[1])), ("weight", weights, (n,))):
+        if field.shape != shape:
+            msg = f"{name}: got shape {field.shape}, expected {shape}, one row for each row of x"
             raise ValueError(msg)
     features = _finite("x", features, dtype)
     targets = _finite("y", targets, dtype) if num_classes is None else _one_hot(targets, num_classes, dtype)
     weights = _finite("weight", weights, dtype)
-    refuse_weights("weight", weights, all_zero=False)
+    check_weights("weight", weights)
     return Dataset(jnp.asarray(features), jnp.asarray(targets), jnp.asarray(weights))
-
-
-def as_dataset(name: str, value: Any) -> Dataset:
-    """A data set whose fields are JAX arrays that fit together, also under `jit`; values are looked at where there are any.
-
-    Raises:
-        ValueError: no `Dataset`, fields that hold no real numbers, shapes that do not fit, weights that are NaN, infinite
-            or negative.
-
-    >>> as_dataset("train", Dataset(jnp.zeros((2, 1)), jnp.zeros(2), jnp.ones(2)))
-    Traceback (most recent call last):
-    ...
-    ValueError: train: got x (2, 1), y (2,) and weight (2,), expected (n, features), (n, out) and (n,); ...
-    """
-    if not isinstance(value, Dataset):
-        kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-        msg = f"{name}: got a value of type {kind}, expected a Dataset; build one by jaxdl.data.real.from_arrays(x, y)"
-        raise ValueError(msg)
-    dataset = Dataset(*(as_array(f"{name}.{field}", given) for field, given in zip(value._fields, value, strict=True)))
-    x, y, weight = (field.shape for field in dataset)
-    if len(x) < 2 or len(y) != 2 or len(weight) != 1 or not x[0] == y[0] == weight[0]:
-        msg = (
-            f"{name}: got x {x}, y {y} and weight {weight}, expected (n, features), (n, out) and (n,); "
-            "jaxdl.data.real.from_arrays builds one from plain arrays"
-        )
-        raise ValueError(msg)
-    refuse_weights(f"{name}.weight", dataset.weight)
-    return dataset
-
-
-def refuse_weights(name: str, weights: Shaped[Array | np.ndarray, "..."], *, all_zero: bool = True) -> None:
-    """Raise unless weights are one for each row, finite and not negative; and, where `all_zero` is not allowed, one positive."""
-    if isinstance(weights, jax.core.Tracer):
-        return
-    host = np.asarray(weights, float)
-    if host.ndim != 1 or not (np.isfinite(host) & (host >= 0)).all() or not (all_zero or (host > 0).any()):
-        msg = f"{name}: got shape {host.shape} and values from {host.min(initial=np.inf):.4g} to "
-        msg += f"{host.max(initial=-np.inf):.4g}, expected shape (n,), finite, nothing negative and something positive"
-        raise ValueError(msg)
-
-
-def refuse_unless(
-    valid: Shaped[np.ndarray, "..."], name: str, values: Shaped[np.ndarray, "..."], expected: str, remedy: str
-) -> None:
-    """Raise unless every entry is valid: how many are not, and where the first one is."""
-    if valid.all():
-        return
-    first = np.argwhere(~valid)[0]
-    place = ", ".join(f"{axis} {index}" for axis, index in zip(_axes(len(first)), first, strict=True))
-    msg = (
-        f"{name}: got {np.sum(~valid)} of {valid.size} entries such as {values[tuple(first)].item()!r} in {place} "
-        f"(counted from 0), expected {expected}; {remedy}"
-    )
-    raise ValueError(msg)
-
-
-def _axes(ndim: int) -> tuple[str, ...]:
-    return ("row", "column")[:ndim] if ndim <= 2 else ("row", *(f"axis {axis}" for axis in range(1, ndim)))
 
 
 def _finite(name: str, values: np.ndarray, dtype: np.dtype) -> Float[np.ndarray, "..."]:
     """`values` as `dtype`, refused unless every entry is finite and stays apart from the others."""
-    refuse_unless(np.isfinite(values), name, values, "finite numbers", "remove or impute those rows")
+    check_finite(name, values)
     return as_type(name, values, dtype)
 
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from jaxdl.admission import as_count, as_key
+from jaxdl.kinds import as_count, as_key
 from jaxdl.types import Key
 
 MAX_ENTRIES = 2**31 - 1

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
-from jaxdl.admission import as_count, as_key
-from jaxdl.data.arrays import as_dataset, refuse_unless, refuse_weights
+from jaxdl.admission import check_finite
+from jaxdl.examples import check_weights, weighted_examples
+from jaxdl.kinds import as_count, as_key
 from jaxdl.types import Dataset, Key
 
 
@@ -16,14 +16,14 @@ def split(key: Key, dataset: Dataset, num_train: int) -> tuple[Dataset, Dataset]
     """A random split into `(train, test)`, of `num_train` rows and of the rest.
 
     Raises:
-        ValueError: either part would be empty, or whatever `arrays.as_dataset` refuses.
+        ValueError: either part would be empty, or whatever `examples.weighted_examples` refuses.
 
     >>> from jaxdl.data.real import from_arrays
-    >>> train, test = split(jax.random.key(0), from_arrays(np.eye(5), np.arange(5)), 3)
+    >>> train, test = split(jax.random.key(0), from_arrays(jnp.eye(5), jnp.arange(5)), 3)
     >>> sorted(train.y.ravel().tolist() + test.y.ravel().tolist())
     [0.0, 1.0, 2.0, 3.0, 4.0]
     """
-    dataset = as_dataset("dataset", dataset)
+    dataset = weighted_examples("dataset", dataset)
     n = dataset.x.shape[0]
     remedy = f"at least one of {n} rows is left for the test"
     num_train = as_count("num_train", num_train, high=n - 1, remedy=remedy)
@@ -43,7 +43,7 @@ def standardized(train: Dataset, *others: Dataset) -> tuple[Dataset, ...]:
 
     Raises:
         ValueError: data sets with different numbers of features, entries that are NaN or infinite, or whatever
-            `arrays.as_dataset` refuses.
+            `examples.weighted_examples` refuses.
 
     >>> from jaxdl.data.real import from_arrays
     >>> train, test = from_arrays([[1.0, 7.0], [3.0, 7.0]], [0.0, 1.0]), from_arrays([[4.0, 8.0]], [1.0])
@@ -68,8 +68,11 @@ def standardized_targets(train: Dataset, *others: Dataset) -> tuple[Dataset, ...
 
 
 def _parts(train: Dataset, others: tuple[Dataset, ...]) -> list[Dataset]:
-    parts = [as_dataset("train", train), *(as_dataset(f"others[{i}]", part) for i, part in enumerate(others))]
-    refuse_weights("train.weight", parts[0].weight, all_zero=False)
+    parts = [
+        weighted_examples("train", train),
+        *(weighted_examples(f"others[{i}]", part) for i, part in enumerate(others)),
+    ]
+    check_weights("train: weight", parts[0].weight)
     return parts
 
 
@@ -77,7 +80,7 @@ def _standardization(
     name: str, values: Float[Array, "n *columns"], weight: Float[Array, " n"]
 ) -> Callable[[Float[Array, "m *columns"]], Float[Array, "m *columns"]]:
     """The map `v ↦ (v - m) / s` fitted to weighted rows."""
-    _refuse_nan(name, values)
+    check_finite(name, values)
     # In half precision the weights of 65 520 rows already sum to infinity.
     dtype = jnp.promote_types(values.dtype, jnp.float32)
     is_half = jnp.issubdtype(values.dtype, jnp.floating) and dtype != values.dtype
@@ -102,14 +105,8 @@ def _standardization(
             got, expected = (shape[0] if len(shape) == 1 else shape for shape in (others.shape[1:], values.shape[1:]))
             msg = f"others: got a data set with {got} columns in {name}, expected {expected}, as the training part has"
             raise ValueError(msg)
-        _refuse_nan(name, others)
+        check_finite(name, others)
         scaled = jnp.where(varies, ((others.astype(dtype) - lowest) / unit - mean) / std, 0.0)
         return scaled.astype(narrow) if is_half else scaled
 
     return standardize
-
-
-def _refuse_nan(name: str, values: Array) -> None:
-    if not isinstance(values, jax.core.Tracer):
-        host = np.asarray(values)
-        refuse_unless(np.isfinite(host), name, host, "finite numbers", "remove or impute those rows")

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxdl.admission import as_array, as_count, as_key, as_scalar
+from jaxdl.admission import as_array
+from jaxdl.kinds import as_count, as_key, as_scalar, check_function
 from jaxdl.types import Dataset, Key, Keys
 
 TEST_POINTS_SEED = 40_961
@@ -77,10 +78,12 @@ def regression(
     >>> problem.noise(problem.test_points(3)).tolist()
     [0.5, 0.5, 0.5]
     """
-    for name, function in (("inputs", inputs), ("mean", mean), ("test_points", test_points)):
-        if not callable(function):
-            msg = f"{name}: got {function!r:.60}, expected a function; the example of `regression` shows three"
-            raise ValueError(msg)
+    for name, function, parameters in (
+        ("inputs", inputs, ("key", "num_examples")),
+        ("mean", mean, ("x",)),
+        ("test_points", test_points, ("num_points",)),
+    ):
+        check_function(name, function, parameters, "the example of `regression` shows three")
     _check_scale("noise_std", noise_std, is_zero_allowed=True)
 
     def labels(key: Key, x: Float[Array, "n features"]) -> Float[Array, "n out"]:
@@ -258,10 +261,14 @@ def _check_scale(name: str, value: ScalarLike, *, is_zero_allowed: bool) -> None
     """Raise unless a standard deviation is one finite number, where it is at hand; as it is given it keeps its weak type."""
     if isinstance(value, jax.core.Tracer):
         return
-    scale = as_scalar(name, value)
-    if not (np.isfinite(scale) and (scale > 0 or (is_zero_allowed and scale == 0))):
-        msg = f"{name}: got {scale}, expected a finite number, {'0 or more' if is_zero_allowed else 'above 0'}"
-        raise ValueError(msg)
+    expected = f"a finite number, {'0 or more' if is_zero_allowed else 'above 0'}"
+    as_scalar(
+        name,
+        value,
+        expected=expected,
+        allowed=lambda scale: 0 < scale < np.inf or (is_zero_allowed and scale == 0),
+        remedy="a standard deviation in the units of y",
+    )
 
 
 def _inputs(x: Float[Array, "n features"], num_features: int | None = None) -> Float[Array, "n features"]:

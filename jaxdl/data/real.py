@@ -4,6 +4,7 @@ Whatever enters is checked at the door: numbers only, all of them finite, one la
 Loaders run on the host; `split` and the standardisations also work under `jit` and `vmap`.
 """
 
+import os
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -12,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxdl.admission import as_count
 from jaxdl.data.arrays import from_arrays
-from jaxdl.data.files import Path, as_file
 from jaxdl.data.preprocessing import split, standardized, standardized_targets
 from jaxdl.data.tables import from_csv
+from jaxdl.kinds import as_count
+from jaxdl.paths import as_file
 from jaxdl.types import Dataset
 
 __all__ = [
@@ -78,7 +79,7 @@ def wine() -> Dataset:
 
 
 def from_npz(
-    path: Path, *, x: str = "x", y: str = "y", num_classes: int | None = None, max_bytes: int = 2**32
+    path: str | os.PathLike[str], *, x: str = "x", y: str = "y", num_classes: int | None = None, max_bytes: int = 2**32
 ) -> Dataset:
     """A data set from two named arrays of a `.npz` archive, never unpickling anything; otherwise as `from_arrays`.
 

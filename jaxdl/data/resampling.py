@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
-from jaxdl.admission import as_count, as_key
-from jaxdl.data.arrays import as_dataset
 from jaxdl.data.problems import Problem
+from jaxdl.examples import weighted_examples
+from jaxdl.kinds import as_count, as_key, check_flag
 from jaxdl.types import Dataset, Key, Keys, Sampler
 
 
@@ -94,9 +94,7 @@ def bootstrap(dataset: Dataset, *, as_weights: bool = False) -> Resampling:
     4.0
     """
     dataset, n = _admitted(dataset)
-    if not isinstance(as_weights, bool):
-        msg = f"as_weights: got {as_weights!r:.60}, expected True or False"
-        raise ValueError(msg)
+    check_flag("as_weights", as_weights)
 
     def draw_rows(keys: Keys) -> Dataset:
         return _rows(dataset, jax.random.randint(keys["data"], (n,), 0, n))
@@ -152,7 +150,7 @@ def left_out(dataset: Dataset, draw: Dataset) -> Bool[Array, " n"]:
     >>> left_out(dataset, dataset._replace(weight=jnp.array([2.0, 0.0, 1.0]))).tolist()
     [False, True, False]
     """
-    dataset, draw = as_dataset("dataset", dataset), as_dataset("draw", draw)
+    dataset, draw = weighted_examples("dataset", dataset), weighted_examples("draw", draw)
     if draw.weight.shape != dataset.weight.shape:
         msg = (
             f"draw: got weights of shape {draw.weight.shape}, expected {dataset.weight.shape}, as the data set has; draw by "
@@ -250,7 +248,7 @@ def _rows(dataset: Dataset, indices: Int[Array, "*shape"]) -> Dataset:
 
 def _admitted(dataset: Dataset) -> tuple[Dataset, int]:
     """The data set once its fields are known to fit together, and the number of its rows."""
-    dataset = as_dataset("dataset", dataset)
+    dataset = weighted_examples("dataset", dataset)
     n = dataset.x.shape[0]
     if n < 2:
         msg = f"dataset: got {n} examples, expected at least 2; one example has no variance to resample"

@@ -8,16 +8,18 @@ import csv
 import gzip
 import io
 import math
+import os
 import re
 import zlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxdl.admission import as_count
 from jaxdl.data.arrays import from_arrays
-from jaxdl.data.files import Path, as_file
+from jaxdl.kinds import as_count
+from jaxdl.paths import as_file
 from jaxdl.types import Dataset
 
 MISSING = {"", "?", ".", "na", "n/a", "#n/a", "nan", "null", "none", "missing", "<na>", "inf", "infinity"}
@@ -28,7 +30,7 @@ _MAX_SHOWN = 20
 
 
 def from_csv(
-    path: Path,
+    path: str | os.PathLike[str],
     target: str | Sequence[str],
     *,
     features: Sequence[str] | None = None,
@@ -119,7 +121,7 @@ def from_csv(
     return from_arrays(x, y, num_classes=num_classes)
 
 
-def _text(file: str, encoding: str, max_bytes: int) -> str:
+def _text(file: Path, encoding: str, max_bytes: int) -> str:
     """The whole file as text."""
     with open(file, "rb") as opened:
         magic = opened.read(4)
@@ -151,7 +153,7 @@ def _text(file: str, encoding: str, max_bytes: int) -> str:
     return text
 
 
-def _lines(file: str, text: str, delimiter: str) -> list[list[str]]:
+def _lines(file: Path, text: str, delimiter: str) -> list[list[str]]:
     """The cells of all lines that are not empty."""
     first = next(iter(text.strip().splitlines()), "")
     others = [other for other in ",;\t| " if other in first]
@@ -171,7 +173,7 @@ def _lines(file: str, text: str, delimiter: str) -> list[list[str]]:
     return lines
 
 
-def _header(file: str, header: Sequence[str], *, is_given: bool) -> list[str]:
+def _header(file: Path, header: Sequence[str], *, is_given: bool) -> list[str]:
     """The names of the columns, once they can be told apart, from data and from each other."""
     columns, argument = [name.strip() for name in header], "names" if is_given else "path"
     if any(_NUMBER.fullmatch(name) for name in columns):
@@ -195,7 +197,7 @@ def _names(argument: str, value: Any) -> list[str]:
     return list(value)
 
 
-def _chosen(argument: str, value: Any, columns: Sequence[str], file: str) -> list[str]:
+def _chosen(argument: str, value: Any, columns: Sequence[str], file: Path) -> list[str]:
     """Names of columns of the file, each once."""
     chosen = _names(argument, value)
     for name in chosen:
@@ -208,7 +210,7 @@ def _chosen(argument: str, value: Any, columns: Sequence[str], file: str) -> lis
     return chosen
 
 
-def _categories(value: Any, columns: Sequence[str], file: str) -> dict[str, list[str]]:
+def _categories(value: Any, columns: Sequence[str], file: Path) -> dict[str, list[str]]:
     """The values of each column of text."""
     if not isinstance(value, Mapping):
         msg = f"categories: got {value!r:.60}, expected columns and their values; pass {{'sex': ['female', 'male']}}"
@@ -222,7 +224,7 @@ def _categories(value: Any, columns: Sequence[str], file: str) -> dict[str, list
     return texts
 
 
-def _refuse_ragged(file: str, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
+def _refuse_ragged(file: Path, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
     for number, cells in enumerate(rows, start=1):
         if len(cells) != len(columns):
             remedy = "quote cells that hold a delimiter"
@@ -232,7 +234,7 @@ def _refuse_ragged(file: str, rows: Sequence[Sequence[str]], columns: Sequence[s
             raise ValueError(msg)
 
 
-def _column(file: str, name: str, cells: Sequence[str], values: Sequence[str] | None, decimal: str) -> np.ndarray:
+def _column(file: Path, name: str, cells: Sequence[str], values: Sequence[str] | None, decimal: str) -> np.ndarray:
     """One column of the table as numbers `(n, 1)`, or one-hot `(n, categories)`."""
     if values is not None:
         codes = {value: code for code, value in enumerate(values)}
@@ -273,7 +275,7 @@ def _remedy(name: str, cell: str, cells: Sequence[str]) -> str:
     return f"encode its {len(values)} different texts as numbers or categories, or pass leave_out=[{name!r}]"
 
 
-def _refuse_index(file: str, name: str, values: np.ndarray) -> None:
+def _refuse_index(file: Path, name: str, values: np.ndarray) -> None:
     """Of three rows or more: of fewer, 0 and 1 in order are nothing special."""
     n = len(values)
     if n >= 3 and values.shape[1] == 1 and any((values[:, 0] == np.arange(first, first + n)).all() for first in (0, 1)):

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from jaxdl.admission import as_count, as_numbers
-from jaxdl.decomposition.doubles import SMALLEST, check_finite, check_flag
+from jaxdl.admission import as_numbers, check_finite
+from jaxdl.decomposition.doubles import SMALLEST
 from jaxdl.decomposition.estimates import Estimates, Term, degrees_of_freedom, jackknife_variance
 from jaxdl.decomposition.result import Decomposition, PerPoint
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design
+from jaxdl.kinds import as_count, check_flag
 
 if TYPE_CHECKING:
     from jaxdl.decomposition.loss_decomposition import LossDecomposition

@@ -17,7 +17,8 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxdl.decomposition.doubles import check_flag, check_smallest, finite_doubles
+from jaxdl.decomposition.doubles import check_smallest, finite_doubles
+from jaxdl.kinds import check_flag
 
 Array = np.ndarray
 HostOrDevice = np.ndarray | jax.Array

@@ -4,7 +4,6 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import Any
 
 import numpy as np
 from jaxtyping import Num, Shaped
@@ -12,12 +11,13 @@ from jaxtyping import Num, Shaped
 from jaxdl import designs
 from jaxdl.admission import as_numbers, as_type
 from jaxdl.decomposition.assemble import assemble, check_options
-from jaxdl.decomposition.doubles import as_counted, check_flag, check_smallest
+from jaxdl.decomposition.doubles import as_counted, check_smallest
 from jaxdl.decomposition.estimates import Estimates, Term
 from jaxdl.decomposition.grouped import GroupedMeans
 from jaxdl.decomposition.result import Decomposition
 from jaxdl.decomposition.target import Reference, Target
-from jaxdl.designs import Design
+from jaxdl.designs import Design, check_design
+from jaxdl.kinds import check_flag
 
 Array = np.ndarray
 KNOWN_DIMS = ("times", "points", "out")
@@ -192,7 +192,7 @@ def check_dims(dims: Sequence[str]) -> None:
 
 def check_levels(design: Design) -> Design:
     """The design of what varies: sources at a single level are fixed; refuse a design in which nothing varies."""
-    _check_design(design)
+    check_design(design)
     varying = design.varying
     if not varying.shape:
         msg = f"design: got the levels {dict(zip(design.factors, design.shape, strict=True))}: nothing varies, expected at least 2 "
@@ -236,22 +236,11 @@ def _beyond_doubles(predictions: Array, name: str) -> str:
     )
 
 
-def _check_design(design: Any) -> None:
-    if not isinstance(design, Design):
-        levels = (
-            ", ".join(f"{name}={count!r}" for name, count in design.items())
-            if isinstance(design, dict)
-            else "data=64, init=16"
-        )
-        msg = f"design: got {design!r:.80}, expected a Design; for example designs.crossed({levels})"
-        raise ValueError(msg)
-
-
 def _named_design(
     predictions: Array, factors: Sequence[str], design: Design | None, dims: tuple[str, ...], nested: bool
 ) -> Design:
     if design is not None:
-        _check_design(design)
+        check_design(design)
     is_sequence = isinstance(factors, Iterable) and not isinstance(factors, str | Set | Mapping)
     names = tuple(factors) if is_sequence else ()
     if not is_sequence or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):

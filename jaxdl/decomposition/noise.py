@@ -25,9 +25,9 @@ from jaxtyping import Float, Int, Num
 from scipy import sparse
 from scipy.spatial import KDTree
 
-from jaxdl.admission import as_scalar
 from jaxdl.decomposition.copies import Rows, in_no_order_of_labels, matrices, measured_rows, with_doubt
-from jaxdl.decomposition.doubles import check_flag, check_smallest
+from jaxdl.decomposition.doubles import check_smallest
+from jaxdl.kinds import as_scalar, check_flag
 
 Array = np.ndarray
 HostOrDevice = np.ndarray | jax.Array
@@ -195,11 +195,13 @@ def residual(
     if fits.shape != labels.shape:
         msg = f"fitted: got shape {fits.shape} and y of shape {labels.shape}, expected one shape; nothing is broadcast"
         raise ValueError(msg)
-    freedom = as_scalar("degrees_of_freedom", degrees_of_freedom)
-    if not 0 <= freedom < len(labels):
-        msg = f"degrees_of_freedom: got degrees_of_freedom={degrees_of_freedom} for {len(labels)} rows, expected 0 to less than "
-        msg += f"{len(labels)}; a fit that interpolates leaves nothing to see the noise by: fit less freely"
-        raise ValueError(msg)
+    freedom = as_scalar(
+        "degrees_of_freedom",
+        degrees_of_freedom,
+        expected=f"0 to less than {len(labels)}, the number of rows",
+        allowed=lambda freedom: 0 <= freedom < len(labels),
+        remedy="a fit that interpolates leaves nothing to see the noise by: fit less freely",
+    )
     rows = Rows(fits, labels) if measured_apart else with_doubt(fits, labels)
     explanation = (
         "RSS / (n - df): too large by the misfit of the smoother, too small where df misses some of its freedom"

@@ -8,6 +8,7 @@ from jaxtyping import Float, Num, Shaped
 from jaxdl.decomposition import potentials
 from jaxdl.decomposition.doubles import finite_doubles
 from jaxdl.decomposition.potentials import Potential
+from jaxdl.kinds import as_scalar
 
 Array = np.ndarray
 TOLERANCE = 1e-2
@@ -41,9 +42,9 @@ def log_probabilities(
         msg = f"probabilities: got numbers between {values.min():.3g} and {values.max():.3g}, expected non-negative rows that sum "
         msg += "to one; scores that are logits already need no logarithm"
         raise ValueError(msg)
-    if smallest is not None and (isinstance(smallest, bool) or not 0 < smallest < 1):
-        msg = f"smallest: got {smallest!r}, expected a probability between 0 and 1, such as 1e-3"
-        raise ValueError(msg)
+    if smallest is not None:
+        expected = "a probability between 0 and 1, such as 1e-3"
+        smallest = as_scalar("smallest", smallest, expected=expected, allowed=lambda value: 0 < value < 1)
     if smallest is None and not values.all():
         msg = f"probabilities: got {int((values == 0).sum())} zeros, whose logarithm is no number, expected positive ones; clip "
         msg += "them, log_probabilities(probabilities, smallest=1e-3), or smooth them"

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Num
 
-from jaxdl.admission import as_numbers, as_type
-from jaxdl.decomposition.doubles import as_counted, check_finite, finite_doubles
+from jaxdl.admission import as_numbers, as_type, check_finite
+from jaxdl.decomposition.doubles import as_counted, finite_doubles
 
 Array = np.ndarray
 

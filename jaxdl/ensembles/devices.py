@@ -4,8 +4,9 @@ import os
 from collections.abc import Iterable, Sequence
 
 import jax
-import numpy as np
 import threadpoolctl
+
+from jaxdl.kinds import as_count
 
 MOST_DEVICES_PER_CORE = 32
 """Devices beyond the cores wait for one another, and each takes memory and threads: more than so many are a slip."""
@@ -26,8 +27,7 @@ def use_cpu_devices(count: int | None = None) -> int:
         RuntimeError: when JAX has fixed another number of devices already.
     """
     count = max(2, num_cores()) if count is None else count
-    check_count(count)
-    count = int(count)
+    count = check_count(count)
     try:
         if jax.config.jax_num_cpu_devices != count:  # type: ignore[attr-defined]
             jax.config.update("jax_num_cpu_devices", count)
@@ -48,20 +48,11 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def check_count(count: int) -> None:
-    """Raises ValueError when `count` is no sensible number of CPU devices on this machine."""
+def check_count(count: int) -> int:
+    """The count, once it is a sensible number of CPU devices on this machine; raises ValueError otherwise."""
     cores = num_cores()
-    if not is_count(count) or count > MOST_DEVICES_PER_CORE * cores:
-        msg = (
-            f"devices: got {count!r}, expected a whole number from 1 to {MOST_DEVICES_PER_CORE * cores}, which is "
-            f"{MOST_DEVICES_PER_CORE} for each of {cores} cores; pass nothing for one per core"
-        )
-        raise ValueError(msg)
-
-
-def is_count(value: object) -> bool:
-    """Whether a value is a whole number from 1; True and False are none."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
+    remedy = f"{MOST_DEVICES_PER_CORE} for each of {cores} cores are the most; pass nothing for one per core"
+    return as_count("devices", count, high=MOST_DEVICES_PER_CORE * cores, remedy=remedy)
 
 
 def ensemble_devices(devices: Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:

@@ -5,7 +5,6 @@ jax's own message speaks of tracers. Here it becomes an error that says what to 
 """
 
 import contextlib
-import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxprs_in_params
 
 from jaxdl.admission import as_numbers
+from jaxdl.kinds import check_function
 
 ARRAYS = (
     "trial: got a call of NumPy, scikit-learn or another library on values that jax has yet to compute, expected jax.numpy "
@@ -77,24 +77,11 @@ def check_call(trial: Any, setting: Any) -> None:
     Raises:
         ValueError: something that cannot be called, or a function with other arguments.
     """
-    wanted = "trial(keys)" if setting is None else "trial(keys, setting)"
-    if not callable(trial):
-        msg = f"trial: got a value of type {type(trial).__name__}, expected a function, {wanted}"
-        raise ValueError(msg)
-    try:
-        signature = inspect.signature(trial)
-    except (TypeError, ValueError):  # written in C: it says nothing about its arguments
-        return
-    try:
-        signature.bind(*(("keys",) if setting is None else ("keys", "setting")))
-    except TypeError as error:
-        msg = f"trial: got a function of {signature}, expected {wanted}, as "
-        msg += (
-            "there are no settings; pass settings=, or bind the rest by functools.partial"
-            if setting is None
-            else "settings= is given"
-        )
-        raise ValueError(msg) from error
+    if setting is None:
+        remedy = "pass settings= to have a second argument, or bind the rest by functools.partial"
+        check_function("trial", trial, ("keys",), remedy)
+    else:
+        check_function("trial", trial, ("keys", "setting"), "as settings= is given, it takes each of them")
 
 
 def check_returned(leaf: Any) -> None:

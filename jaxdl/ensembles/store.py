@@ -20,8 +20,9 @@ import jax
 import numpy as np
 from jaxtyping import Int, Shaped
 
-from jaxdl.archives import from_npz, given_path, read_regular, sweep_temporaries, to_npz, write_atomically
+from jaxdl.archives import from_npz, sweep_temporaries, to_npz, write_atomically
 from jaxdl.ensembles.identity import digest
+from jaxdl.paths import as_path, read_regular
 
 STUDY = "study.json"
 WORD = 16
@@ -230,12 +231,12 @@ def merge(target: str | Path, *sources: str | Path) -> int:
         StoreError: a source without a study, or of another study than the target's.
     """
     copied = 0
-    for source in [given_path(each, "sources") for each in sources]:
+    for source in [as_path("sources", each) for each in sources]:
         identity = _read_identity(source / STUDY)
         if identity is None:
             msg = f"{source} holds no study ({STUDY} is missing); pass folders that were given as store="
             raise StoreError(msg)
-        copied += Store(given_path(target, "target"), identity).adopt(source)
+        copied += Store(as_path("target", target), identity).adopt(source)
     return copied
 
 

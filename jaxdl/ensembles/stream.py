@@ -13,9 +13,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from jaxdl.admission import as_numbers, as_type
-from jaxdl.archives import given_path
 from jaxdl.designs import MOST_RUNS, Design, check_design
-from jaxdl.ensembles.devices import ensemble_devices, is_count
+from jaxdl.ensembles.devices import ensemble_devices
 from jaxdl.ensembles.dispatch import dispatch, levels_of, num_outer_runs
 from jaxdl.ensembles.identity import digest, setting_digest
 from jaxdl.ensembles.plan import BLOCK_ON_CPU, Plan, default_block, measure_plan
@@ -23,6 +22,8 @@ from jaxdl.ensembles.processes import in_several_processes, joined, of_all_proce
 from jaxdl.ensembles.program import Program, trace_program
 from jaxdl.ensembles.progress import progress_of
 from jaxdl.ensembles.store import MOST_RUNS_IN_BLOCK, Places, Store, stored_block
+from jaxdl.kinds import as_count, check_flag
+from jaxdl.paths import as_path
 from jaxdl.types import Key, Outputs, Trial
 
 IDENTITY = "{identity}"
@@ -98,7 +99,7 @@ def stream(
         )
         raise ValueError(msg)
     inner_axes = _inner_axes(design, inner)
-    store = None if store is None else given_path(store, "store")
+    store = None if store is None else as_path("store", store)
     _check_arguments(key, block, store, shard, fresh)
     num_settings = count_settings(settings)
     settings = admitted_settings(settings)
@@ -338,22 +339,15 @@ def _check_arguments(key: Key, block: int | None, store: Path | None, shard: tup
     if "rbg" in str(jax.random.key_impl(key)):
         msg = "got an 'rbg' key, whose random numbers change under vmap; pass jax.random.key(0, impl='threefry2x32')"
         raise ValueError(msg)
-    if block is not None and not (is_count(block) and block <= MOST_RUNS_IN_BLOCK):
-        msg = (
-            f"got block={block!r}, expected a whole number from 1 to {MOST_RUNS_IN_BLOCK}; memory is taken for a whole block, "
-            "filled or not (the default, 8, suits CPUs)"
-        )
+    if block is not None:
+        remedy = "memory is taken for a whole block, filled or not (the default, 8, suits CPUs)"
+        as_count("block", block, high=MOST_RUNS_IN_BLOCK, remedy=remedy)
+    remedy = "pass (k, K), k from 1 to K: (1, 3), (2, 3) and (3, 3) make a study of three shares"
+    if not isinstance(shard, tuple | list) or len(shard) != 2:
+        msg = f"shard: got {shard!r}, expected two whole numbers; {remedy}"
         raise ValueError(msg)
-    are_counts = isinstance(shard, tuple | list) and len(shard) == 2 and all(map(is_count, shard))
-    if not are_counts or not shard[0] <= shard[1] <= MOST_RUNS:
-        msg = (
-            f"got shard={shard!r}; pass (k, K) with whole numbers and k from 1 to K: (1, 3), (2, 3) and (3, 3) make a study of "
-            "three shares"
-        )
-        raise ValueError(msg)
-    if not isinstance(fresh, bool):
-        msg = f"got fresh={fresh!r}, expected True or False"
-        raise ValueError(msg)
+    as_count("shard", shard[0], high=as_count("shard", shard[1], high=MOST_RUNS, remedy=remedy), remedy=remedy)
+    check_flag("fresh", fresh)
     if shard[1] > 1 and store is None:
         msg = f"got shard={shard} without a store; pass store=folder, where the shares meet"
         raise ValueError(msg)

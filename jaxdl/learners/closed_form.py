@@ -18,8 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxdl.arguments import check_model, check_strength, key_of
+from jaxdl.arguments import check_model, key_of
 from jaxdl.examples import admitted_examples
+from jaxdl.kinds import check_strength
 from jaxdl.types import Dataset, Keys, Learner, Model, Variables
 
 # Accelerators multiply float32 matrices in lower precision unless asked; squaring the condition number forbids it.
@@ -122,7 +123,7 @@ def ridge(model: Model, strength: ScalarLike, *, mask: Float[Array, " p"] | None
     [[3.]]
     """
     _check_features("ridge", model, mask)
-    check_strength("ridge", "strength", strength)
+    check_strength("ridge", strength)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
         frozen, phi, y = _weighted_problem("ridge", model, keys, dataset, mask)

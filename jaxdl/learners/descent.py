@@ -15,8 +15,9 @@ import optax
 from jax import lax
 from jaxtyping import Array, Int
 
-from jaxdl.arguments import check_count, check_function, check_model, check_objective, check_optimizer, key_of
+from jaxdl.arguments import check_model, check_objective, check_optimizer, key_of
 from jaxdl.examples import admitted_examples
+from jaxdl.kinds import as_count, check_function
 from jaxdl.learners.training import State, Step, diverged_at, initial_state, training_step
 from jaxdl.types import Dataset, Key, Keys, Learner, Model, Objective, Variables
 
@@ -111,10 +112,10 @@ def minibatch_descent(
     [[3.]]
     """
     num_steps, stops = _checked("minibatch_descent", model, objective, optimizer, num_steps, times)
-    batch_size = check_count("minibatch_descent", "batch_size", batch_size, at_least=1)
+    batch_size = as_count("minibatch_descent", batch_size, what="batch_size")
     parameters = ("key", "num_examples", "batch_size", "num_steps")
     check_function(
-        "minibatch_descent", "order", order, parameters, "pass one such as data.orders.reshuffled_each_epoch"
+        "minibatch_descent", order, parameters, "pass one such as data.orders.reshuffled_each_epoch", what="order"
     )
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
@@ -184,7 +185,7 @@ def _checked(
     check_model(name, model)
     check_objective(name, objective)
     check_optimizer(name, optimizer)
-    num_steps = check_count(name, "num_steps", num_steps)
+    num_steps = as_count(name, num_steps, what="num_steps", low=0)
     if times is None:
         return num_steps, None
     if not isinstance(times, Iterable):

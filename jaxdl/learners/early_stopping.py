@@ -8,8 +8,9 @@ import optax
 from jax import lax
 from jaxtyping import Array, Bool, Int, Scalar
 
-from jaxdl.arguments import check_count, check_model, check_objective, check_optimizer, check_scalar, key_of, value_of
+from jaxdl.arguments import check_model, check_objective, check_optimizer, key_of, value_of
 from jaxdl.examples import admitted_examples
+from jaxdl.kinds import as_count, check_scalar
 from jaxdl.learners.training import State, diverged_at, initial_state, training_step
 from jaxdl.types import Dataset, Key, Keys, Learner, Model, Objective, Variables
 
@@ -62,15 +63,15 @@ def early_stopping(
     check_objective("early_stopping", objective)
     check_objective("early_stopping", validation, what="validation")
     check_optimizer("early_stopping", optimizer)
-    num_steps = check_count("early_stopping", "num_steps", num_steps)
-    patience = check_count(
-        "early_stopping", "patience", patience, at_least=1, remedy="use gradient_descent to take every step"
+    num_steps = as_count("early_stopping", num_steps, what="num_steps", low=0)
+    patience = as_count(
+        "early_stopping", patience, what="patience", low=1, remedy="use gradient_descent to take every step"
     )
 
     check_scalar(
         "early_stopping",
-        "validation_fraction",
         validation_fraction,
+        what="validation_fraction",
         expected="a share between 0 and 1",
         allowed=lambda share: 0 <= share <= 1,
     )

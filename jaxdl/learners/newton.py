@@ -6,15 +6,9 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Scalar, ScalarLike
 
-from jaxdl.arguments import (
-    check_count,
-    check_model,
-    check_objective,
-    check_strength,
-    initial_variables,
-    value_of,
-)
+from jaxdl.arguments import check_model, check_objective, initial_variables, value_of
 from jaxdl.examples import admitted_examples
+from jaxdl.kinds import as_count, check_strength
 from jaxdl.types import Dataset, Keys, Learner, Model, Objective, Variables
 
 NUM_HALVINGS = 10
@@ -52,8 +46,8 @@ def newton(model: Model, objective: Objective, *, num_steps: int, damping: Scala
     """
     check_model("newton", model)
     check_objective("newton", objective)
-    check_strength("newton", "damping", damping)
-    num_steps = check_count("newton", "num_steps", num_steps)
+    check_strength("newton", damping, what="damping")
+    num_steps = as_count("newton", num_steps, what="num_steps", low=0)
     if model.train_apply is not None:
         msg = (
             "newton: got a model that trains differently from how it predicts (dropout or batch statistics), expected "

@@ -8,18 +8,9 @@ import optax
 from jax import lax
 from jaxtyping import Array, Scalar, ScalarLike
 
-from jaxdl.arguments import (
-    check_count,
-    check_function,
-    check_model,
-    check_objective,
-    check_scalar,
-    check_strength,
-    initial_variables,
-    key_of,
-    value_of,
-)
+from jaxdl.arguments import check_model, check_objective, initial_variables, key_of, value_of
 from jaxdl.examples import admitted_examples
+from jaxdl.kinds import as_count, check_function, check_scalar, check_strength
 from jaxdl.learners.training import State, check_same_arrays, diverged_at
 from jaxdl.penalties.proximal import Proximal
 from jaxdl.types import Dataset, Keys, Learner, Model, Objective, Params, Variables
@@ -82,17 +73,17 @@ def proximal_gradient(
     check_model(name, model)
     check_objective(name, objective)
     remedy = "pass an operator such as penalties.soft_threshold or penalties.lq_threshold(0.5)"
-    check_function(name, "proximal", proximal, ("params", "strength"), remedy)
-    check_strength(name, "strength", strength)
+    check_function(name, proximal, ("params", "strength"), remedy, what="proximal")
+    check_strength(name, strength)
     check_scalar(
         name,
-        "learning_rate",
         learning_rate,
+        what="learning_rate",
         expected="a positive scalar",
         allowed=lambda rate: 0 < rate < jnp.inf,
         remedy="vmap over several",
     )
-    num_steps = check_count(name, "num_steps", num_steps)
+    num_steps = as_count(name, num_steps, what="num_steps", low=0)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
         dataset = admitted_examples(name, dataset)

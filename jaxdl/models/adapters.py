@@ -10,7 +10,7 @@ from flax import errors, nnx
 from flax import linen as nn
 from jaxtyping import Array
 
-from jaxdl.arguments import check_function, shown
+from jaxdl.kinds import check_function, shown
 from jaxdl.types import Key, Model, Variables
 
 
@@ -139,7 +139,7 @@ def from_nnx(build: Callable[[nnx.Rngs], nnx.Module], *, stochastic: bool = Fals
             "for a module of linen use models.from_flax"
         )
         raise ValueError(msg)
-    check_function("from_nnx", "build", build, ("rngs",), "pass lambda rngs: nnx.Linear(3, 2, rngs=rngs)")
+    check_function("from_nnx", build, ("rngs",), "pass lambda rngs: nnx.Linear(3, 2, rngs=rngs)", what="build")
 
     def built(key: Key) -> nnx.Module:
         module = build(nnx.Rngs(key))

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxdl.arguments import check_count, check_function, check_scalar, check_strength
 from jaxdl.examples import check_inputs
+from jaxdl.kinds import as_count, check_function, check_scalar, check_strength
 from jaxdl.types import Key, Model, Variables
 
 Basis = Callable[[Float[Array, " n"], int], Float[Array, "n p"]]
@@ -104,8 +104,8 @@ def polynomial(degree: int, basis: Basis = legendre, *, num_outputs: int = 1, in
     >>> model.features({}, jnp.array([[0.5]])).shape
     (1, 4)
     """
-    degree = check_count("polynomial", "degree", degree, remedy="use degree=0 for a constant")
-    check_function("polynomial", "basis", basis, ("x", "degree"), "pass one such as models.legendre")
+    degree = as_count("polynomial", degree, what="degree", low=0, remedy="use degree=0 for a constant")
+    check_function("polynomial", basis, ("x", "degree"), "pass one such as models.legendre", what="basis")
 
     def features(variables: Variables, x: Float[Array, "n features"]) -> Float[Array, "n p"]:
         del variables
@@ -129,11 +129,11 @@ def degree_mask(max_degree: int, degree: ScalarLike) -> Float[Array, " p"]:
     >>> print(degree_mask(3, 1))
     [1. 1. 0. 0.]
     """
-    max_degree = check_count("degree_mask", "max_degree", max_degree)
+    max_degree = as_count("degree_mask", max_degree, what="max_degree", low=0)
     check_scalar(
         "degree_mask",
-        "degree",
         degree,
+        what="degree",
         expected=f"a degree from 0 to {max_degree}",
         allowed=lambda number: 0 <= number <= max_degree,
     )
@@ -167,8 +167,8 @@ def random_features(
     >>> jax.tree.map(jnp.shape, variables)
     {'features': {'bias': (50,), 'kernel': (3, 50)}, 'params': {'weights': (50, 1)}}
     """
-    num_features = check_count("random_features", "num_features", num_features, at_least=1)
-    check_function("random_features", "activation", activation, ("x",), "pass one such as jax.nn.relu")
+    num_features = as_count("random_features", num_features, what="num_features")
+    check_function("random_features", activation, ("x",), "pass one such as jax.nn.relu", what="activation")
 
     def draw(key: Key, x: Float[Array, "n features"]) -> Variables:
         _check_rows("random_features", x)
@@ -197,8 +197,8 @@ def _linear_in_parameters(
     draw_features: Callable[[Key, Array], Variables] | None = None,
 ) -> Model:
     """The model `features(variables, x) @ params["weights"]`; `draw_features` fills the collection `"features"`."""
-    num_outputs = check_count(name, "num_outputs", num_outputs, at_least=1)
-    check_strength(name, "init_std", init_std)
+    num_outputs = as_count(name, num_outputs, what="num_outputs")
+    check_strength(name, init_std, what="init_std")
 
     def init(key: Key, x: Float[Array, "n features"]) -> Variables:
         check_inputs(name, x)

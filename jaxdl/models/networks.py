@@ -9,8 +9,8 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, ScalarLike
 
-from jaxdl.arguments import check_count, check_function, check_scalar, shown
 from jaxdl.examples import check_inputs
+from jaxdl.kinds import as_count, check_function, check_scalar, shown
 from jaxdl.models.adapters import from_flax
 from jaxdl.types import Key, Model, Variables
 
@@ -65,13 +65,13 @@ def mlp(
     if not isinstance(widths, Sequence | np.ndarray) or isinstance(widths, str):
         msg = f"mlp: got widths={shown(widths)}, expected a sequence, one for each hidden layer; pass [{shown(widths)}]"
         raise ValueError(msg)
-    widths = [check_count("mlp", "a width", width, at_least=1) for width in widths]
-    num_outputs = check_count("mlp", "num_outputs", num_outputs, at_least=1)
-    check_function("mlp", "activation", activation, ("x",), "pass one such as jax.nn.relu")
+    widths = [as_count("mlp", width, what="a width") for width in widths]
+    num_outputs = as_count("mlp", num_outputs, what="num_outputs")
+    check_function("mlp", activation, ("x",), "pass one such as jax.nn.relu", what="activation")
     check_scalar(
         "mlp",
-        "dropout_rate",
         dropout_rate,
+        what="dropout_rate",
         expected="0 <= rate < 1",
         allowed=lambda rate: 0 <= rate < 1,
         remedy="give the share dropped, not kept",
@@ -105,16 +105,16 @@ def mlp_of_width(max_width: int, width: ScalarLike, num_outputs: int, *, output_
     >>> int((model.apply(variables, jax.numpy.ones((3, 4)))).shape[1])
     10
     """
-    max_width = check_count("mlp_of_width", "max_width", max_width, at_least=1)
+    max_width = as_count("mlp_of_width", max_width, what="max_width")
     check_scalar(
         "mlp_of_width",
-        "width",
         width,
+        what="width",
         expected=f"a width from 1 to {max_width}",
         allowed=lambda number: 1 <= number <= max_width,
         remedy="raise max_width",
     )
-    num_outputs = check_count("mlp_of_width", "num_outputs", num_outputs, at_least=1)
+    num_outputs = as_count("mlp_of_width", num_outputs, what="num_outputs")
     is_used = jnp.arange(max_width) < width
 
     def init(key: Key, x: Array) -> Variables:

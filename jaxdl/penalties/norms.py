@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree, Scalar, ScalarLike
 
-from jaxdl.arguments import check_scalar, shown
+from jaxdl.kinds import check_scalar, shown
 from jaxdl.types import Penalty
 
 
@@ -125,8 +125,8 @@ def check_exponent(name: str, q: ScalarLike) -> None:
     """Refuse an exponent that is no positive scalar; of a traced one only the shape is known."""
     check_scalar(
         name,
-        "q",
         q,
+        what="q",
         expected="a positive scalar",
         allowed=lambda number: 0 < number < math.inf,
         remedy="count the non-zero weights for q = 0, vmap over several q",
@@ -137,8 +137,8 @@ def check_share(name: str, share: ScalarLike) -> None:
     """Refuse a share that is no scalar between 0 and 1; of a traced one only the shape is known."""
     check_scalar(
         name,
-        "l1_share",
         share,
+        what="l1_share",
         expected="a scalar between 0 (all l2) and 1 (all l1)",
         allowed=lambda number: 0 <= number <= 1,
     )

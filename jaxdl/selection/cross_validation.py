@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Scalar
 
-from jaxdl.arguments import check_count, check_function, check_learner, check_objective, key_of, value_of
+from jaxdl.arguments import check_learner, check_objective, key_of, value_of
 from jaxdl.examples import admitted_examples
+from jaxdl.kinds import as_count, check_function
 from jaxdl.selection.search import Settings, search
 from jaxdl.selection.splits import Split, check_rows, k_fold, select
 from jaxdl.types import Dataset, Keys, Learner, Objective
@@ -127,10 +128,10 @@ def tuned(
     0.0 [[1.]]
     """
     check_function(
-        "tuned", "learner_of", learner_of, ("setting",), "return a learner: lambda s: learners.ridge(model, s)"
+        "tuned", learner_of, ("setting",), "return a learner: lambda s: learners.ridge(model, s)", what="learner_of"
     )
     check_objective("tuned", validation, what="validation")
-    num_folds = check_count("tuned", "num_folds", num_folds, at_least=2)
+    num_folds = as_count("tuned", num_folds, what="num_folds", low=2)
 
     def learner(keys: Keys, dataset: Dataset) -> Any:
         dataset = admitted_examples("tuned", dataset)

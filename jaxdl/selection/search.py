@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree, Scalar
 
-from jaxdl.arguments import check_count, check_function, check_key, check_value
+from jaxdl.arguments import check_value
+from jaxdl.kinds import as_count, as_key, check_function
 from jaxdl.types import Key
 
 Setting = PyTree
@@ -51,7 +52,7 @@ def search(score: Score, settings: Settings) -> Search:
     >>> print(found.best["x"], found.best_index, found.scores)
     2.5 1 [ 4.    0.25 49.  ]
     """
-    check_function("search", "score", score, ("setting",), "return one number, the smaller the better")
+    check_function("search", score, ("setting",), "return one number, the smaller the better", what="score")
     shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(settings)]
     if not shapes or any(len(shape) == 0 or shape[0] != shapes[0][0] for shape in shapes) or shapes[0][0] == 0:
         msg = (
@@ -115,13 +116,13 @@ def draws(key: Key, laws: PyTree, num_draws: int) -> Settings:
     ((3,), True)
     """
     leaves, structure = jax.tree.flatten(laws)
-    check_key("draws", "key", key)
-    num_draws = check_count("draws", "num_draws", num_draws)
-    if not leaves or num_draws < 1:
-        msg = f"draws: got {len(leaves)} laws and num_draws={num_draws}, expected at least one of each"
+    as_key("draws", key, what="key", is_new=True)
+    num_draws = as_count("draws", num_draws, what="num_draws")
+    if not leaves:
+        msg = "draws: got no laws, expected at least one; pass one such as log_uniform(1e-3, 10)"
         raise ValueError(msg)
     for law in leaves:
-        check_function("draws", "a law", law, ("key",), "pass one such as log_uniform(1e-3, 10)")
+        check_function("draws", law, ("key",), "pass one such as log_uniform(1e-3, 10)", what="a law")
 
     def drawn(law: Law, key_law: Key) -> Array:
         return jax.vmap(lambda index: law(jax.random.fold_in(key_law, index)))(jnp.arange(num_draws))

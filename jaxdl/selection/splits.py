@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
-from jaxdl.arguments import check_count, check_key
 from jaxdl.examples import fitting_examples
+from jaxdl.kinds import as_count, as_key
 from jaxdl.types import Dataset, Key
 
 
@@ -36,9 +36,9 @@ def hold_out(key: Key, num_examples: int, num_validation: int) -> Split:
     >>> sorted(split.train.index.tolist() + split.validation.index.tolist())
     [0, 1, 2, 3, 4]
     """
-    check_key("hold_out", "key", key)
-    num_examples = check_count("hold_out", "num_examples", num_examples)
-    num_validation = check_count("hold_out", "num_validation", num_validation)
+    as_key("hold_out", key, what="key", is_new=True)
+    num_examples = as_count("hold_out", num_examples, what="num_examples", low=0)
+    num_validation = as_count("hold_out", num_validation, what="num_validation", low=0)
     if not 1 <= num_validation < num_examples:
         msg = (
             f"hold_out: got num_validation={num_validation} of {num_examples} examples, expected 1 to {num_examples - 1}, "
@@ -66,9 +66,9 @@ def k_fold(key: Key, num_examples: int, num_folds: int) -> Split:
     >>> split.validation.is_used.sum(axis=1).tolist(), split.train.is_used.sum(axis=1).tolist()
     ([3, 2], [2, 3])
     """
-    check_key("k_fold", "key", key)
-    num_examples = check_count("k_fold", "num_examples", num_examples)
-    num_folds = check_count("k_fold", "num_folds", num_folds)
+    as_key("k_fold", key, what="key", is_new=True)
+    num_examples = as_count("k_fold", num_examples, what="num_examples", low=0)
+    num_folds = as_count("k_fold", num_folds, what="num_folds", low=0)
     if not 2 <= num_folds <= num_examples:
         msg = (
             f"k_fold: got num_folds={num_folds} of {num_examples} examples, expected 2 to {num_examples}; "

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float, Num
 from scipy import special
 
-from jaxdl.admission import as_count, as_numbers, as_scalar, as_type
+from jaxdl.admission import as_numbers, as_type
+from jaxdl.kinds import as_count, as_scalar, check_function
 
 Number = int | float | np.number
 Numbers = Number | np.ndarray
@@ -78,9 +79,8 @@ def bootstrap_interval(
     level = check_level(level)
     samples = tuple(as_numbers(f"samples[{position}]", sample) for position, sample in enumerate(samples))
     num_replicates = count_replicates(*samples)
-    if not callable(statistic):
-        msg = f"statistic: got {statistic!r:.60}, expected a function of the samples, such as np.mean"
-        raise ValueError(msg)
+    parameters = tuple(f"sample_{position}" for position in range(len(samples)))
+    check_function("statistic", statistic, parameters, "pass one such as np.mean")
     num_resamples = as_count("num_resamples", num_resamples, remedy="take 1000 or more for a 95 % interval")
     generator = np.random.default_rng(as_count("seed", seed, low=0))
     draws = [generator.integers(num_replicates, size=num_replicates) for _ in range(num_resamples)]
@@ -120,9 +120,7 @@ def slope_interval(
     if not np.isfinite(x).all() or len(np.unique(x)) < 2:
         msg = f"x: got {x}, expected finite values, of which two differ"
         raise ValueError(msg)
-    if not callable(transform):
-        msg = f"transform: got {transform!r:.60}, expected a function of an array, such as np.log"
-        raise ValueError(msg)
+    check_function("transform", transform, ("means",), "pass one such as np.log")
     centred = x - x.mean()
 
     def slope(samples: Float[np.ndarray, "replicates levels"]) -> float:
@@ -186,11 +184,8 @@ def count_replicates(*samples: Num[np.ndarray, "..."]) -> int:
 
 def check_level(level: float) -> float:
     """The level of an interval, which lies between 0 and 1."""
-    value = as_scalar("level", level)
-    if not 0 < value < 1:
-        msg = f"level: got {level}, expected a probability between 0 and 1, such as 0.95"
-        raise ValueError(msg)
-    return value
+    expected = "a probability between 0 and 1, such as 0.95"
+    return as_scalar("level", level, expected=expected, allowed=lambda value: 0 < value < 1)
 
 
 def _counts(name: str, value: Numbers) -> Float[np.ndarray, "..."]:

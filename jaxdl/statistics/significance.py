@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import special
 
-from jaxdl.admission import as_scalar
+from jaxdl.kinds import as_scalar
 from jaxdl.statistics.intervals import as_floats
 
 
@@ -49,10 +49,9 @@ def equivalence_test(differences: Float[np.ndarray, " replicates"] | Any, *, mar
     >>> round(equivalence_test(differences, margin=0.3), 4), round(equivalence_test(differences, margin=0.1), 4)
     (0.0043, 0.121)
     """
-    margin, differences = as_scalar("margin", margin), as_floats("differences", differences)
-    if not 0 < margin < math.inf:
-        msg = f"margin: got {margin}, expected the smallest difference that matters, a positive number"
-        raise ValueError(msg)
+    expected = "the smallest difference that matters, a positive number"
+    margin = as_scalar("margin", margin, expected=expected, allowed=lambda value: 0 < value < math.inf)
+    differences = as_floats("differences", differences)
     if differences.ndim != 1 or len(differences) < 2:
         msg = f"differences: got shape {differences.shape}, expected (replicates,), at least 2"
         raise ValueError(msg)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from jaxdl.data import real
-from jaxdl.data.arrays import as_dataset
+from jaxdl.examples import weighted_examples
 from jaxdl.types import Dataset
 
 X = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
@@ -41,15 +41,15 @@ def test_every_field_has_the_precision_of_x():
     ("x", "y", "options", "message"),
     [
         ([[1.0, np.nan], [np.inf, 0.0]], [0, 0], {}, r"x: got 2 of 4 entries such as nan in row 0, column 1"),
-        ([[1.0, None], [0.0, 0.0]], [0, 0], {}, "x: got 1 of 4 entries that are not numbers.*row 0, column 1.*None"),
+        ([[1.0, None], [0.0, 0.0]], [0, 0], {}, "x: got 1 of 4 entries such as None in row 0, column 1"),
         ([[1.0], [2.0]], ["yes", "no"], {}, r"y: got text \(yes, ...\).*encode"),
         ([[1j], [2.0]], [0, 0], {}, "x: got complex"),
         ([[1.0]], [1.0], {"weight": [np.nan]}, "weight: got 1 of 1 entries such as nan"),
         (np.ones((2, 1), np.float32), [0.0, 1e300], {}, r"y: got 1e\+300, beyond the range of float32"),
-        (X, [1, 0], {}, "y: got 2 rows, expected 3"),
-        (X, [1, 0, 2], {"weight": [1.0]}, "weight: got 1 rows, expected 3"),
-        (X, [1, 0, 2], {"weight": [1.0, -1.0, 0.0]}, "weight: got .* values from -1 to 1"),
-        (X, [1, 0, 2], {"weight": [0.0, 0.0, 0.0]}, "something positive"),
+        (X, [1, 0], {}, r"y: got shape \(2, 1\), expected \(3, 1\)"),
+        (X, [1, 0, 2], {"weight": [1.0]}, r"weight: got shape \(1,\), expected \(3,\)"),
+        (X, [1, 0, 2], {"weight": [1.0, -1.0, 0.0]}, "weight: got 1 of 3 entries such as -1.0 in row 1"),
+        (X, [1, 0, 2], {"weight": [0.0, 0.0, 0.0]}, "weight: got zeros alone"),
         (X, [1, 0, 2], {"weight": np.ones((3, 1))}, r"weight: got shape \(3, 1\)"),
         (X, [1, 0, 2], {"weight": 1.0}, r"weight: got shape \(\)"),
         ([1.0, 2.0], [1, 0], {}, r"x: got shape \(2,\).*x\[:, None\]"),
@@ -106,21 +106,21 @@ def test_rows_that_pandas_would_match_otherwise_are_refused():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ((X, [[1], [0], [2]], np.ones((3, 1))), r"train: got x \(3, 2\), y \(3, 1\) and weight \(3, 1\)"),
-        ((X, [1, 0, 2], np.ones(3)), r"train: got .* y \(3,\)"),
-        ((X, [[1], [0]], np.ones(3)), r"train: got .* y \(2, 1\)"),
-        ((X, [[1], [0], [2j]], np.ones(3)), r"train\.y: got complex"),
-        ((X, [[1], [0], [2]], np.ma.array(np.ones(3), mask=[0, 0, 1])), r"train\.weight: got a masked"),
-        ((X, [[1], [0], [2]], [1, 1, -1]), r"train\.weight: got .* values from -1 to 1"),
-        ((X, [[1], [0], [2]], [1, 1, np.nan]), r"train\.weight: got "),
+        ((X, [[1], [0], [2]], np.ones((3, 1))), r"train: got weight of shape \(3, 1\)"),
+        ((X, [1, 0, 2], np.ones(3)), r"train: got y of shape \(3,\)"),
+        ((X, [[1], [0]], np.ones(3)), r"train: got y of shape \(2, 1\)"),
+        ((X, [[1], [0], [2j]], np.ones(3)), r"train: y: got complex"),
+        ((X, [[1], [0], [2]], np.ma.array(np.ones(3), mask=[0, 0, 1])), r"train: weight: got a masked"),
+        ((X, [[1], [0], [2]], [1, 1, -1]), r"train: weight: got 1 of 3 entries such as -1 in row 2"),
+        ((X, [[1], [0], [2]], [1, 1, np.nan]), r"train: weight: got .* nan in row 2"),
     ],
 )
 def test_a_data_set_built_by_hand_is_checked(fields, message, unchecked):
     with pytest.raises(ValueError, match=f"^{message}"):
-        as_dataset("train", Dataset(*fields))
+        weighted_examples("train", Dataset(*fields))
 
 
 @pytest.mark.parametrize("value", [None, (X, [1, 0, 2]), pd.DataFrame(X), {"x": X}])
 def test_what_is_no_data_set_is_refused_by_name(value, unchecked):
-    with pytest.raises(ValueError, match=r"^train: got a value of type .*from_arrays"):
-        as_dataset("train", value)
+    with pytest.raises(ValueError, match=r"^train: got a data set of type .*from_arrays"):
+        weighted_examples("train", value)

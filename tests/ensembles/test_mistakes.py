@@ -64,7 +64,7 @@ def test_a_source_is_read_by_its_name_alone():
 
 @pytest.mark.parametrize("trial", [None, "trial", 3])
 def test_what_cannot_be_called_is_no_trial(trial):
-    with pytest.raises(ValueError, match=r"^trial: got a value of type .*, expected a function, trial\(keys\)"):
+    with pytest.raises(ValueError, match=r"^trial: got .*, expected a function \(keys\); pass settings="):
         check_call(trial, None)
 
 
