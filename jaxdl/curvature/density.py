@@ -23,12 +23,14 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, Scalar
 
 from jaxdl.curvature.batching import eigh
+from jaxdl.curvature.checks import check_axes, check_counts, check_key, check_numbers, check_type, known
 from jaxdl.curvature.lanczos import FlatMatvec, tridiagonalise
-from jaxdl.curvature.operators import Matvec, check_symmetric, ravelled
+from jaxdl.curvature.operators import Matvec, ravelled, refuse_asymmetric
 from jaxdl.types import Key, Params
 
 ROUNDING = 50
@@ -97,13 +99,12 @@ def spectral_density(matvec: Matvec, like: Params, key: Key, *, probes: int = 8,
     [[0. 1. 2.]
      [0. 1. 2.]]
     """
-    if probes < 1 or steps < 1:
-        msg = f"spectral_density: got probes={probes} and steps={steps}, expected at least 1 of each"
-        raise ValueError(msg)
+    check_counts("spectral_density", 1, probes=probes, steps=steps)
+    check_key("spectral_density", key)
     flat_matvec, zeros, _ = ravelled("spectral_density", matvec, like)
     steps = min(steps, zeros.size)
     key_symmetry, key_probes = jax.random.split(key)
-    check_symmetric(matvec, like, key_symmetry, probes=1)
+    refuse_asymmetric("spectral_density", flat_matvec, zeros, key_symmetry, probes=1)
     nodes, weights, couplings, squares = quadratures(flat_matvec, zeros, key_probes, probes, steps)
     return SpectralDensity(
         nodes,
@@ -129,6 +130,7 @@ def cumulative_band(
     >>> print(low[0].round(6), high[0].round(6))
     [0. 1.] [0. 1.]
     """
+    _check_points("cumulative_band", density, x)
     eps = jnp.finfo(density.nodes.dtype).eps
     rounding = ROUNDING * eps * density.norm
 
@@ -174,6 +176,8 @@ def cumulative(
     >>> print(share.low < share.probed_low, share.probed_high < share.high)
     [ True] [ True]
     """
+    _check_points("cumulative", density, x)
+    check_numbers("cumulative", 0, 1, error_probability=error_probability)
 
     def one_probe(
         nodes: Float[Array, " steps"], weights: Float[Array, " steps"], couplings: Float[Array, " steps"]
@@ -193,7 +197,7 @@ def cumulative(
     estimate = jnp.where(jnp.isfinite(density.norm), jnp.clip(mean(estimates), low, high), jnp.nan)
     num_squares = density.dimension * density.probe_weights.size
     variance = 2 * estimate * (1 - estimate) / (num_squares + 2)
-    limit = 2 * jnp.log(1 / error_probability) / num_squares.astype(low.dtype)
+    limit = 2 * jnp.log(1 / jnp.asarray(error_probability)) / num_squares.astype(low.dtype)
     return Cumulative(estimate, _farthest(low, 0.0, limit), _farthest(high, 1.0, limit), jnp.sqrt(variance), low, high)
 
 
@@ -209,6 +213,8 @@ def eigenvalue_counts(
     >>> print(low, high)
     [0 3] [0 3]
     """
+    _check_points("eigenvalue_counts", density, x)
+    check_numbers("eigenvalue_counts", 0, 1, error_probability=error_probability)
     share = cumulative(density, x, error_probability=error_probability)
     size = density.dimension.astype(share.low.dtype)
     # A thousandth of a count, so that rounding does not lose a whole one.
@@ -231,6 +237,14 @@ def quadratures(
 
     # One after the other: the basis of a probe takes `steps` times the memory of the parameters.
     return lax.map(one_probe, jax.random.split(key, probes))
+
+
+def _check_points(name: str, density: SpectralDensity, x: Float[Array, " x"]) -> None:
+    check_type(name, "a density", density, SpectralDensity, "spectral_density")
+    check_axes(name, "points x", x, "(x,)", jnp.integer)
+    if known(x) and np.isnan(np.asarray(x)).any():
+        msg = f"{name}: got points x with NaN, expected numbers"
+        raise ValueError(msg)
 
 
 def _farthest(mass: Float[Array, " x"], end: float, limit: Scalar) -> Float[Array, " x"]:
