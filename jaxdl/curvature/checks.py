@@ -7,7 +7,6 @@ outer `jit` none are.
 import math
 import operator
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -16,7 +15,6 @@ import numpy as np
 from jaxtyping import PyTree
 
 from jaxdl.curvature.precision import lower_precision
-from jaxdl.types import Params
 
 
 def check_parameters(name: str, params: PyTree) -> None:
@@ -111,7 +109,7 @@ def check_precision(name: str, dtype: jnp.dtype) -> None:
         raise ValueError(msg)
 
 
-def check_same_form(name: str, what: str, tree: PyTree, like: Params) -> None:
+def check_same_form(name: str, what: str, tree: PyTree, like: PyTree) -> None:
     """Refuse, in the name of the caller, a pytree whose structure, shapes or type are not those of the parameters.
 
     >>> check_same_form("step", "a gradient", jnp.ones(2), jnp.zeros(3))
@@ -147,7 +145,7 @@ def check_counts(name: str, least: int, **counts: Any) -> None:
             raise ValueError(msg)
 
 
-def check_numbers(name: str, least: float, most: float = math.inf, **numbers: Any) -> None:
+def check_numbers(name: str, least: int | float, most: int | float = math.inf, **numbers: Any) -> None:
     """Refuse, in the name of the caller, what is no real number, or is known and not within bounds.
 
     >>> check_numbers("minres", 0, tolerance=float("nan"))
@@ -221,13 +219,13 @@ def check_type(name: str, what: str, value: Any, kind: type, maker: str) -> None
         raise ValueError(msg)
 
 
-def check_loss(name: str, loss: Callable, params: Params) -> None:
+def check_loss(name: str, loss: Any, params: PyTree) -> None:
     """Refuse, in the name of the caller, what is no real scalar function of the parameters, in their precision.
 
     >>> check_loss("hvp", lambda w: (w.sum(), {"accuracy": 1.0}), jnp.ones(2))
     Traceback (most recent call last):
     ...
-    ValueError: hvp: got a loss that returns a tuple, with values besides the loss, expected a scalar alone; take it by [0] ...
+    ValueError: hvp: got a loss that returns a tuple, with values besides the loss, expected a scalar alone; take it by [0], ...
     """
     value, coarse = traced(name, "loss", loss, params)
     check_scalar(name, value)
@@ -253,7 +251,7 @@ def check_scalar(name: str, value: PyTree) -> None:
         raise ValueError(msg)
 
 
-def refuse_coarse(name: str, what: str, coarse: str | None, params: Params) -> None:
+def refuse_coarse(name: str, what: str, coarse: str | None, params: PyTree) -> None:
     """Refuse, in the name of the caller, a function that computes in less precision than its parameters have."""
     if coarse is not None:
         dtype = jax.tree.leaves(shapes_of(params))[0].dtype
@@ -264,7 +262,7 @@ def refuse_coarse(name: str, what: str, coarse: str | None, params: Params) -> N
         raise ValueError(msg)
 
 
-def traced(name: str, what: str, function: Callable, *arguments: PyTree) -> tuple[PyTree, str | None]:
+def traced(name: str, what: str, function: Any, *arguments: PyTree) -> tuple[PyTree, str | None]:
     """Shapes and types of what a function returns, and the lowest precision in it, if below that of its first argument.
 
     Raises:

@@ -104,7 +104,7 @@ def conditioning(
     root = jnp.sqrt(largest / smallest)
 
     def descent(step: Scalar, momentum: Scalar) -> Descent:
-        rates = jnp.where(is_known, jnp.where(is_zero, 1, heavy_ball_rates(values, step, momentum)), jnp.nan)
+        rates = jnp.where(is_known, jnp.where(is_zero, 1, _rates(values, step, momentum)), jnp.nan)
         return Descent(step, momentum, jnp.where(is_known, jnp.max(jnp.where(is_zero, 0, rates)), jnp.nan), rates)
 
     return Conditioning(
@@ -141,6 +141,10 @@ def heavy_ball_rates(values: Float[Array, " p"], step: ScalarLike, momentum: Sca
     check_vector("heavy_ball_rates", "eigenvalues", values)
     check_numbers("heavy_ball_rates", -math.inf, step=step)
     check_numbers("heavy_ball_rates", 0, momentum=momentum)
+    return _rates(values, step, momentum)
+
+
+def _rates(values: Float[Array, " p"], step: ScalarLike, momentum: ScalarLike) -> Float[Array, " p"]:
     middle = (1 + momentum - step * values) / 2
     discriminant = middle**2 - momentum
     # The best step and momentum make double roots, whose discriminant is zero but for rounding, of which the root is 1e-8.
@@ -182,10 +186,10 @@ def step_test(matvec: Matvec, gradient: Params, step: ScalarLike) -> StepTest:
     0.5 -0.125 0.25
     """
     check_numbers("step_test", -math.inf, step=step)
-    flat_matvec, *_ = ravelled("step_test", matvec, gradient)
+    flat_matvec, zeros, _ = ravelled("step_test", matvec, gradient)
     check_finite("step_test", "a gradient", gradient, "did the training diverge?")
     flat = ravel_pytree(gradient)[0]
-    refuse_nonlinear("step_test", flat_matvec, flat)
+    refuse_nonlinear("step_test", flat_matvec, zeros)
     gradient_term = jnp.vdot(flat, flat)
     curvature = jnp.vdot(flat, flat_matvec(flat))
     curvature_term = jnp.asarray(step * curvature / 2)

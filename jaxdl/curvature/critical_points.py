@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Int, Scalar, ScalarLike
+from jaxtyping import Array, Float, Int, PyTree, Scalar, ScalarLike
 
 from jaxdl.curvature.checks import (
     check_counts,
@@ -215,6 +215,7 @@ def check_points(name: str, loss: Callable[[Params], Scalar], starts: Params) ->
     >>> check_points("critical_points", lambda w: w, jnp.ones(3))
     """
     check_floats(name, starts)
+    tell_of_tied(name, starts)
     shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(starts)]
     if len({shape[:1] for shape in shapes} - {()}) != 1 or () in shapes:
         msg = f"{name}: got points of shapes {shapes}, expected one common leading axis; for one point add it by leaf[None]"
@@ -223,7 +224,7 @@ def check_points(name: str, loss: Callable[[Params], Scalar], starts: Params) ->
     check_point(name, loss, first)
 
 
-def check_point(name: str, loss: Callable[[Params], Scalar], params: Params) -> None:
+def check_point(name: str, loss: Callable[[Params], Scalar], params: PyTree) -> None:
     """Refuse, in the name of the caller, a point not of single or double precision, and a loss without a Hessian.
 
     Raises:

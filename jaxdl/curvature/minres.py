@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.flatten_util import ravel_pytree
@@ -10,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar, ScalarLike
 
 from jaxdl.curvature.checks import check_counts, check_finite, check_numbers
 from jaxdl.curvature.lanczos import FlatMatvec
-from jaxdl.curvature.operators import ravelled, refuse_asymmetric_at
+from jaxdl.curvature.operators import ravelled, refuse_asymmetric
 from jaxdl.types import Params
 
 
@@ -58,7 +59,7 @@ def minres(
     products. Where b lies in the range of A, x is the solution of least norm, A† b; elsewhere it is one of least squares.
 
     Args:
-        matvec: products with A of pytrees like `right_side`; where they are known, two products tell whether it is symmetric.
+        matvec: products with A of pytrees like `right_side`; where they are known, three more tell whether it is symmetric.
         right_side: b.
         max_steps: the largest number of products.
         tolerance: relative; it may be traced.
@@ -76,10 +77,10 @@ def minres(
     """
     check_counts("minres", 1, max_steps=max_steps)
     check_numbers("minres", 0, tolerance=tolerance)
-    flat_matvec, _, unravel = ravelled("minres", matvec, right_side)
+    flat_matvec, zeros, unravel = ravelled("minres", matvec, right_side)
     check_finite("minres", "a right side", right_side, "is what it was computed from finite?")
     flat = ravel_pytree(right_side)[0]
-    refuse_asymmetric_at("minres", flat_matvec, flat)
+    refuse_asymmetric("minres", flat_matvec, zeros, jax.random.key(0), probes=1)
     end = flat_minres(flat_matvec, flat, max_steps, jnp.asarray(tolerance, flat.dtype))
     return LeastSquares(unravel(end.x), end.phi, end.normal, end.num)
 

@@ -15,6 +15,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree, Scalar
 
 from jaxdl.curvature.checks import (
+    check_arrays,
     check_callable,
     check_counts,
     check_floats,
@@ -39,7 +40,7 @@ HIGHEST = 'On accelerators, matrix products in TF32 or bfloat16 differ so: compu
 
 
 def check_symmetric(matvec: Matvec, like: Params, key: Key, *, probes: int = 2) -> None:
-    """Refuse an operator for which u · A v and v · A u differ by more than rounding, or A (-3 u) and -3 A u, on random u, v.
+    """Refuse an operator for which u · A v and v · A u differ by more than rounding, or A u and -3 A (-u/3), on random u, v.
 
     By more than `ASYMMETRY` eps (|A u| + |A v|), that is, which for normal u and v also tells an asymmetry of that size
     relative to the Frobenius norm, in any dimension. The second tells what is not linear, or computes with fewer digits
@@ -64,82 +65,61 @@ def refuse_asymmetric(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"], 
     """What `check_symmetric` does, in the name of the caller and on flat vectors."""
     if isinstance(key, jax.core.Tracer):
         return
+    limit = ASYMMETRY * float(jnp.finfo(zeros.dtype).eps)
     pairs = jax.random.normal(key, (probes, 2, zeros.size), zeros.dtype)
     if isinstance(pairs, jax.core.Tracer):
         return
-    for u, v in pairs:
-        _refuse_pair(name, matvec, u, v)
-    refuse_nonlinear(name, matvec, pairs[0, 0])
+    for index, (u, v) in enumerate(pairs):
+        images = matvec(u), matvec(v)
+        if not all(map(known, images)):
+            return
+        difference = jnp.abs(jnp.vdot(u, images[1]) - jnp.vdot(v, images[0]))
+        norm = vector_norm(images[0]) + vector_norm(images[1])
+        _refuse_values(name, difference, norm, images)
+        if bool(difference > limit * norm):
+            msg = (
+                f"{name}: got u·Av and v·Au that differ by {float(difference / norm):.1e} of |Au| + |Av|, "
+                f"expected at most {limit:.0e}; is the operator symmetric, is its function deterministic, and does it compute "
+                f"in the precision of {zeros.dtype}? {HIGHEST}"
+            )
+            raise ValueError(msg)
+        if index == 0:
+            _refuse_unlike_thirds(name, matvec, u, images[0])
 
 
-def refuse_nonlinear(name: str, matvec: FlatMatvec, u: Float[Array, " p"]) -> None:
-    """Refuse, in the name of the caller, an operator for which A (-3 u) is not -3 A u, where values are known.
+def refuse_nonlinear(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"]) -> None:
+    """Refuse, in the name of the caller, an operator for which A u is not -3 A (-u/3) at a random u, where values are known.
 
-    The factor is no power of two, so that products in few digits are rounded otherwise.
-
-    >>> refuse_nonlinear("trace", lambda v: v**2, jnp.ones(2))
+    >>> refuse_nonlinear("trace", lambda v: v**2, jnp.zeros(2))
     Traceback (most recent call last):
     ...
-    ValueError: trace: got A(-3u) and -3Au that differ by ... of |3Au|, expected at most ...
+    ValueError: trace: got Au and -3A(-u/3) that differ by ... of |Au|, expected at most ...
     """
-    images = matvec(u), matvec(-3 * u)
-    if not all(map(known, images)):
+    # The same for every call, since not all callers have a key.
+    u = jax.random.normal(jax.random.key(0), zeros.shape, zeros.dtype)
+    _refuse_unlike_thirds(name, matvec, u, matvec(u))
+
+
+def _refuse_unlike_thirds(name: str, matvec: FlatMatvec, u: Float[Array, " p"], image: Float[Array, " p"]) -> None:
+    # No power of two, so that products in few digits are rounded otherwise; below one, so that nothing more overflows.
+    third = matvec(-u / 3)
+    if not (known(image) and known(third)):
         return
     limit = ASYMMETRY * float(jnp.finfo(u.dtype).eps)
-    # In thirds, which cannot overflow where the products do not.
-    difference, norm = vector_norm(images[0] + images[1] / 3), vector_norm(images[0])
-    _refuse_values(name, difference, norm, images)
-    if bool(difference > limit * jnp.maximum(norm, vector_norm(images[1] / 3))):
+    difference, norm = vector_norm(image + 3 * third), vector_norm(image)
+    _refuse_values(name, difference, norm, (image, third))
+    if not (np.asarray(image).any() or np.asarray(third).any()):
+        # Zero, or lost on the way: what becomes of a larger vector is larger.
+        _refuse_values(name, norm, norm, (matvec(u * 2.0 ** (3 * jnp.finfo(u.dtype).maxexp // 5)),))
+    if bool(difference > limit * jnp.maximum(norm, 3 * vector_norm(third))):
         msg = (
-            f"{name}: got A(-3u) and -3Au that differ by {float(difference / norm):.1e} of |3Au|, expected at most "
-            f"{limit:.0e}; a matvec is linear, such as hvp's, and neither a loss nor a gradient. {HIGHEST}"
+            f"{name}: got Au and -3A(-u/3) that differ by {float(difference / jnp.maximum(norm, 3 * vector_norm(third))):.1e} of "
+            f"|Au|, expected at most {limit:.0e}; a matvec is linear, such as hvp's, and neither a loss nor a gradient. {HIGHEST}"
         )
         raise ValueError(msg)
 
 
-def refuse_asymmetric_at(name: str, matvec: FlatMatvec, b: Float[Array, " p"]) -> None:
-    """Refuse, in the name of the caller, an operator for which b · A (A b) is not A b · A b, where values are known.
-
-    >>> refuse_asymmetric_at("minres", lambda v: jnp.array([v[1], 2 * v[0]]), jnp.ones(2))
-    Traceback (most recent call last):
-    ...
-    ValueError: minres: got u·Av and v·Au that differ by ... of |Au| + |Av|, expected at most ...
-    """
-    if not (known(b) and np.asarray(b).any()):
-        return
-    u = b / vector_norm(b)
-    v = matvec(u)
-    if known(v) and np.asarray(v).any():
-        _refuse_pair(name, matvec, u, jnp.where(jnp.isfinite(v), v / vector_norm(v), v))
-
-
-def random_vector(zeros: Float[Array, " p"]) -> Float[Array, " p"]:
-    """A fixed normal vector, at which an operator is tried out where the caller has no key.
-
-    >>> random_vector(jnp.zeros(3)).shape
-    (3,)
-    """
-    return jax.random.normal(jax.random.key(0), zeros.shape, zeros.dtype)
-
-
-def _refuse_pair(name: str, matvec: FlatMatvec, u: Float[Array, " p"], v: Float[Array, " p"]) -> None:
-    images = matvec(u), matvec(v)
-    if not all(map(known, images)):
-        return
-    limit = ASYMMETRY * float(jnp.finfo(u.dtype).eps)
-    difference = jnp.abs(jnp.vdot(u, images[1]) - jnp.vdot(v, images[0]))
-    norm = vector_norm(images[0]) + vector_norm(images[1])
-    _refuse_values(name, difference, norm, images)
-    if bool(difference > limit * norm):
-        msg = (
-            f"{name}: got u·Av and v·Au that differ by {float(difference / norm):.1e} of |Au| + |Av|, "
-            f"expected at most {limit:.0e}; is the operator symmetric, is its function deterministic, and does it compute "
-            f"in the precision of {u.dtype}? {HIGHEST}"
-        )
-        raise ValueError(msg)
-
-
-def _refuse_values(name: str, difference: Scalar, norm: Scalar, images: tuple[Array, Array]) -> None:
+def _refuse_values(name: str, difference: Scalar, norm: Scalar, images: tuple[Array, ...]) -> None:
     if not bool(jnp.isfinite(difference)):
         msg = (
             f"{name}: got a product with NaN or infinite values, expected finite ones; does the function overflow here?"
@@ -197,7 +177,7 @@ def dense(matvec: Matvec, like: Params, *, chunk_size: int = 4) -> Float[Array, 
     """
     check_counts("dense", 1, chunk_size=chunk_size)
     flat_matvec, zeros, _ = ravelled("dense", matvec, like)
-    refuse_nonlinear("dense", flat_matvec, random_vector(zeros))
+    refuse_nonlinear("dense", flat_matvec, zeros)
     return columns_of(flat_matvec, zeros, chunk_size=chunk_size)
 
 
@@ -228,8 +208,8 @@ def restrict(matvec: Matvec, like: Params, keep: PyTree[bool]) -> tuple[Matvec, 
         The block's matvec, and its `like`: the parameters with `None` in the place of what is left out.
 
     Raises:
-        ValueError: a `keep` that is no prefix of `like`, holds anything but booleans, or keeps nothing; parameters that are
-            not floats of one type. The block refuses vectors that are not like its `like`.
+        ValueError: a `keep` that is no prefix of `like`, holds anything but booleans, or keeps nothing; leaves of `like` that
+            are no arrays. The block refuses vectors that are not like its `like`.
 
     >>> params = {"hidden": jnp.ones(2), "output": jnp.ones(1)}
     >>> block, like = restrict(lambda v: jax.tree.map(lambda a: a * a.size, v), params, {"hidden": True, "output": False})
@@ -238,7 +218,7 @@ def restrict(matvec: Matvec, like: Params, keep: PyTree[bool]) -> tuple[Matvec, 
      [0. 2.]]
     """
     check_callable("restrict", "matvec", matvec)
-    check_floats("restrict", like)
+    check_arrays("restrict", like)
     leaves, structure = jax.tree.flatten(like)
     for leaf in jax.tree.leaves(keep):
         if not (

@@ -9,8 +9,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Scalar
 
 from jaxdl.curvature.checks import check_counts, check_key, check_loss, check_parameters, check_same_form, traced
+from jaxdl.curvature.linearised import linearised_gradient
 from jaxdl.curvature.operators import ravelled
-from jaxdl.curvature.products import hvp
 from jaxdl.types import Key, Params
 
 
@@ -62,11 +62,11 @@ def reparametrisation(
     check_key("reparametrisation", key)
     check_parameters("reparametrisation", params)
     check_loss("reparametrisation", loss, params)
-    moved, _ = traced("reparametrisation", "transform", transform, params)
-    check_same_form("reparametrisation", "a transform to parameters", moved, params)
+    image, _ = traced("reparametrisation", "transform", transform, params)
+    check_same_form("reparametrisation", "a transform to parameters", image, params)
     moved, forward = jax.linearize(transform, params)
     backward = jax.linear_transpose(forward, params)
-    here, there = hvp(loss, params), hvp(loss, moved)
+    here, there = (linearised_gradient("reparametrisation", loss, at)[1] for at in (params, moved))
     _, zeros, unravel = ravelled("reparametrisation", here, params)
 
     def gap(key: Key) -> Scalar:

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from jaxdl.curvature.checks import check_counts, check_key
 from jaxdl.curvature.lanczos import BREAKDOWN, FlatMatvec, orthogonalised, vector_norm
-from jaxdl.curvature.operators import Matvec, columns_of, random_vector, ravelled, refuse_nonlinear
+from jaxdl.curvature.operators import Matvec, columns_of, ravelled, refuse_nonlinear
 from jaxdl.types import Key, Params
 
 CHUNK_SIZE = 4
@@ -160,7 +160,7 @@ def _checked(name: str, matvec: Matvec, like: Params, key: Key, probes: int) -> 
     check_counts(name, 2, probes=probes)
     check_key(name, key)
     flat_matvec, zeros, unravel = ravelled(name, matvec, like)
-    refuse_nonlinear(name, flat_matvec, random_vector(zeros))
+    refuse_nonlinear(name, flat_matvec, zeros)
     return flat_matvec, zeros, unravel
 
 
