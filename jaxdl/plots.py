@@ -70,7 +70,7 @@ def decomposition(result: Decomposition, *, label: str | None = None, logarithmi
 
 
 def density(result: SpectralDensity, *, width: float | None = None) -> "Figure":
-    """Two panels: the density of the eigenvalues, smoothed; and their cumulative share, not smoothed, with its band.
+    """Two panels: the density of the eigenvalues, smoothed; and their cumulative share, not smoothed, with its bands.
 
     Every node becomes a normal density of standard deviation `width`, by default a hundredth of the range of the nodes.
     Narrower than the spacing of the nodes, it shows them and not the spectrum.
@@ -94,17 +94,11 @@ def density(result: SpectralDensity, *, width: float | None = None) -> "Figure":
     left.annotate(f"smoothed, width {width:.2g}", (0.99, 0.98), xycoords="axes fraction", ha="right", va="top")
     share = cumulative(result, jnp.asarray(x, result.nodes.dtype))
     right.plot(x, share.estimate, color=RISK_COLOUR, linewidth=1, label="estimate")
-    right.fill_between(x, share.low, share.high, color=BIAS_COLOUR, alpha=0.4, linewidth=0, label="guaranteed band")
-    reach = 2 * np.asarray(share.standard_error)
-    right.fill_between(
-        x,
-        np.maximum(share.low - reach, 0),
-        np.minimum(share.high + reach, 1),
-        color=BIAS_COLOUR,
-        alpha=0.15,
-        linewidth=0,
-        label="and 2 standard errors of the probes",
-    )
+    for low, high, alpha, label in (
+        (share.probed_low, share.probed_high, 0.4, "left open for these probes"),
+        (share.low, share.high, 0.15, "and for the spectrum, 99.8 % at each point"),
+    ):
+        right.fill_between(x, low, high, color=BIAS_COLOUR, alpha=alpha, linewidth=0, label=label)
     right.set_ylabel("share of the eigenvalues")
     right.legend(fontsize="small")
     for axes in (left, right):
