@@ -5,6 +5,7 @@ import socket
 import tempfile
 
 import jax
+import jaxtyping
 import pytest
 
 jax.config.update("jax_enable_x64", True)
@@ -35,3 +36,11 @@ def no_network(monkeypatch):
 def key():
     """A fixed root key."""
     return jax.random.key(0)
+
+
+@pytest.fixture
+def unchecked():
+    """Without jaxtyping's checks, as users run: the library's own errors must say what is wrong."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

@@ -1,17 +1,18 @@
 """The door for data: what a caller hands over becomes a NumPy array of real numbers, or an error that says the remedy.
 
 `numpy.asarray` takes almost anything and drops what an array cannot hold: masks, imaginary parts, units of time, the entries of
-a sparse matrix. Narrowing to another type drops more: large whole numbers, small differences. Both functions here refuse to.
+a sparse matrix. Narrowing to another type drops more: large whole numbers, small differences. The functions here refuse to.
 """
 
 import datetime
 import numbers
+import operator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Array, Shaped
 
 LARGEST_LOSS = 1e-3
 """How far rounding may move a number, as a share of the range of its column."""
@@ -91,15 +92,20 @@ def as_type(name: str, array: Shaped[np.ndarray, "*shape"], dtype: Any) -> Shape
     if not jnp.issubdtype(dtype, jnp.floating):
         _refuse_changed_integers(name, array, converted, dtype)
         return converted
-    wide = array.astype(np.float64)
-    is_finite = np.isfinite(wide)
+    with np.errstate(over="ignore"):
+        wide = array.astype(np.float64)
+    is_finite = np.isfinite(array) if jnp.issubdtype(array.dtype, jnp.floating) else np.ones(array.shape, bool)
     if (is_finite & ~np.isfinite(converted.astype(np.float64))).any():
-        msg = f"{name}: got {np.abs(wide[is_finite]).max():.3g}, beyond the range of {dtype}, expected smaller ones; rescale them"
+        msg = f"{name}: got {np.abs(array[is_finite]).max():.3g}, beyond the range of {dtype}, expected smaller ones; rescale them"
         raise ValueError(msg)
     tiny = float(jnp.finfo(dtype).tiny)
     kept = np.where(np.abs(converted.astype(np.float64)) < tiny, 0.0, converted.astype(np.float64))
+    # Doubles hold whole numbers up to 2**53 exactly.
+    is_wider = array.dtype.itemsize >= wide.dtype.itemsize and array.dtype != wide.dtype
+    if is_wider and not (jnp.issubdtype(array.dtype, jnp.integer) and np.abs(wide).max() < 2**53):
+        wide, kept = _from_first(array, converted)
     moved = np.where(is_finite, np.abs(wide - np.where(is_finite, kept, 0.0)), 0.0)
-    if not moved.any():
+    if not moved.any() or array.ndim == 0:
         return converted
     low, high = (
         bound(np.where(is_finite, wide, empty), axis=0, keepdims=True)
@@ -113,12 +119,115 @@ def as_type(name: str, array: Shaped[np.ndarray, "*shape"], dtype: Any) -> Shape
         distinct = [len(np.unique(values[np.isfinite(column)])) for values in (stored, column)]
         column = column[np.isfinite(column)]
         msg = (
-            f"{name}: got numbers up to {np.abs(column).max():.3g} that differ by at most {np.ptp(column):.3g}, of which {dtype} "
-            f"keeps {distinct[0]} of {distinct[1]} distinct values, expected differences that {dtype} can hold; subtract an "
-            'offset and rescale, or ask for double precision: jax.config.update("jax_enable_x64", True)'
+            f"{name}: got numbers up to {np.abs(array[is_finite]).max():.3g} that differ by at most {np.ptp(column):.3g}, of which "
+            f"{dtype} keeps {distinct[0]} of {distinct[1]} distinct values, expected differences that {dtype} can hold; subtract "
+            'an offset and rescale, or ask for double precision: jax.config.update("jax_enable_x64", True)'
         )
         raise ValueError(msg)
     return converted
+
+
+def as_array(name: str, value: Any) -> Shaped[Array, "..."]:
+    """`value` as a JAX array of real numbers, also under `jit`: what is not yet one passes `as_numbers` and `as_type`.
+
+    Raises:
+        ValueError: complex numbers, random keys, or whatever those two refuse.
+
+    >>> as_array("x", [[1, 2]]).shape
+    (1, 2)
+    """
+    if isinstance(value, jax.Array) and _is_real(value.dtype):
+        return value
+    if isinstance(value, jax.core.Tracer):
+        msg = f"{name}: got values of type {value.dtype} under jit, expected booleans, integers or floats"
+        raise ValueError(msg)
+    array = as_numbers(name, value)
+    dtype = np.dtype(float) if array.dtype == np.longdouble else array.dtype
+    return jnp.asarray(as_type(name, array, jax.dtypes.canonicalize_dtype(dtype)))
+
+
+def as_scalar(name: str, value: Any) -> float:
+    """One real number, as a float.
+
+    Raises:
+        ValueError: several numbers, a Boolean, or whatever `as_numbers` refuses.
+
+    >>> as_scalar("level", np.float32(0.5))
+    0.5
+    """
+    array = as_numbers(name, value)
+    if array.ndim != 0 or array.dtype == bool:
+        got = "a Boolean" if array.dtype == bool else f"an array of shape {array.shape}"
+        msg = f"{name}: got {got}, expected one number"
+        raise ValueError(msg)
+    return float(array)
+
+
+def as_count(name: str, value: Any, *, low: int = 1, high: int | None = None, remedy: str = "") -> int:
+    """A whole number from `low` to `high`, as an `int`; never a Boolean, nor a float that happens to be whole.
+
+    Raises:
+        ValueError: anything else, a value under `jit` included, since counts decide shapes. The error ends with `remedy`.
+
+    >>> as_count("num_runs", np.int64(3))
+    3
+    >>> as_count("num_runs", 2.5, high=9)
+    Traceback (most recent call last):
+    ...
+    ValueError: num_runs: got 2.5, expected a whole number from 1 to 9
+    """
+    if isinstance(value, jax.core.Tracer):
+        msg = f"{name}: got a value under jit, expected a whole number at hand; name it in static_argnames"
+        raise ValueError(msg)
+    try:
+        count = None if isinstance(value, bool | np.bool_) else operator.index(value)
+    except TypeError:
+        count = None
+    if count is None or count < low or (high is not None and count > high):
+        bounds = f"of {low} or more" if high is None else f"from {low} to {high}"
+        msg = f"{name}: got {value!r:.60}, expected a whole number {bounds}{remedy and '; '}{remedy}"
+        raise ValueError(msg)
+    return count
+
+
+def as_key(name: str, value: Any) -> Any:
+    """One random key, of either of JAX's two kinds.
+
+    Raises:
+        ValueError: a seed, several keys, or anything else.
+
+    >>> as_key("key", 0)
+    Traceback (most recent call last):
+    ...
+    ValueError: key: got 0, expected one random key; pass jax.random.key(0)
+    """
+    is_array = isinstance(value, jax.Array | np.ndarray)
+    if is_array and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+        if value.shape == ():
+            return value
+        msg = (
+            f"{name}: got keys of shape {value.shape}, expected one random key; take one, or map over them by jax.vmap"
+        )
+        raise ValueError(msg)
+    if is_array and value.dtype == np.uint32 and value.ndim == 1:
+        return value
+    seed = value if isinstance(value, int) else 0
+    got = f"an array of type {value.dtype}" if is_array else f"{value!r:.60}"
+    msg = f"{name}: got {got}, expected one random key; pass jax.random.key({seed})"
+    raise ValueError(msg)
+
+
+def _from_first(
+    array: Shaped[np.ndarray, "*shape"], converted: Shaped[np.ndarray, "*shape"]
+) -> tuple[Shaped[np.ndarray, "*shape"], Shaped[np.ndarray, "*shape"]]:
+    """Numbers wider than doubles, and what became of them, as doubles: both less the first row, exactly."""
+    if jnp.issubdtype(array.dtype, jnp.integer):
+        exact, kept = array.astype(object), np.frompyfunc(int, 1, 1)(converted.astype(np.float64))
+    else:
+        exact, kept = array, converted.astype(array.dtype)
+    first = exact[:1] if array.ndim else exact
+    with np.errstate(invalid="ignore"):
+        return np.asarray(exact - first, np.float64), np.asarray(kept - first, np.float64)
 
 
 _ENCODE = "encode categories as numbers, for example np.unique(values, return_inverse=True)[1]"

@@ -4,11 +4,15 @@ They sum over outputs and never over examples: reducing, with the examples' weig
 """
 
 import functools
+import math
 from collections.abc import Callable
 
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, ScalarLike
+
+from jaxdl.arguments import check_scalar
 
 
 def _of_equal_shapes(loss: Callable[..., Array]) -> Callable[..., Array]:
@@ -16,9 +20,9 @@ def _of_equal_shapes(loss: Callable[..., Array]) -> Callable[..., Array]:
 
     @functools.wraps(loss)
     def checked(predictions: Array, targets: Array, **settings: ScalarLike) -> Array:
-        if predictions.shape != targets.shape or predictions.ndim == 0:
+        if np.shape(predictions) != np.shape(targets) or np.ndim(predictions) == 0:
             msg = (
-                f"{loss.__name__}: got predictions of shape {predictions.shape} and targets of shape {targets.shape}, "
+                f"{loss.__name__}: got predictions of shape {np.shape(predictions)} and targets of shape {np.shape(targets)}, "
                 'expected one shape "*n out"; for a single output give both a last axis of length one, y[:, None]'
             )
             raise ValueError(msg)
@@ -65,9 +69,13 @@ def huber(
 
     Note the 1/2 (Huber, 1964). `functools.partial(huber, delta=...)` is a loss of another `delta`, which may be traced.
 
+    Raises:
+        ValueError: shapes differ; a delta that is no scalar, or a number that is not positive.
+
     >>> print(huber(jnp.array([[3.0]]), jnp.array([[0.0]])))
     [2.5]
     """
+    check_scalar("huber", "delta", delta, expected="a positive scalar", allowed=lambda number: 0 < number < math.inf)
     return jnp.sum(optax.losses.huber_loss(predictions, targets, delta=delta), axis=-1)
 
 

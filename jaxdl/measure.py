@@ -12,7 +12,7 @@ import numpy as np
 from jaxdl import ensembles
 from jaxdl.admission import as_numbers
 from jaxdl.decomposition import Decomposition, LossDecomposition, Target, squared_error
-from jaxdl.decomposition.assemble import assemble
+from jaxdl.decomposition.assemble import assemble, check_options
 from jaxdl.decomposition.loss_decomposition import (
     canonical,
     check_dims,
@@ -46,7 +46,7 @@ def decompose(
     shard: tuple[int, int] = (1, 1),
     fresh: bool = False,
     rehearse: Callable[[Plan], None] | None = None,
-    random_points: bool = False,
+    random_points: bool | None = None,
     training_size: int | None = None,
     times: Sequence[int | float] | None = None,
     strict: bool = False,
@@ -78,7 +78,8 @@ def decompose(
         shard: `(k, K)`: compute the k-th of K shares only.
         fresh: forget what the store holds.
         rehearse: receives the study's plan, instead of a computation.
-        random_points: let standard errors speak of test points drawn anew, not of these.
+        random_points: let standard errors speak of test points drawn anew, not of these. What is compared with random labels
+            speaks of test points and labels drawn anew in any case: `populations` says which.
         training_size: the number of training examples, for the labels of the result.
         times: the step counts (or others) on the axis "times", for the labels of the result.
         strict: raise when any run diverges.
@@ -107,6 +108,7 @@ def decompose(
     check_design(design)
     check_loss(loss)
     check_dims(dims)
+    check_options(random_points, training_size, times)
     varying = check_levels(design)
     warn_of_fixed(varying)
     if not 0 <= max_diverged <= 1:

@@ -4,12 +4,13 @@ No computation but clipping stacks at zero and smoothing spectra, both of which 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Num
 
+from jaxdl.admission import as_numbers, as_scalar
 from jaxdl.curvature import SpectralDensity, cumulative
 from jaxdl.decomposition import Decomposition
 from jaxdl.decomposition.estimates import Term
@@ -34,15 +35,14 @@ def decomposition(result: Decomposition, *, label: str | None = None, logarithmi
     Along settings or times, whichever the result has; as bars when it has neither.
 
     Raises:
-        ValueError: for a result with both settings and times; select one of them first.
+        ValueError: no result of a decomposition, or one with both settings and times; select one of them first.
     """
+    _check_kind(result, Decomposition)
+    if len(result.axes) > 1:
+        msg = f"result: got axes {result.axes}, expected one at most, as a figure shows; select from the other: result.at(time=0)"
+        raise ValueError(msg)
     figure = new_figure()
     left, right = figure.subplots(1, 2)
-    if len(result.axes) > 1:
-        msg = (
-            f"got a result with axes {result.axes}; a figure shows one. Select from the other first: result.at(time=0)"
-        )
-        raise ValueError(msg)
     if not result.axes:
         _bars(left, right, result)
         return figure
@@ -73,7 +73,14 @@ def density(result: SpectralDensity, *, width: float | None = None) -> "Figure":
 
     Every node becomes a normal density of standard deviation `width`, by default a hundredth of the range of the nodes.
     Narrower than the spacing of the nodes, it shows them and not the spectrum.
+
+    Raises:
+        ValueError: no spectral density, or a width that is not positive.
     """
+    _check_kind(result, SpectralDensity)
+    if width is not None and not 0 < as_scalar("width", width) < np.inf:
+        msg = f"width: got {width}, expected a positive number"
+        raise ValueError(msg)
     nodes, weights = np.asarray(result.nodes), np.asarray(result.weights * result.probe_weights[:, None])
     width = width or float(np.ptp(nodes)) / 100 or 1.0
     x = np.linspace(nodes.min() - 5 * width, nodes.max() + 5 * width, 1001)
@@ -136,7 +143,7 @@ def stacked(
     axes: "Axes", x: Num[Array, " x"], parts: Mapping[str, Num[Array, " x"]], *, colours: Sequence[str]
 ) -> None:
     """Areas on top of each other; negative estimates are drawn as zero, here and nowhere else."""
-    heights = [np.maximum(values, 0) for values in parts.values()]
+    heights = [np.maximum(as_numbers(f"parts[{label!r}]", values), 0) for label, values in parts.items()]
     axes.stackplot(x, *heights, labels=list(parts), colors=list(colours), alpha=0.85, linewidth=0)
     if any((np.asarray(values) < 0).any() for values in parts.values()):
         axes.annotate(
@@ -157,6 +164,12 @@ def bands(
         axes.errorbar(
             x, estimate, yerr=reach, label=label, color=colour, marker="o", markersize=3, linewidth=1.2, capsize=2
         )
+
+
+def _check_kind(result: Any, kind: type) -> None:
+    if not isinstance(result, kind):
+        msg = f"result: got a value of type {type(result).__name__}, expected a {kind.__name__}"
+        raise ValueError(msg)
 
 
 def _bars(left: "Axes", right: "Axes", result: Decomposition) -> None:

@@ -9,7 +9,9 @@ import jaxdl
 
 ROOT = Path(jaxdl.__file__).parent
 LAYERS = (
-    {"admission", "archives", "types", "statistics"},
+    {"admission"},
+    {"archives", "types", "statistics"},
+    {"arguments", "examples"},
     {"curvature", "designs", "learning_curves"},
     {"data", "models", "losses", "penalties", "decomposition"},
     {"diagnostics", "objectives", "plots", "priors"},

@@ -1,6 +1,7 @@
 import chex
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 from flax import linen as nn
@@ -198,3 +199,106 @@ def test_an_nnx_module_keeps_its_state_beside_its_parameters(key):
     hidden = x @ variables["params"]["layers"][0]["kernel"]
     np.testing.assert_allclose(updated["state"]["layers"][1]["mean"], 0.01 * hidden.mean(0), rtol=1e-5)
     chex.assert_trees_all_equal_shapes_and_dtypes(updated, variables)
+
+
+class Dropped(nn.Module):
+    rate: float = 0.5
+
+    @nn.compact
+    def __call__(self, x, *, deterministic=True):
+        return nn.Dense(2)(nn.Dropout(self.rate)(x, deterministic=deterministic))
+
+
+class DroppedWithItsKey(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(2)(nn.Dropout(0.5)(x, deterministic=not self.has_rng("dropout")))
+
+
+class Drawing(nnx.Module):
+    """Draws in training, in evaluation as well, or inside a transformation of nnx."""
+
+    def __init__(self, rngs, rate=0.5, *, always=False, transformed=False):
+        self.dropout, self.linear = nnx.Dropout(rate, rngs=rngs), nnx.Linear(1, 2, rngs=rngs)
+        self.always, self.transformed = always, transformed
+
+    def __call__(self, x):
+        def call(self, x):
+            return self.linear(self.dropout(x, deterministic=False if self.always else None))
+
+        return nnx.jit(call)(self, x) if self.transformed else call(self, x)
+
+
+BATCHES = {"train_kwargs": {"train": True}, "eval_kwargs": {"train": False}}
+BUILT = nnx.Linear(1, 2, rngs=nnx.Rngs(0))
+SILENT = {
+    "dropout that is never on": (lambda: models.from_flax(Dropped()), "nn.Dropout and no different training"),
+    "dropout that stochastic alone does not switch on": (
+        lambda: models.from_flax(Dropped(), stochastic=True),
+        "draws no random numbers as it is called",
+    ),
+    "dropout without a key": (
+        lambda: models.from_flax(Dropped(), train_kwargs={"deterministic": False}),
+        "draws random numbers while it is trained.*stochastic=True",
+    ),
+    "dropout in evaluation": (
+        lambda: models.from_flax(Dropped(), eval_kwargs={"deterministic": False}, stochastic=True),
+        "draws random numbers while it is initialised|evaluated",
+    ),
+    "batch statistics that never move": (lambda: models.from_flax(Normalised(), **BATCHES), "nn.BatchNorm.*mutable="),
+    "batch statistics by letters": (
+        lambda: models.from_flax(Normalised(), **BATCHES, mutable="batch_stats"),
+        r"mutable='batch_stats', expected names.*\('batch_stats',\)",
+    ),
+    "a class of linen": (lambda: models.from_flax(nn.Dense), "got Dense, expected an instance"),
+    "nnx as linen": (lambda: models.from_flax(BUILT), "models.from_nnx"),
+    "one mask for all steps": (
+        lambda: models.from_nnx(Drawing),
+        "draws random numbers while it trains.*stochastic=True",
+    ),
+    "one mask for all steps, transformed": (
+        lambda: models.from_nnx(lambda rngs: Drawing(rngs, transformed=True)),
+        "draws random numbers while it trains.*stochastic=True",
+    ),
+    "one mask for all predictions": (
+        lambda: models.from_nnx(lambda rngs: Drawing(rngs, always=True), stochastic=True),
+        "draws random numbers while it predicts",
+    ),
+    "one module for all starts": (lambda: models.from_nnx(lambda rngs: BUILT), "returns the same module each time"),
+    "a module as its builder": (lambda: models.from_nnx(BUILT), "expected a function that builds it"),
+    "linen as nnx": (lambda: models.from_nnx(nn.Dense(2)), "for a module of linen use models.from_flax"),
+    "a builder of linen": (lambda: models.from_nnx(lambda rngs: nn.Dense(2)), "a builder that returns Dense"),
+    "a builder of no arguments": (lambda: models.from_nnx(lambda: BUILT), r"which takes \(\), expected a function"),
+}
+HEARD = {
+    "no dropout in linen": lambda: models.from_flax(Dropped(0.0)),
+    "dropout in linen": lambda: models.from_flax(Dropped(), train_kwargs={"deterministic": False}, stochastic=True),
+    "dropout where there is a key": lambda: models.from_flax(DroppedWithItsKey(), stochastic=True),
+    "no dropout in nnx": lambda: models.from_nnx(lambda rngs: Drawing(rngs, 0.0)),
+    "no dropout in a transformation": lambda: models.from_nnx(lambda rngs: Drawing(rngs, 0.0, transformed=True)),
+    "dropout in nnx": lambda: models.from_nnx(Drawing, stochastic=True),
+}
+
+
+def trained_outputs(model, key):
+    x = inputs(jnp.float32)
+    variables = model.init(key, x)
+    model.apply(variables, x)
+    if model.train_apply is None:
+        return model.apply(variables, x)
+    outputs = model.train_apply(variables, x, key if model.stochastic else None)[0]
+    return outputs if model.stochastic else model.apply(variables, x)
+
+
+@pytest.mark.parametrize("case", SILENT)
+def test_a_module_that_would_train_otherwise_than_it_says_is_refused(case, key, monkeypatch):
+    # Users run without the run-time type checker, which would refuse some of these first.
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    make, match = SILENT[case]
+    with pytest.raises(ValueError, match=match):
+        jax.eval_shape(lambda key: trained_outputs(make(), key), key)
+
+
+@pytest.mark.parametrize("case", HEARD)
+def test_a_module_that_trains_as_it_says_is_taken(case, key):
+    assert jax.eval_shape(lambda key: trained_outputs(HEARD[case](), key), key).shape == (7, 2)

@@ -1,7 +1,7 @@
 """A branch and a small eigendecomposition that stay cheap under `vmap`.
 
 `vmap` turns a `lax.cond` on a batched flag into both of its branches, and a decomposition into a batch of them, over which LAPACK
-spreads on the threads of a CPU: for small matrices that costs more than it gains. Both functions here have the values of their plain
+spreads on the threads of a CPU: for small matrices that costs more than it gains. Both functions have the values of their plain
 counterparts, member by member.
 """
 

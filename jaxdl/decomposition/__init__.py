@@ -9,6 +9,7 @@ from jaxdl.decomposition.jensen import JensenGap, jensen_gap
 from jaxdl.decomposition.loss_decomposition import LossDecomposition
 from jaxdl.decomposition.noise_bracket import NoiseBracket, bias_squared_interval, bracket
 from jaxdl.decomposition.potentials import Potential
+from jaxdl.decomposition.probabilities import log_probabilities
 from jaxdl.decomposition.result import Decomposition, PerPoint
 from jaxdl.decomposition.squared import squared_error
 from jaxdl.decomposition.storage import load
@@ -37,6 +38,7 @@ __all__ = [
     "jensen_gap",
     "kohavi_wolpert",
     "load",
+    "log_probabilities",
     "noise",
     "out_of_bag",
     "plug_in",

@@ -1,12 +1,15 @@
 """From the estimates of each setting to one result: averages over test points, standard errors, populations, names."""
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from jaxdl.decomposition.estimates import Estimates, Term, jackknife_variance
+from jaxdl.admission import as_count, as_numbers
+from jaxdl.decomposition.doubles import SMALLEST, check_finite, check_flag
+from jaxdl.decomposition.estimates import Estimates, Term, degrees_of_freedom, jackknife_variance
 from jaxdl.decomposition.result import Decomposition, PerPoint
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design
@@ -36,7 +39,7 @@ def assemble(
     reference: Reference | None,
     *,
     axes: tuple[str, ...],
-    random_points: bool,
+    random_points: bool | None,
     settings: Array | None = None,
     times: Sequence[int | float] | None = None,
     training_size: int | None = None,
@@ -48,18 +51,29 @@ def assemble(
     `notes` has one for each setting, "" where there is nothing to say.
 
     Raises:
-        ValueError: for times that are not those of the predictions.
+        ValueError: for times that are not those of the predictions; numbers so large or small that their standard errors are no
+            doubles.
     """
+    check_options(random_points, training_size, times)
     num_times = estimates[0].per_point.shape[1]
     if times is not None and ("times" not in axes or len(times) != num_times):
-        msg = f"got {len(times)} times for predictions with {num_times if 'times' in axes else 'no axis of'} times; pass one for "
-        msg += "each position on the axis 'times', and name that axis in dims"
+        had = num_times if "times" in axes else "no axis of"
+        msg = f"times: got {len(times)} times for predictions with {had} times, expected one for each position on the axis "
+        msg += "'times'; name that axis in dims"
         raise ValueError(msg)
+    if random_points is False and reference is not None and reference.labels_are_random:
+        warnings.warn(
+            "random_points: got False for a target of random labels; standard errors of what is compared with them speak of test "
+            "points and labels drawn anew all the same, as `populations` says, those of variances of these test points",
+            stacklevel=3,
+        )
     if reference is not None and reference.noise is not None:
         estimates = [_with_noise(each, reference.noise) for each in estimates]
     terms = estimates[0].terms
     populations = [_population(term, reference, random_points) for term in terms]
     averages = [_average(each, populations) for each in estimates]
+    for each in averages:
+        _check_range(each, np.array([term != "noise" for term in terms]))
 
     def by_term(arrays: list[Array], position: int = 1) -> dict[Term, Array]:
         """Stack one array `(terms, [levels,] times, ...)` for each setting, drop absent axes, and name the terms."""
@@ -86,7 +100,7 @@ def assemble(
         },
         axes=axes,
         settings=settings,
-        times=None if times is None else np.asarray(times),
+        times=None if times is None else as_numbers("times", times),
         training_size=training_size,
         study_notes=(
             *loss.notes(design),
@@ -98,6 +112,31 @@ def assemble(
     )
 
 
+def check_options(random_points: bool | None, training_size: int | None, times: Sequence[int | float] | None) -> None:
+    """Refuse labels of a result that are no numbers, and a choice that is none."""
+    if random_points is not None:
+        check_flag("random_points", random_points)
+    if training_size is not None:
+        as_count("training_size", training_size)
+    if times is not None:
+        values = as_numbers("times", times)
+        if values.ndim != 1 or values.dtype == bool:
+            msg = f"times: got shape {values.shape} of {values.dtype}, expected one number for each position on the axis 'times'"
+            raise ValueError(msg)
+        check_finite("times", values)
+
+
+def _check_range(average: "_Average", is_estimated: Bool[Array, " terms"]) -> None:
+    """Refuse numbers whose squares are no doubles: infinite standard errors, or zero for one that is estimated and tiny."""
+    with np.errstate(invalid="ignore"):
+        size = np.abs(average.estimate)
+        is_lost = is_estimated[:, None] & (average.variance == 0) & (size > 0) & (size < SMALLEST**2)
+    if np.isinf(average.estimate).any() or np.isinf(average.variance).any() or is_lost.any():
+        msg = f"predictions: got estimates of size {np.nanmin(size):.3g} to {np.nanmax(size):.3g}, whose standard errors are "
+        msg += "beyond double precision, expected numbers nearer to one; rescale predictions and target"
+        raise ValueError(msg)
+
+
 def _note_of_fixed(design: Design) -> tuple[str, ...]:
     if not design.fixed:
         return ()
@@ -105,7 +144,7 @@ def _note_of_fixed(design: Design) -> tuple[str, ...]:
     return (f"for the one {fixed} drawn: its own variance is not measured, and its interactions count with the others",)
 
 
-def _population(term: Term, reference: Reference | None, random_points: bool) -> str:
+def _population(term: Term, reference: Reference | None, random_points: bool | None) -> str:
     if reference is not None and reference.labels_are_random and _involves_labels(term):
         return DRAWN_LABELS
     return DRAWN_POINTS if random_points else FIXED_POINTS
@@ -119,7 +158,7 @@ def _involves_labels(term: Term) -> bool:
 def _average(estimates: Estimates, populations: list[str]) -> _Average:
     """Jackknife variances over runs, plus the spread over points where the population is wider than the points at hand.
 
-    Degrees of freedom by Satterthwaite (1946), from the number of deletions of each unit.
+    Degrees of freedom from the number of deletions of each unit.
     """
     per_point = estimates.per_point
     num_points = per_point.shape[-1]
@@ -133,10 +172,7 @@ def _average(estimates: Estimates, populations: list[str]) -> _Average:
             spread = per_point.var(axis=-1) / (num_points - 1)
         parts.append((np.where(wide, spread, 0.0), max(num_points - 1, 1)))
     variance = np.sum([part for part, _ in parts], axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
-    # A variance of exactly zero leaves no uncertainty to allow for.
-    return _Average(per_point.mean(axis=-1), variance, np.where(variance == 0, np.inf, freedom))
+    return _Average(per_point.mean(axis=-1), variance, degrees_of_freedom(variance, parts))
 
 
 def _with_noise(estimates: Estimates, noise: Float[Array, " points"]) -> Estimates:

@@ -6,6 +6,8 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, Num
 
+from jaxdl.admission import as_numbers, as_type
+from jaxdl.decomposition.doubles import check_finite, check_largest, check_smallest, finite_doubles
 from jaxdl.decomposition.estimates import jackknife_variance
 
 Array = np.ndarray
@@ -46,15 +48,22 @@ def infinitesimal_jackknife(
     >>> infinitesimal_jackknife(counts, counts @ labels[:, None] / 2).variance
     array([0.5])
     """
-    drawn, values = np.asarray(counts, np.float64), np.asarray(predictions, np.float64)
-    if drawn.ndim != 2 or values.ndim != 2 or len(drawn) != len(values) or len(drawn) < 2:
-        msg = f"got counts of shape {drawn.shape} and predictions of shape {values.shape}, expected (B, n) and (B, points), B >= 2"
+    drawn, values = finite_doubles("counts", counts), finite_doubles("predictions", predictions)
+    if (
+        drawn.ndim != 2
+        or values.ndim != 2
+        or len(drawn) != len(values)
+        or len(drawn) < 2
+        or 0 in drawn.shape + values.shape
+    ):
+        msg = f"counts: got shape {drawn.shape} and predictions of shape {values.shape}, expected (B, n) and (B, points), B >= "
+        msg += "2; a single point becomes a column by [:, None]"
         raise ValueError(msg)
     num_replicates, num_rows = drawn.shape
     if (drawn < 0).any() or not np.allclose(drawn.sum(axis=1), num_rows):
         totals = drawn.sum(axis=1)
-        msg = f"got counts that sum to {totals.min():.6g} to {totals.max():.6g} in a row, expected {num_rows}: n rows drawn from "
-        msg += "n. Other resampling has another correction"
+        msg = f"counts: got numbers down to {drawn.min():g} that sum to {totals.min():.6g} to {totals.max():.6g} in a row, "
+        msg += f"expected {num_rows}: n rows drawn from n; other resampling has another correction"
         raise ValueError(msg)
     centred = values - values.mean(axis=0)
     covariances = (drawn - 1).T @ centred / num_replicates
@@ -97,8 +106,9 @@ def out_of_bag(
         labels: of the rows.
 
     Raises:
-        ValueError: shapes that do not fit; fewer than three runs or two rows; a row left out by fewer than two runs once any of
-            the groups of runs is gone. About 3 runs in 8 leave a row out, so that 50 runs are plenty.
+        ValueError: shapes that do not fit, NaN or infinity at rows that were left out; fewer than three runs or two rows; a row
+            left out by fewer than two runs once any of the groups of runs is gone. About 3 runs in 8 leave a row out, so that 50
+            are plenty.
 
     >>> rng = np.random.default_rng(0)
     >>> left_out = rng.random((200, 30)) < 0.368
@@ -106,19 +116,26 @@ def out_of_bag(
     >>> abs(result.estimates["total_variance"] - 1) < 4 * result.standard_errors["total_variance"]
     True
     """
-    values, truth = np.asarray(predictions, np.float64), np.asarray(labels, np.float64)
-    mask = np.asarray(left_out)
+    values, truth = (
+        as_type("predictions", as_numbers("predictions", predictions), np.float64),
+        finite_doubles("labels", labels),
+    )
+    mask = as_numbers("left_out", left_out)
     if values.ndim != 3 or mask.dtype != bool or mask.shape != values.shape[:2] or truth.shape != values.shape[1:]:
         msg = (
-            f"got predictions of shape {values.shape}, left_out of shape {mask.shape} and dtype {mask.dtype}, and labels of shape "
-            f"{truth.shape}; expected (runs, n, out), bool (runs, n) and (n, out)"
+            f"predictions: got shape {values.shape}, left_out of shape {mask.shape} and dtype {mask.dtype}, and labels of shape "
+            f"{truth.shape}, expected (runs, n, out), bool (runs, n) and (n, out); add an axis by [..., None], or "
+            "left_out.astype(bool)"
         )
         raise ValueError(msg)
     num_runs = len(values)
     if num_runs < 3 or len(truth) < 2:
-        msg = f"got {num_runs} runs and {len(truth)} rows, expected 3 and 2 at least, and 50 runs or more so that several leave "
-        msg += "each row out"
+        msg = f"predictions: got {num_runs} runs and {len(truth)} rows, expected 3 and 2 at least, and 50 runs or more so that "
+        msg += "several leave each row out; add runs"
         raise ValueError(msg)
+    check_finite("predictions", values[mask])
+    check_largest("predictions", values[mask])
+    check_smallest("predictions", values[mask], truth)
     errors = np.where(mask[..., None], values - truth, 0)
     group = np.arange(num_runs) % NUM_GROUPS
 
@@ -130,8 +147,8 @@ def out_of_bag(
     rest = counts.sum(axis=0) - counts
     if rest.min() < 2:
         row = int(rest.min(axis=0).argmin())
-        msg = f"row {row} is left out by {int(counts[:, row].sum())} of {num_runs} runs, too few to tell variance from bias; "
-        msg += "add runs"
+        msg = f"left_out: got row {row} left out by {int(counts[:, row].sum())} of {num_runs} runs, expected enough to tell "
+        msg += "variance from bias; add runs"
         raise ValueError(msg)
     per_point = _terms(counts.sum(0), sums.sum(0), squares.sum(0))
     deleted = _terms(rest, sums.sum(0) - sums, squares.sum(0) - squares)

@@ -8,12 +8,23 @@ from jaxtyping import Float, Num
 from jaxdl.decomposition import class_ensembles, potentials
 from jaxdl.decomposition.bregman_crossed import crossed_gaps
 from jaxdl.decomposition.class_target import resolve_classes
+from jaxdl.decomposition.doubles import finite_doubles
 from jaxdl.decomposition.estimates import Estimates, Term, term_names
 from jaxdl.decomposition.grouped import NUM_GROUPS, GroupedMeans
 from jaxdl.decomposition.loss_decomposition import LossDecomposition
 from jaxdl.decomposition.potentials import Potential
+from jaxdl.decomposition.probabilities import warn_of_probabilities
 from jaxdl.decomposition.squared import given_fixed
-from jaxdl.decomposition.target import Reference, Target, as_numbers, check_finite, checked_noise
+from jaxdl.decomposition.target import (
+    Reference,
+    Target,
+    check_no_labels,
+    check_shape,
+    checked_noise,
+    known_noise,
+    known_of,
+    warn_of_copies,
+)
 from jaxdl.designs import Design
 
 Array = np.ndarray
@@ -58,8 +69,8 @@ class BregmanLoss(LossDecomposition):
 
     def reference(self, target: Target | None, shape: tuple[int, ...]) -> Reference | None:
         if self.potential is potentials.softmax and shape[1:] in ((), (1,)):
-            msg = f"got predictions of shape {shape} at one run; the cross-entropy needs logits of two or more classes, on an "
-            msg += "axis 'out'. For a single logit use bregman(potentials.bernoulli)"
+            msg = f"predictions: got predictions of shape {shape} at one run, expected logits of two or more classes, on an axis "
+            msg += "'out'; for a single logit use bregman(potentials.bernoulli)"
             raise ValueError(msg)
         if target is None:
             return None
@@ -69,8 +80,9 @@ class BregmanLoss(LossDecomposition):
 
     def admitted(self, predictions: Num[Array, "... out"], reference: Reference | None) -> Num[Array, "... out"]:
         del reference
-        largest = self.potential.largest
-        return predictions if largest == np.inf else np.where(predictions > largest, np.inf, predictions)
+        warn_of_probabilities(self.potential, predictions)
+        is_beyond = self.potential.is_beyond(predictions)
+        return np.where(is_beyond, np.inf, predictions) if is_beyond.any() else predictions
 
     def grouped(self, design: Design, reference: Reference | None) -> GroupedMeans:
         return _GroupedGaps(design, reference, self.potential)
@@ -123,32 +135,18 @@ class BregmanLoss(LossDecomposition):
         return Reference(pi, "bias", -noise, "risk", zero, noise, True)
 
     def _of_means(self, target: Target, shape: tuple[int, ...]) -> Reference:
-        if not isinstance(target, Target):
-            msg = f"got a target of type {type(target).__name__}; say what it is: Target(mean=...), Target(labels=...), ..."
-            raise ValueError(msg)
-        known = {
-            name: as_numbers(name, value).astype(np.float64)
-            for name, value in target._asdict().items()
-            if value is not None and name != "noise"
-        }
-        if len(known) != 1 or not set(known) <= {"mean", "labels", "replicates"}:
-            msg = f"got a Target with {sorted(known) or 'nothing known'}; give exactly one of mean, labels, replicates to the "
-            msg += f"{self.name}"
-            raise ValueError(msg)
-        [(name, value)] = known.items()
-        expected = (*value.shape[:1], *shape) if name == "replicates" else shape
-        if value.shape != expected or (name == "replicates" and len(value) < 2):
-            msg = f"got {name} of shape {value.shape} for predictions of shape {shape} at one run; expected "
-            msg += f"{'(R, ...) with R >= 2 and ' if name == 'replicates' else ''}{shape}. Nothing is broadcast"
-            raise ValueError(msg)
-        check_finite(name, value)
+        name, numbers = known_of(target, ("mean", "labels", "replicates"))
+        value = finite_doubles(name, numbers)
+        check_shape(name, value, shape)
         value = value[..., None] if len(shape) == 1 else value
         entropy = self.potential.conjugate(value)
         if not np.isfinite(entropy).all():
-            msg = f"got {name} between {value.min():.4g} and {value.max():.4g}, which the {self.name} does not allow"
+            msg = f"{name}: got {name} between {value.min():.4g} and {value.max():.4g}, which the {self.name} does not allow, "
+            msg += "expected means that its law can have; choose the potential of these labels"
             raise ValueError(msg)
         noise = checked_noise(target.noise, shape[0])
         if name == "mean":
+            check_no_labels(value, noise)
             if noise is None:
                 return Reference(value, "bias", entropy, "excess_risk", entropy, None, False)
             return Reference(value, "bias", entropy, "risk", entropy + noise, noise, False)
@@ -157,8 +155,8 @@ class BregmanLoss(LossDecomposition):
                 return Reference(value, "bias_plus_noise", entropy, "risk", entropy, None, True)
             return Reference(value, "bias", entropy - noise, "risk", entropy, noise, True)
         if noise is not None:
-            msg = "got noise together with replicates, which determine the noise themselves; leave noise out"
-            raise ValueError(msg)
+            raise ValueError(known_noise(name))
+        warn_of_copies(value, may_tie=False)
         count, mean = len(value), value.mean(axis=0)
         left_out = (count * mean - value) / (count - 1)
         plug_in, deleted = self.potential.conjugate(mean), self.potential.conjugate(left_out).mean(axis=0)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from jaxdl.admission import as_count
 from jaxdl.decomposition.assemble import DRAWN_LABELS, DRAWN_POINTS, FIXED_POINTS
-from jaxdl.decomposition.estimates import Term, jackknife_variance
+from jaxdl.decomposition.estimates import Term, degrees_of_freedom, jackknife_variance
 from jaxdl.decomposition.result import Decomposition, label_of
 from jaxdl.statistics import Interval, t_interval
 
@@ -60,6 +61,8 @@ def compare(first: Decomposition, second: Decomposition) -> Comparison:
     >>> round(float(compare(one, two).estimates["total_variance"] / one.total_variance), 6)
     0.21
     """
+    for name, result in (("first", first), ("second", second)):
+        check_result(name, result)
     for what, of_first, of_second in (
         ("design", first.design, second.design),
         ("loss", first.loss, second.loss),
@@ -73,10 +76,11 @@ def compare(first: Decomposition, second: Decomposition) -> Comparison:
         ),
     ):
         if of_first != of_second:
-            msg = f"cannot compare results that differ in {what}: got {of_first} and {of_second}; run both over the same levels"
+            msg = f"second: got a result that cannot be compared: the two differ in {what}, {of_first} and {of_second}, expected "
+            msg += "the same; run both over the same levels"
             raise ValueError(msg)
     if not first.replicates or not second.replicates:
-        msg = "got results without replicates: too few levels for standard errors (3 or more of each source)"
+        msg = "first: got results without replicates, expected enough levels for standard errors; run 3 or more of each source"
         raise ValueError(msg)
     terms = [term for term in first.estimates if term in second.estimates]
     estimates, errors, intervals, populations = {}, {}, {}, {}
@@ -174,23 +178,22 @@ def ensemble_forecast(result: Decomposition, *, over: str, sizes: Sequence[int])
     >>> bool((abs(forecast.variance - (1 + 1 / np.array([1, 2, 4]))) < 4 * forecast.standard_errors).all())
     True
     """
+    check_result("result", result)
     if result.loss != "squared error":
-        msg = f"got a result of the {result.loss}; the forecast holds for the squared error, whose predictions average"
+        msg = f"result: got a result of the {result.loss}, expected another loss; the forecast holds for the squared error, whose "
+        msg += "predictions average"
         raise ValueError(msg)
     averaged = [component for component in result.variance if over in map(_source, component)]
     # Nested deeper than the source, what is inside one of its levels is drawn anew in each.
     inside = [c for c in result.variance if any(over in name.partition("(")[2].rstrip(")").split(",") for name in c)]
     if not averaged or (result.design.is_nested and over == result.design.sources[0]):
-        msg = f"cannot tell what averaging over {over!r} leaves from the components {list(result.variance)}; cross it with the "
-        msg += f"other sources: designs.crossed(data=..., {over}=...)"
+        msg = f"over: cannot tell what averaging over {over!r} leaves, got the components {list(result.variance)}, expected some "
+        msg += f"that hold it; cross it with the other sources: designs.crossed(data=..., {over}=...)"
         raise ValueError(msg)
-    if (
-        not np.shape(sizes)
-        or not len(sizes)
-        or any(not isinstance(size, int | np.integer) or size < 1 for size in sizes)
-    ):
-        msg = f"got sizes={sizes!r}; pass numbers of members, whole and at least 1"
+    if not np.shape(sizes) or not len(sizes):
+        msg = f"sizes: got {sizes!r}, expected numbers of members; for example sizes=(1, 2, 4)"
         raise ValueError(msg)
+    sizes = [as_count("sizes", size) for size in sizes]
 
     def forecast(term: str) -> tuple[Array, Array, Interval]:
         """The term less what averaging takes away, with its standard error and interval, by the replicates of the result."""
@@ -209,6 +212,13 @@ def ensemble_forecast(result: Decomposition, *, over: str, sizes: Sequence[int])
     known = next((term for term in ("risk", "excess_risk") if term in result.estimates), None)
     risk = None if known is None else ForecastRisk(known, *forecast(known))
     return EnsembleForecast(tuple(sizes), over, *forecast("total_variance"), risk, result.notes)
+
+
+def check_result(name: str, value: object) -> None:
+    """Refuse what is no decomposition."""
+    if not isinstance(value, Decomposition):
+        msg = f"{name}: got {value!r:.80}, expected a Decomposition, what a loss or `decompose` returns"
+        raise ValueError(msg)
 
 
 def _values(coordinates: Array | None) -> list | None:
@@ -233,6 +243,4 @@ def _standard_error(
         with np.errstate(invalid="ignore", divide="ignore"):  # a single point has no spread: nan
             parts.append((per_point.var(axis=-1) / (num_points - 1), max(num_points - 1, 1)))
     variance = np.asarray(sum(part for part, _ in parts))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
-    return np.asarray(np.sqrt(variance)), np.asarray(np.where(variance == 0, np.inf, freedom))
+    return np.asarray(np.sqrt(variance)), degrees_of_freedom(variance, parts)

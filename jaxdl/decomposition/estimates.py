@@ -56,3 +56,17 @@ def jackknife_variance(replicates: Float[Array, "*terms levels columns"]) -> Flo
     with np.errstate(invalid="ignore", divide="ignore"):  # nothing present: nan
         centred = np.where(present, values - values.sum(axis=-2, keepdims=True) / num_levels[..., None, :], 0)
         return (num_levels - 1) / num_levels * (centred**2).sum(axis=-2)
+
+
+def degrees_of_freedom(
+    variance: Float[Array, "*columns"], parts: Sequence[tuple[Float[Array, "*columns"] | np.float64, int]]
+) -> Float[Array, "*columns"]:
+    """Of a variance that is a sum of parts, each with its own (Satterthwaite, 1946); infinite where it is exactly zero.
+
+    Squares are taken of numbers near one, divided by a power of two, so that they neither overflow nor vanish.
+    """
+    _, exponent = np.frexp(variance)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        total = np.ldexp(variance, -exponent) ** 2
+        freedom = total / sum(np.ldexp(part, -exponent) ** 2 / degrees for part, degrees in parts)
+    return np.asarray(np.where(variance == 0, np.inf, freedom))

@@ -5,7 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from jaxdl.admission import as_numbers, as_type
+from jaxdl.decomposition.doubles import check_finite
 from jaxdl.decomposition.potentials import Potential
+from jaxdl.decomposition.probabilities import warn_of_probabilities
 
 Array = np.ndarray
 
@@ -32,15 +35,20 @@ def jensen_gap(potential: Potential, predictions: Float[Array, "runs *rows out"]
     >>> float(gap.plug_in.round(4))
     59.3069
     """
-    eta = np.asarray(predictions, np.float64)
-    count = len(eta)
-    if count < 2:
-        msg = f"got {count} runs; a variance needs at least 2"
+    if not isinstance(potential, Potential):
+        msg = f"potential: got {potential!r:.80}, expected a Potential; for example decomposition.potentials.softmax"
         raise ValueError(msg)
-    if eta.size and eta.max() > potential.largest:
-        msg = f"got natural parameters up to {eta.max():.4g}; expected at most {potential.largest:g}, beyond which the "
-        msg += f"{potential.name} potential overflows: leave such runs out"
+    eta = as_type("predictions", as_numbers("predictions", predictions), np.float64)
+    check_finite("predictions", eta)
+    count = len(eta) if eta.ndim else 0
+    if eta.ndim < 2 or count < 2 or 0 in eta.shape:
+        msg = f"predictions: got shape {eta.shape}, expected (runs, ..., out), with 2 runs or more and none of the axes empty"
         raise ValueError(msg)
+    if potential.is_beyond(eta).any():
+        msg = f"predictions: got natural parameters up to {eta.max():.4g}, expected at most {potential.largest:g} and at least "
+        msg += f"{potential.smallest:g}, beyond which the {potential.name} potential overflows; leave such runs out"
+        raise ValueError(msg)
+    warn_of_probabilities(potential, eta)
     mean = eta.mean(axis=0)
     values = potential.value(eta)
     plug_in = values.mean(axis=0) - potential.value(mean)

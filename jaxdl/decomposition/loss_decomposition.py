@@ -1,15 +1,18 @@
 """What the decomposition of a loss must provide; every one is called on predictions, or handed to `jaxdl.decompose`."""
 
+import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Num, Shaped
 
 from jaxdl import designs
-from jaxdl.decomposition.assemble import assemble
+from jaxdl.admission import as_numbers, as_type
+from jaxdl.decomposition.assemble import assemble, check_options
+from jaxdl.decomposition.doubles import as_counted, check_flag, check_smallest
 from jaxdl.decomposition.estimates import Estimates, Term
 from jaxdl.decomposition.grouped import GroupedMeans
 from jaxdl.decomposition.result import Decomposition
@@ -29,6 +32,8 @@ class LossDecomposition(ABC):
     """
 
     name: str
+    is_of_squares = False
+    """Whether predictions are squared, so that very small ones are refused."""
 
     def __call__(
         self,
@@ -39,7 +44,7 @@ class LossDecomposition(ABC):
         target: Target | None = None,
         dims: Sequence[str] = ("points",),
         nested: bool = False,
-        random_points: bool = False,
+        random_points: bool | None = None,
         training_size: int | None = None,
         times: Sequence[int | float] | None = None,
     ) -> Decomposition:
@@ -52,7 +57,9 @@ class LossDecomposition(ABC):
             target: what is known of the truth; without it, variances only.
             dims: names of the trailing axes, among "times" (kept), "points" (averaged) and "out", in this order.
             nested: each factor draws its levels anew inside every level of the factors before it.
-            random_points: let standard errors speak of test points drawn anew, not of these.
+            random_points: let standard errors speak of test points drawn anew, not of these. Where labels are random, what is
+                compared with them speaks of test points and labels drawn anew in any case: one label for each point does not
+                tell how much another would change. `populations` says which.
             training_size: the number of training examples, for the labels of the result.
             times: the step counts (or others) on the axis "times", for the labels of the result.
 
@@ -60,11 +67,13 @@ class LossDecomposition(ABC):
             ValueError: on shapes that do not fit, fewer than two levels of every factor, NaN or infinity, predictions for which
                 the loss overflows or that it cannot mean.
         """
-        predictions = np.asarray(predictions)
-        if predictions.dtype == bool:
-            predictions = predictions.astype(np.int8)
-        dims = tuple(dims)
+        predictions = as_counted(as_numbers("predictions", predictions))
+        if predictions.dtype.itemsize >= np.dtype(np.float64).itemsize:  # wider floats, and whole numbers beyond 2**53
+            predictions = as_type("predictions", predictions, np.float64)
         check_dims(dims)
+        dims = tuple(dims)
+        check_flag("nested", nested)
+        check_options(random_points, training_size, times)
         design = _named_design(predictions, factors, design, dims, nested)
         check_predictions(predictions)
         varying = check_levels(design)
@@ -73,10 +82,12 @@ class LossDecomposition(ABC):
         table = canonical(predictions, dims).reshape(*varying.shape, *canonical(predictions, dims).shape[axes:])
         reference = self.reference(target, point_shape(predictions.shape[axes:], dims))
         if not np.isfinite(self.admitted(table, reference)).all():
-            msg = f"got predictions up to {predictions.max():.4g}, at which the {self.name} is no longer finite in double "
-            msg += "precision; leave those runs out, whole levels at a time"
-            raise ValueError(msg)
+            raise ValueError(_beyond_doubles(predictions, self.name))
+        if self.is_of_squares:
+            check_smallest("predictions", predictions, *(() if reference is None else (reference.center,)))
         estimates = self.estimate(table, varying, reference)
+        if not np.isfinite(estimates.per_point).all() or np.isinf(estimates.per_point_variance).any():
+            raise ValueError(_beyond_doubles(predictions, self.name))
         return assemble(
             [estimates],
             self,
@@ -169,20 +180,23 @@ def check_loss(loss: LossDecomposition) -> None:
 def check_dims(dims: Sequence[str]) -> None:
     """Refuse unknown, repeated or disordered names."""
     if (
-        isinstance(dims, str)
-        or "points" not in dims
-        or tuple(dims) != tuple(name for name in KNOWN_DIMS if name in dims)
+        isinstance(dims, str | Set | Mapping)
+        or not isinstance(dims, Iterable)
+        or "points" not in (names := tuple(dims))
+        or names != tuple(name for name in KNOWN_DIMS if name in names)
     ):
-        msg = f"got dims={dims!r}; name the trailing axes from {KNOWN_DIMS}, in this order, with 'points' among them"
+        msg = f"dims: got dims={dims!r}, expected the names of the trailing axes, among {KNOWN_DIMS}, in this order, with 'points' "
+        msg += "among them; for example dims=('points', 'out')"
         raise ValueError(msg)
 
 
 def check_levels(design: Design) -> Design:
     """The design of what varies: sources at a single level are fixed; refuse a design in which nothing varies."""
+    _check_design(design)
     varying = design.varying
     if not varying.shape:
-        msg = f"got the levels {dict(zip(design.factors, design.shape, strict=True))}: nothing varies, and a variance needs at "
-        msg += "least 2 levels (3 for a standard error); add levels"
+        msg = f"design: got the levels {dict(zip(design.factors, design.shape, strict=True))}: nothing varies, expected at least 2 "
+        msg += "levels of a source (3 for a standard error); add levels"
         raise ValueError(msg)
     return varying
 
@@ -201,36 +215,95 @@ def warn_of_fixed(varying: Design) -> None:
 
 def check_predictions(predictions: Array) -> None:
     """Refuse what is not a finite real number."""
-    if not (np.issubdtype(predictions.dtype, np.number) or jax.dtypes.issubdtype(predictions.dtype, np.inexact)):
-        msg = f"got predictions of dtype {predictions.dtype}; expected real numbers. Classes by name become numbers by "
-        msg += "np.unique, the same for predictions and labels"
-        raise ValueError(msg)
-    if np.iscomplexobj(predictions):
-        msg = "got complex predictions; pass real and imaginary parts as two outputs, on an axis 'out'"
-        raise ValueError(msg)
+    predictions = as_numbers("predictions", predictions)
     if not np.isfinite(predictions).all():
         count = int((~np.isfinite(predictions)).sum())
-        msg = f"got {count} NaN or infinite predictions; leave those runs out, whole levels at a time"
+        msg = (
+            f"predictions: got {count} NaN or infinite predictions, expected finite ones; leave those runs out, whole "
+        )
+        msg += "levels at a time"
+        if (predictions == -np.inf).any():
+            msg += ". Where minus infinity is the logarithm of a zero probability, clip or smooth the probabilities first: "
+            msg += "decomposition.log_probabilities(probabilities, smallest=1e-3)"
+        raise ValueError(msg)
+
+
+def _beyond_doubles(predictions: Array, name: str) -> str:
+    size = max(float(predictions.max()), -float(predictions.min()))
+    return (
+        f"predictions: got predictions up to {size:.4g}, at which the {name} or its standard errors are no longer finite in double "
+        "precision, expected smaller ones; leave those runs out, whole levels at a time, or rescale predictions and target"
+    )
+
+
+def _check_design(design: Any) -> None:
+    if not isinstance(design, Design):
+        levels = (
+            ", ".join(f"{name}={count!r}" for name, count in design.items())
+            if isinstance(design, dict)
+            else "data=64, init=16"
+        )
+        msg = f"design: got {design!r:.80}, expected a Design; for example designs.crossed({levels})"
         raise ValueError(msg)
 
 
 def _named_design(
     predictions: Array, factors: Sequence[str], design: Design | None, dims: tuple[str, ...], nested: bool
 ) -> Design:
-    if isinstance(factors, str) or bool(factors) == (design is not None) or len(set(factors)) < len(factors):
-        msg = f"got factors={factors!r} and design={design}; name each leading axis once, factors=('data', 'init'), or "
-        msg += "give the design"
+    if design is not None:
+        _check_design(design)
+    is_sequence = isinstance(factors, Iterable) and not isinstance(factors, str | Set | Mapping)
+    names = tuple(factors) if is_sequence else ()
+    if not is_sequence or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        wanted = f"factors=({factors!r},)" if isinstance(factors, str) else "factors=('data', 'init')"
+        msg = (
+            f"factors: got {factors!r:.80}, expected one name for each leading axis, in order, all different; {wanted}"
+        )
         raise ValueError(msg)
-    num_factors = len(factors) if design is None else len(design.shape)
+    if bool(names) == (design is not None):
+        msg = f"factors: got factors={factors!r} and design={design}, expected one of the two; name each leading axis, "
+        msg += "factors=('data', 'init'), or give the design"
+        raise ValueError(msg)
+    num_factors = len(names) if design is None else len(design.shape)
     if predictions.ndim != num_factors + len(dims) or 0 in predictions.shape:
-        named = tuple(factors) if design is None else design.factors
-        msg = f"got predictions of shape {predictions.shape} for factors {named} and dims {tuple(dims)}; "
-        msg += "expected one axis for each, none of them empty"
+        named = names if design is None else design.factors
+        msg = f"predictions: got shape {predictions.shape} for factors {named} and dims {dims}, expected one axis for each, none "
+        msg += f"of them empty{_ways_out(predictions.shape, names, design, len(dims))}"
         raise ValueError(msg)
     shape = predictions.shape[:num_factors]
     if design is None:
-        design = (designs.nested if nested else designs.crossed)(**dict(zip(factors, shape, strict=True)))
+        design = (designs.nested if nested else designs.crossed)(**dict(zip(names, shape, strict=True)))
     if design.shape != shape:
-        msg = f"got predictions of shape {predictions.shape} for a design of shape {design.shape}; their leading axes must agree"
+        msg = f"predictions: got shape {predictions.shape} for a design of shape {design.shape}, expected leading axes that agree; "
+        msg += "transpose them, or give the design that made them"
         raise ValueError(msg)
     return design
+
+
+def _ways_out(shape: tuple[int, ...], factors: tuple[str, ...], design: Design | None, num_dims: int) -> str:
+    """The shape, or the names of axes, that would fit."""
+    if 0 in shape:
+        return ""
+    num_factors = len(factors) if design is None else len(design.shape)
+    ways = []
+    if num_factors > 1 and len(shape) == 1 + num_dims and (design is None or design.num_runs == shape[0]):
+        named = factors if design is None else tuple(map(str, design.shape))
+        levels = _two_levels(shape[0]) if design is None and num_factors == 2 else ()
+        example = f", for example reshape{(*levels, *shape[1:])}" if levels else ""
+        ways.append(
+            f"give each factor an axis of its own, predictions.reshape({', '.join([*named, *map(str, shape[1:])])}){example}"
+        )
+    dims = [
+        repr(names)
+        for names in (("points",), ("points", "out"), ("times", "points"), KNOWN_DIMS)
+        if len(names) == len(shape) - num_factors and (design is None or shape[:num_factors] == design.shape)
+    ]
+    if dims:
+        ways.append(f"dims={' or '.join(dims)} would fit, which name the trailing axes")
+    return f"; {'; or '.join(ways)}" if ways else ""
+
+
+def _two_levels(runs: int) -> tuple[int, ...]:
+    """The two factors of a number that are closest to each other, the larger first; nothing for a prime."""
+    smaller = next((n for n in range(math.isqrt(runs), 1, -1) if runs % n == 0), None)
+    return () if smaller is None else (runs // smaller, smaller)

@@ -9,17 +9,25 @@ smooth mean f cancels:
 
 What f leaves is never negative: these estimators err upwards, by the roughness of f at the spacing of the inputs. Standard
 errors ask nothing of the law of the noise: squares that share a label are correlated, others are not.
+
+All this is true of labels with errors of their own. A row that is a copy of another has none: see `jaxdl.decomposition.copies`.
+Every estimator leaves copies out with a warning, or says `"either"` where it cannot tell them from labels that happen to be equal;
+`measured_apart=True` states that every row was measured. Rounding of labels is a part of their noise.
 """
 
 import math
 import warnings
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int, Num
 from scipy import sparse
 from scipy.spatial import KDTree
+
+from jaxdl.admission import as_scalar
+from jaxdl.decomposition.copies import Rows, in_no_order_of_labels, matrices, measured_rows, with_doubt
+from jaxdl.decomposition.doubles import check_flag, check_smallest
 
 Array = np.ndarray
 HostOrDevice = np.ndarray | jax.Array
@@ -41,12 +49,14 @@ class NoiseEstimate(NamedTuple):
     """The expectation, in words."""
 
 
-def rice(x: Num[HostOrDevice, "n features"], y: Num[HostOrDevice, "n out"]) -> NoiseEstimate:
+def rice(
+    x: Num[HostOrDevice, "n features"], y: Num[HostOrDevice, "n out"], *, measured_apart: bool = False
+) -> NoiseEstimate:
     """Half the mean square of differences of labels that are neighbours in x (Rice, 1984).
 
         sum_i |y_{i+1} - y_i|² / (2 (n - 1)),   expectation sigma² + sum_i |f_{i+1} - f_i|² / (2 (n - 1))
 
-    Rows of equal x are replicates: they keep their order, and their differences are noise alone.
+    Rows of equal x are replicates: they keep their order, unless it is that of the labels, and their differences are noise alone.
 
     Raises:
         ValueError: more than one feature, fewer than two rows, shapes that do not fit, NaN or infinity.
@@ -55,14 +65,17 @@ def rice(x: Num[HostOrDevice, "n features"], y: Num[HostOrDevice, "n out"]) -> N
     >>> round(rice(x, y).estimate, 12)
     2.0
     """
-    _, labels = _sorted_by_input(x, y, at_least=2)
+    rows = _sorted_by_input(x, y, at_least=2, measured_apart=measured_apart)
+    labels = rows.labels
     members = _windows(len(labels), 2)
     weights = np.broadcast_to(np.array([-1.0, 1.0]) / math.sqrt(2), members.shape)
     explanation = "too large by half the mean square of f(x_{i+1}) - f(x_i), the steps of the mean between neighbours"
-    return _from_pseudo_residuals(labels, members, weights, "rice", explanation)
+    return _from_pseudo_residuals(rows, members, weights, "rice", explanation)
 
 
-def gasser_sroka_jennen_steinmetz(x: Num[HostOrDevice, "n features"], y: Num[HostOrDevice, "n out"]) -> NoiseEstimate:
+def gasser_sroka_jennen_steinmetz(
+    x: Num[HostOrDevice, "n features"], y: Num[HostOrDevice, "n out"], *, measured_apart: bool = False
+) -> NoiseEstimate:
     """The mean square distance of a label from the line through its two neighbours (Gasser, Sroka & Jennen-Steinmetz, 1986).
 
         1/(n - 2) sum_i |a_i y_{i-1} + b_i y_{i+1} - y_i|² / (a_i² + b_i² + 1),
@@ -78,7 +91,8 @@ def gasser_sroka_jennen_steinmetz(x: Num[HostOrDevice, "n features"], y: Num[Hos
     >>> gasser_sroka_jennen_steinmetz(x, y).estimate
     0.0
     """
-    inputs, labels = _sorted_by_input(x, y, at_least=3)
+    rows = _sorted_by_input(x, y, at_least=3, measured_apart=measured_apart)
+    inputs, labels = rows.inputs[:, 0], rows.labels
     members = _windows(len(labels), 3)
     left, middle, right = inputs[members].T
     span = right - left
@@ -86,16 +100,18 @@ def gasser_sroka_jennen_steinmetz(x: Num[HostOrDevice, "n features"], y: Num[Hos
     weights = np.stack([first, -np.ones_like(first), 1 - first], axis=1)
     weights /= np.linalg.norm(weights, axis=1, keepdims=True)
     explanation = "too large by the mean square of the mean's distance from its own chords, zero for a straight line"
-    return _from_pseudo_residuals(labels, members, weights, "gasser_sroka_jennen_steinmetz", explanation)
+    return _from_pseudo_residuals(rows, members, weights, "gasser_sroka_jennen_steinmetz", explanation)
 
 
-def hall_kay_titterington(x: Num[HostOrDevice, "n features"], y: Num[HostOrDevice, "n out"]) -> NoiseEstimate:
+def hall_kay_titterington(
+    x: Num[HostOrDevice, "n features"], y: Num[HostOrDevice, "n out"], *, measured_apart: bool = False
+) -> NoiseEstimate:
     """The mean square of the optimal differences of three neighbours (Hall, Kay & Titterington, 1990).
 
         1/(n - 2) sum_i |d_0 y_i + d_1 y_{i+1} + d_2 y_{i+2}|²,   d = ((1 + √5)/4, -1/2, (1 - √5)/4) = (.809, -.5, -.309)
 
     Of all differences of three labels the one of smallest variance: 2.5 sigma⁴/n with Gaussian noise, against 3 for `rice` and 3.9
-    for `gasser_sroka_jennen_steinmetz`. It ignores the spacing. Rows of equal x are replicates, and keep their order.
+    for `gasser_sroka_jennen_steinmetz`. It ignores the spacing. Rows of equal x are replicates.
 
     Raises:
         ValueError: more than one feature, fewer than three rows, shapes that do not fit, NaN or infinity.
@@ -104,15 +120,18 @@ def hall_kay_titterington(x: Num[HostOrDevice, "n features"], y: Num[HostOrDevic
     >>> round(hall_kay_titterington(x, y).estimate, 12)
     1.0
     """
-    _, labels = _sorted_by_input(x, y, at_least=3)
+    rows = _sorted_by_input(x, y, at_least=3, measured_apart=measured_apart)
+    labels = rows.labels
     members = _windows(len(labels), 3)
     difference = np.array([(1 + math.sqrt(5)) / 4, -0.5, (1 - math.sqrt(5)) / 4])
     weights = np.broadcast_to(difference, members.shape)
     explanation = "too large by the mean square of the same differences of the mean"
-    return _from_pseudo_residuals(labels, members, weights, "hall_kay_titterington", explanation)
+    return _from_pseudo_residuals(rows, members, weights, "hall_kay_titterington", explanation)
 
 
-def nearest_neighbour(x: Num[HostOrDevice, "n features"], y: Num[HostOrDevice, "n out"]) -> NoiseEstimate:
+def nearest_neighbour(
+    x: Num[HostOrDevice, "n features"], y: Num[HostOrDevice, "n out"], *, measured_apart: bool = False
+) -> NoiseEstimate:
     """Half the mean square difference between a label and that of the nearest other input, in any dimension.
 
         1/(2n) sum_i |y_i - y_{nn(i)}|²,   expectation sigma² + 1/(2n) sum_i |f(x_i) - f(x_{nn(i)})|²
@@ -129,20 +148,22 @@ def nearest_neighbour(x: Num[HostOrDevice, "n features"], y: Num[HostOrDevice, "
     >>> round(nearest_neighbour(x, y).estimate, 12)
     1.0
     """
-    inputs, labels = _checked(x, y, at_least=2)
+    rows = in_no_order_of_labels(measured_rows(x, y, at_least=2, measured_apart=measured_apart))
+    inputs = rows.inputs
+    check_smallest("x", inputs)  # as squared distances
     if inputs.shape[1] > LARGEST_DIMENSION:
         warnings.warn(
             f"got {inputs.shape[1]} features: beyond {LARGEST_DIMENSION} the nearest neighbour is rarely near, and the estimate "
             "mostly the variation of the mean. Project x first, or use residual() with a good smoother",
             stacklevel=2,
         )
-    rows = np.arange(len(inputs))
+    numbers = np.arange(len(inputs))
     # Among equal inputs a point need not come first in its own list of neighbours, or be there at all.
     first, second = KDTree(inputs).query(inputs, k=2)[1].T
-    members = np.stack([rows, np.where(first == rows, second, first)], axis=1)
+    members = np.stack([numbers, np.where(first == numbers, second, first)], axis=1)
     weights = np.broadcast_to(np.array([1.0, -1.0]) / math.sqrt(2), members.shape)
     explanation = "too large by half the mean square of f(x_i) - f(x_nn(i)), the steps of the mean to the nearest input"
-    return _from_pseudo_residuals(labels, members, weights, "nearest_neighbour", explanation)
+    return _from_pseudo_residuals(rows, members, weights, "nearest_neighbour", explanation)
 
 
 def residual(
@@ -151,6 +172,7 @@ def residual(
     degrees_of_freedom: float | int,
     *,
     direction: Direction = "either",
+    measured_apart: bool = False,
 ) -> NoiseEstimate:
     """The residual sum of squares of a fit to these very labels, over what the fit leaves free: RSS / (n - df).
 
@@ -165,50 +187,66 @@ def residual(
     >>> residual(y, np.full((3, 1), 3.0), 1, direction="upper").estimate
     4.0
     """
-    fits, labels = _checked(fitted, y, at_least=2, names=("fitted", "y"))
+    if direction not in get_args(Direction):
+        msg = f"direction: got {direction!r}, expected one of {', '.join(get_args(Direction))}"
+        raise ValueError(msg)
+    check_flag("measured_apart", measured_apart)
+    fits, labels = matrices(fitted, y, at_least=2, names=("fitted", "y"))
     if fits.shape != labels.shape:
-        msg = (
-            f"got fitted of shape {fits.shape} and y of shape {labels.shape}, expected one shape; nothing is broadcast"
-        )
+        msg = f"fitted: got shape {fits.shape} and y of shape {labels.shape}, expected one shape; nothing is broadcast"
         raise ValueError(msg)
-    if not 0 <= degrees_of_freedom < len(labels):
-        msg = f"got degrees_of_freedom={degrees_of_freedom} for {len(labels)} rows, expected 0 to less than {len(labels)}: a fit "
-        msg += "that interpolates leaves nothing to see the noise by"
+    freedom = as_scalar("degrees_of_freedom", degrees_of_freedom)
+    if not 0 <= freedom < len(labels):
+        msg = f"degrees_of_freedom: got degrees_of_freedom={degrees_of_freedom} for {len(labels)} rows, expected 0 to less than "
+        msg += f"{len(labels)}; a fit that interpolates leaves nothing to see the noise by: fit less freely"
         raise ValueError(msg)
+    rows = Rows(fits, labels) if measured_apart else with_doubt(fits, labels)
     explanation = (
         "RSS / (n - df): too large by the misfit of the smoother, too small where df misses some of its freedom"
     )
-    return _from_residuals(labels - fits, degrees_of_freedom, direction, "residual", explanation)
+    return _from_residuals(labels - fits, freedom, _direction(rows, direction), "residual", explanation + rows.note)
 
 
-def replicates(x: Num[HostOrDevice, "n features"], y: Num[HostOrDevice, "n out"]) -> NoiseEstimate:
+def replicates(
+    x: Num[HostOrDevice, "n features"], y: Num[HostOrDevice, "n out"], *, measured_apart: bool = False
+) -> NoiseEstimate:
     """The variance of labels at equal x, pooled over all x: sum_x sum_i |y_xi - mean y_x|² / sum_x (n_x - 1).
 
-    Unbiased whatever the mean: no smoothness is asked of it. Rows whose x occurs once tell nothing and are left out.
+    Unbiased whatever the mean: no smoothness is asked of it. Rows whose x occurs once tell nothing and are left out; where the
+    noise changes with x, it is that of the others.
 
     Raises:
         ValueError: no x occurs twice; shapes that do not fit, NaN or infinity.
 
-    >>> x, y = np.array([[0.0], [1.0], [0.0], [7.0], [1.0]]), np.array([[1.0], [5.0], [3.0], [9.0], [5.0]])
+    >>> x, y = np.array([[0.0], [1.0], [0.0], [7.0], [1.0]]), np.array([[1.0], [5.0], [3.0], [9.0], [5.5]])
     >>> replicates(x, y).estimate
-    1.0
+    1.0625
     """
-    inputs, labels = _checked(x, y, at_least=2)
+    rows = measured_rows(x, y, at_least=2, measured_apart=measured_apart)
+    inputs, labels = rows.inputs, rows.labels
     _, group, counts = np.unique(inputs, axis=0, return_inverse=True, return_counts=True)
     group = group.reshape(-1)
     if counts.max() < 2:
-        msg = f"got {len(inputs)} rows of x, all different; replicates need an x that occurs twice. Use nearest_neighbour instead"
+        apart = f" after {rows.num_copies} exact copies were left out" if rows.num_copies else ""
+        msg = f"x: got {len(inputs)} rows of x, all different{apart}, expected an x that was measured twice. Use nearest_neighbour"
         raise ValueError(msg)
     sums = np.zeros((len(counts), labels.shape[1]))
     np.add.at(sums, group, labels)
     repeated = counts[group] > 1
     deviations = (labels - (sums / counts[:, None])[group])[repeated]
-    explanation = "no bias: replicates share their mean"
-    return _from_residuals(deviations, int((counts > 1).sum()), "unbiased", "replicates", explanation)
+    explanation = "no bias: replicates share their mean" + rows.note
+    return _from_residuals(deviations, int((counts > 1).sum()), _direction(rows, "unbiased"), "replicates", explanation)
+
+
+def _direction(rows: Rows, known: Direction) -> Direction:
+    """What is known of labels measured one by one, and nothing where some may be copies: these would draw every estimate down."""
+    if not rows.may_hold_copies:
+        return known
+    return "lower" if known == "lower" else "either"
 
 
 def _from_pseudo_residuals(
-    labels: Float[Array, "n out"],
+    rows: Rows,
     members: Int[Array, "terms k"],
     weights: Float[Array, "terms k"],
     method: str,
@@ -219,6 +257,7 @@ def _from_pseudo_residuals(
     Its variance is the sum of products of deviations over all pairs of terms that share a label; at least that of independent
     terms, since squares that share a label rise and fall together.
     """
+    labels = rows.labels
     squares = (np.einsum("tk,tko->to", weights, labels[members]) ** 2).sum(axis=-1)
     num_terms, size = members.shape
     uses = sparse.csr_array((np.ones(members.size), members.reshape(-1), np.arange(num_terms + 1) * size))
@@ -228,7 +267,8 @@ def _from_pseudo_residuals(
     variance = max(float(deviations @ (shares @ deviations)), float(deviations @ deviations)) / num_terms**2
     estimate = float(squares.mean())
     smallest = estimate * math.sqrt(2 / (num_terms * labels.shape[1]))  # few squares may be equal by accident
-    return NoiseEstimate(estimate, max(math.sqrt(variance), smallest), "upper", method, explanation)
+    error = max(math.sqrt(variance), smallest)
+    return NoiseEstimate(estimate, error, _direction(rows, "upper"), method, explanation + rows.note)
 
 
 def _from_residuals(
@@ -253,32 +293,12 @@ def _windows(num_rows: int, size: int) -> Int[Array, "terms k"]:
     return np.arange(num_rows - size + 1)[:, None] + np.arange(size)
 
 
-def _sorted_by_input(
-    x: HostOrDevice, y: HostOrDevice, at_least: int
-) -> tuple[Float[Array, " n"], Float[Array, "n out"]]:
-    """Rows in the order of their only feature; rows of equal x stay as they are."""
-    inputs, labels = _checked(x, y, at_least)
-    if inputs.shape[1] != 1:
-        msg = f"got x of shape {inputs.shape}, expected (n, 1): only one feature puts rows in order; use nearest_neighbour"
+def _sorted_by_input(x: HostOrDevice, y: HostOrDevice, at_least: int, *, measured_apart: bool) -> Rows:
+    """Rows in the order of their only feature; rows of equal x stay as they are, unless their labels are in order."""
+    rows = measured_rows(x, y, at_least, measured_apart=measured_apart)
+    if rows.inputs.shape[1] != 1:
+        msg = f"x: got x of shape {rows.inputs.shape}, expected (n, 1): only one feature puts rows in order; use nearest_neighbour"
         raise ValueError(msg)
-    order = np.argsort(inputs[:, 0], kind="stable")
-    return inputs[order, 0], labels[order]
-
-
-def _checked(
-    x: HostOrDevice, y: HostOrDevice, at_least: int, names: tuple[str, str] = ("x", "y")
-) -> tuple[Float[Array, "n features"], Float[Array, "n out"]]:
-    """Both as matrices of finite doubles with one number of rows."""
-    inputs, labels = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    got = f"got {names[0]} of shape {inputs.shape} and {names[1]} of shape {labels.shape}"
-    if inputs.ndim != 2 or labels.ndim != 2 or len(inputs) != len(labels):
-        msg = f"{got}, expected (n, features) and (n, out); a vector becomes a column by [:, None]"
-        raise ValueError(msg)
-    if len(inputs) < at_least or 0 in inputs.shape + labels.shape:
-        msg = f"{got}, expected at least {at_least} rows, and a column in each"
-        raise ValueError(msg)
-    for name, values in zip(names, (inputs, labels), strict=True):
-        if not np.isfinite(values).all():
-            msg = f"got {int((~np.isfinite(values)).sum())} NaN or infinite values in {name}; leave those rows out"
-            raise ValueError(msg)
-    return inputs, labels
+    rows = in_no_order_of_labels(rows)
+    order = np.argsort(rows.inputs[:, 0], kind="stable")
+    return rows._replace(inputs=rows.inputs[order], labels=rows.labels[order])

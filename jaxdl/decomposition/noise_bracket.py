@@ -1,12 +1,17 @@
 """Between which values does the noise lie, and what does that leave of bias² + noise for bias²?"""
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from jaxdl.decomposition.noise import NoiseEstimate
+from jaxdl.decomposition.doubles import finite_doubles
+from jaxdl.decomposition.noise import Direction, NoiseEstimate
 from jaxdl.decomposition.result import Decomposition
 from jaxdl.statistics import Interval, t_interval
+
+FARTHEST_BY_CHANCE = 5.0
+"""Standard errors by which a lower bound may exceed an upper one; beyond, one of them is none."""
 
 
 class NoiseBracket(NamedTuple):
@@ -23,7 +28,8 @@ def bracket(*estimates: NoiseEstimate) -> NoiseBracket:
     tightly with two standard errors added, so that no imprecise one wins by chance; ends that cross by chance are exchanged.
 
     Raises:
-        ValueError: nothing bounds the noise from above, or an estimate's direction is "either".
+        ValueError: nothing bounds the noise from above, an estimate's direction is "either", or bounds contradict each other by
+            more than chance.
 
     >>> from jaxdl.decomposition.noise import gasser_sroka_jennen_steinmetz, rice
     >>> x = np.linspace(0.0, 1.0, 50)[:, None]
@@ -32,20 +38,27 @@ def bracket(*estimates: NoiseEstimate) -> NoiseBracket:
     >>> low.method, high.method
     ('zero', 'gasser_sroka_jennen_steinmetz')
     """
+    for each in estimates:
+        _check_estimate("estimates", each)
     unknown = [each.method for each in estimates if each.direction == "either"]
     if unknown:
-        msg = f"got estimates by {unknown} that may err in either direction and bound nothing; where you know the direction, "
-        msg += "say so: residual(..., direction='upper')"
+        msg = f"estimates: got estimates by {unknown} that may err in either direction and bound nothing, expected a known "
+        msg += "direction; where you know it, say so: residual(..., direction='upper'), or measured_apart=True"
         raise ValueError(msg)
     above = [each for each in estimates if each.direction in ("upper", "unbiased")]
     below = [each for each in estimates if each.direction in ("lower", "unbiased")]
     if not above:
-        msg = f"got {[each.method for each in estimates]}, none of which bounds the noise from above; add rice, "
-        msg += "nearest_neighbour or replicates"
+        msg = f"estimates: got {[each.method for each in estimates]}, none of which bounds the noise from above, expected one that "
+        msg += "does; add rice, nearest_neighbour or replicates"
         raise ValueError(msg)
     below.append(NoiseEstimate(0.0, 0.0, "lower", "zero", "a variance is not negative"))
     high = min(above, key=lambda each: each.estimate + 2 * each.standard_error)
     low = max(below, key=lambda each: each.estimate - 2 * each.standard_error)
+    apart = low.estimate - high.estimate
+    if apart > FARTHEST_BY_CHANCE * math.hypot(low.standard_error, high.standard_error):
+        msg = f"estimates: got {low.estimate:.4g} by {low.method} as a lower bound and {high.estimate:.4g} by {high.method} as an "
+        msg += f"upper one, expected ends that cross by {FARTHEST_BY_CHANCE:g} standard errors at most; one direction is not true"
+        raise ValueError(msg)
     return NoiseBracket(*sorted((low, high), key=lambda each: each.estimate))
 
 
@@ -71,8 +84,18 @@ def bias_squared_interval(result: Decomposition, bracket: NoiseBracket, *, level
     >>> bool(low < 1 < high)
     True
     """
-    if result.loss != "squared error":
-        msg = f"got a result of the {result.loss}; a bracket for the variance of labels belongs to the squared error"
+    if not isinstance(result, Decomposition) or result.loss != "squared error":
+        got = f"a result of the {result.loss}" if isinstance(result, Decomposition) else f"{result!r:.80}"
+        msg = f"result: got {got}, expected one of the squared error, to which a bracket for the variance of labels belongs"
+        raise ValueError(msg)
+    if not isinstance(bracket, NoiseBracket):
+        msg = f"bracket: got {bracket!r:.80}, expected a NoiseBracket; bracket(estimate, ...) makes one"
+        raise ValueError(msg)
+    for each in bracket:
+        _check_estimate("bracket", each)
+    if bracket.low.estimate > bracket.high.estimate or "either" in (bracket.low.direction, bracket.high.direction):
+        msg = f"bracket: got {bracket.low.estimate:.4g} ({bracket.low.direction}) to {bracket.high.estimate:.4g} "
+        msg += f"({bracket.high.direction}), expected a lower and an upper bound; bracket(estimate, ...) makes it"
         raise ValueError(msg)
     term = "bias_squared_plus_noise"
     together, error = result.bias_squared_plus_noise, result.standard_errors[term]
@@ -86,3 +109,17 @@ def bias_squared_interval(result: Decomposition, bracket: NoiseBracket, *, level
         return t_interval(together - noise.estimate, np.hypot(error, noise.standard_error), widened, level=level)
 
     return Interval(np.asarray(interval(bracket.high).low), np.asarray(interval(bracket.low).high))
+
+
+def _check_estimate(name: str, value: Any) -> None:
+    """Refuse what is no estimate of a variance."""
+    if not isinstance(value, NoiseEstimate):
+        msg = f"{name}: got {value!r:.80}, expected estimates of `decomposition.noise`, such as rice(x, y)"
+        raise ValueError(msg)
+    numbers = finite_doubles(name, value[:2])
+    if numbers.shape != (2,) or (numbers < 0).any() or value.direction not in get_args(Direction):
+        msg = (
+            f"{name}: got {value}, expected a finite variance and standard error, neither negative, and a direction of "
+        )
+        msg += f"{', '.join(get_args(Direction))}"
+        raise ValueError(msg)

@@ -17,6 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, Num
 
+from jaxdl.admission import as_count, as_numbers
+from jaxdl.decomposition.doubles import as_counted, check_finite, finite_doubles
+
 Array = np.ndarray
 
 
@@ -38,9 +41,9 @@ def bootstrap_indices(num_examples: int, num_rounds: int, random_seed: int | Non
     array([[2, 4, 2, 1, 3],
            [2, 3, 1, 1, 0]])
     """
-    if num_examples < 1 or num_rounds < 1:
-        msg = f"got num_examples={num_examples} and num_rounds={num_rounds}; expected at least one of each"
-        raise ValueError(msg)
+    num_examples, num_rounds = as_count("num_examples", num_examples), as_count("num_rounds", num_rounds)
+    if random_seed is not None:
+        random_seed = as_count("random_seed", random_seed, low=0, high=2**32 - 1)
     random = np.random.RandomState(random_seed)  # mlxtend's generator: another would draw other rows
     return np.stack([random.choice(num_examples, num_examples, replace=True) for _ in range(num_rounds)])
 
@@ -65,8 +68,8 @@ def plug_in_squared_error(predictions: Num[Array, "rounds points"], labels: Num[
     Raises:
         ValueError: labels that are not `(points,)`, where mlxtend broadcasts a column to nonsense; no rounds or points.
     """
+    predictions, labels = finite_doubles("predictions", predictions), finite_doubles("labels", labels)
     _check_shapes(predictions, labels)
-    predictions, labels = predictions.astype(np.float64), labels.astype(np.float64)
     main = predictions.mean(axis=0)
     return PlugIn(
         float(((predictions - labels[None]) ** 2).mean()),
@@ -88,8 +91,9 @@ def plug_in_zero_one(predictions: Int[Array, "rounds points"], labels: Int[Array
     PlugIn(loss=0.375, bias=0.5, variance=0.375)
 
     Raises:
-        ValueError: as `plug_in_squared_error`.
+        ValueError: as `plug_in_squared_error`; numbers that are no classes, such as scores.
     """
+    predictions, labels = _classes("predictions", predictions), _classes("labels", labels)
     _check_shapes(predictions, labels)
     classes = np.unique(predictions)
     counts = np.stack([(predictions == each).sum(axis=0) for each in classes])
@@ -101,10 +105,20 @@ def plug_in_zero_one(predictions: Int[Array, "rounds points"], labels: Int[Array
     )
 
 
+def _classes(name: str, value: Array) -> Num[Array, "..."]:
+    classes = as_counted(as_numbers(name, value))
+    check_finite(name, classes)
+    if (classes != np.round(classes)).any():
+        msg = f"{name}: got numbers between {classes.min():.4g} and {classes.max():.4g}, expected class numbers; take the class "
+        msg += "of the largest score, scores.argmax(axis=-1)"
+        raise ValueError(msg)
+    return classes
+
+
 def _check_shapes(predictions: Array, labels: Array) -> None:
     if predictions.ndim != 2 or 0 in predictions.shape or labels.shape != predictions.shape[1:]:
         msg = (
-            f"got predictions of shape {predictions.shape} and labels of shape {labels.shape}; expected (rounds, points) and "
-            "(points,), none of them empty. Nothing is broadcast: pass labels[:, 0] for a column"
+            f"predictions: got shape {predictions.shape} and labels of shape {labels.shape}, expected (rounds, points) and "
+            "(points,), none of them empty. Nothing is broadcast; pass labels[:, 0] for a column"
         )
         raise ValueError(msg)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Num
 from scipy import special
 
 Array = np.ndarray
@@ -20,8 +20,15 @@ class Potential(NamedTuple):
     """A*(y) = sup <y, η> - A(η) at labels or their means: minus the entropy."""
     curvature: Callable[[Float[Array, "*rows out"], Float[Array, "*rows out"]], Float[Array, "*rows"]]
     """d' A''(η) d for a direction d."""
-    largest: float = np.inf
+    largest: float = 1e140
     """The largest η that is taken: beyond it powers of A that standard errors need are no doubles."""
+    smallest: float = -1e140
+    """Likewise the smallest."""
+
+    def is_beyond(self, eta: Num[Array, "*shape"]) -> Bool[Array, "*shape"]:
+        """Where natural parameters are outside `smallest` to `largest`."""
+        with np.errstate(over="ignore"):  # narrow floats that end before
+            return (eta > self.largest) | (eta < self.smallest)
 
 
 def _log_sum_exp(eta: Float[Array, "*rows out"]) -> Float[Array, "*rows"]:
@@ -71,5 +78,7 @@ gaussian = Potential(
     lambda eta: (eta**2).sum(axis=-1) / 2,
     lambda y: (y**2).sum(axis=-1) / 2,
     lambda _, direction: (direction**2).sum(axis=-1),
+    largest=1e70,
+    smallest=-1e70,
 )
 """Means with unit variance: A = |η|²/2; half the squared error."""

@@ -181,8 +181,13 @@ class Decomposition:
 def _select(result: Decomposition, axis: str, position: int) -> Decomposition:
     shape = np.shape(result.total_variance)
     size = shape[result.axes.index(axis)] if axis in result.axes else 0
+    if isinstance(position, bool) or not isinstance(position, int | np.integer):
+        msg = f"{axis.removesuffix('s')}: got {position!r}, expected a position, counted from 0"
+        raise ValueError(msg)
     if not -size <= position < size:
-        msg = f"got {axis.removesuffix('s')}={position} for a result with axes {result.axes} of sizes {shape}"
+        name = axis.removesuffix("s")
+        msg = f"{name}: got {name}={position} for a result with axes {result.axes} of sizes {shape}, expected a position on that "
+        msg += "axis"
         raise ValueError(msg)
     place = result.axes.index(axis)
     if axis == "settings":

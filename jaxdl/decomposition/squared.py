@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Num
 
 from jaxdl.decomposition.crossed import crossed_estimates
+from jaxdl.decomposition.doubles import LARGEST
 from jaxdl.decomposition.estimates import Estimates, Term
 from jaxdl.decomposition.grouped import GroupedMeans, GroupedMoments
 from jaxdl.decomposition.loss_decomposition import LossDecomposition
@@ -35,9 +36,17 @@ class SquaredError(LossDecomposition):
     """
 
     name = "squared error"
+    is_of_squares = True
 
     def reference(self, target: Target | None, shape: tuple[int, ...]) -> Reference | None:
         return None if target is None else resolve(target, shape)
+
+    def admitted(self, predictions: Num[Array, "... out"], reference: Reference | None) -> Num[Array, "... out"]:
+        del reference
+        if predictions.dtype.itemsize < np.dtype(np.float64).itemsize:
+            return predictions
+        is_beyond = np.abs(predictions) > LARGEST
+        return np.where(is_beyond, np.inf, predictions) if is_beyond.any() else predictions
 
     def grouped(self, design: Design, reference: Reference | None) -> GroupedMeans:
         return GroupedMoments(design, reference)

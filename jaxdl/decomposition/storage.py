@@ -2,12 +2,13 @@
 
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from jaxdl.archives import from_npz, to_npz, write_atomically
+from jaxdl.decomposition.comparison import POPULATIONS
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.result import Decomposition, PerPoint, label_of
 from jaxdl.designs import Design
@@ -60,45 +61,78 @@ def save(result: Decomposition, path: str | os.PathLike[str]) -> None:
     if not target.parent.is_dir():
         msg = f"cannot write {target}: there is no folder {target.parent}"
         raise FileNotFoundError(msg)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(target, to_npz({"facts": np.array(json.dumps(facts)), **arrays}))
 
 
 def load(path: str | os.PathLike[str]) -> Decomposition:
     """Read what `Decomposition.save` wrote; diverged runs come back as their descriptions.
 
     Raises:
-        ValueError: when the file is no saved decomposition.
+        ValueError: when the path names no file, or the file is no saved decomposition, is damaged, or was written by hand.
+        OSError: what the system says (no such file, no permission).
     """
     target = _npz_path(path)
-    facts, arrays = {}, {}
+    content = target.read_bytes()
     try:
-        with np.load(target, allow_pickle=False) as archive:
-            facts = json.loads(str(archive["facts"]))
-            arrays = {name: archive[name] for name in archive.files if name != "facts"}
-    except (ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        msg = f"{target} is not a saved decomposition, or is damaged: {error}"
+        arrays = dict(from_npz(content))
+        facts = json.loads(str(arrays.pop("facts")))
+        _expect(isinstance(facts, dict) and facts.get("format") == FORMAT, f"the format {FORMAT!r}")
+        return _restored(facts, arrays)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        msg = f"path: got {target}, which is not a saved decomposition, or is damaged ({error!s:.200}), expected what "
+        msg += "`Decomposition.save` wrote; save it again"
         raise ValueError(msg) from error
-    if facts.get("format") != FORMAT:
-        msg = f"{target} is not a saved decomposition (format {facts.get('format')!r}, expected {FORMAT!r})"
-        raise ValueError(msg)
+
+
+def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Decomposition:
+    """The decomposition that facts and arrays describe, each of the type and shape that it must have."""
+    for name in ("sources", "fixed", "estimands", "populations", "axes", "study_notes", "setting_notes", "units"):
+        _expect(_are_words(facts[name]), f"a list of text as {name}")
+    _expect(isinstance(facts["loss"], str), "the name of a loss")
+    _expect(all(isinstance(term, str) or _are_words(term) for term in facts["terms"]), "names of terms")
     terms: list[Term] = [tuple(term) if isinstance(term, list) else term for term in facts["terms"]]
+    _expect(
+        0 < len(terms) == len(set(terms)) == len(facts["estimands"]) == len(facts["populations"]),
+        "a text for each term",
+    )
+    _expect(set(facts["populations"]) <= set(POPULATIONS), f"populations among {POPULATIONS}")
+    _expect(
+        facts["axes"] == [name for name in ("settings", "times") if name in facts["axes"]],
+        "axes among settings and times",
+    )
+    size = facts["training_size"]
+    _expect(size is None or (_is_whole(size) and size > 0), "a whole number as training_size")
+    diverged = [DescribedRun(*run) for run in facts["diverged"]]
+    _expect(
+        all(_is_whole(run.setting) and isinstance(run.description, str) for run in diverged), "runs with their settings"
+    )
+    design = _restored_design(facts)
+    estimates = arrays["estimates"]
+    axes = estimates.shape[1:]
+    points = arrays["point_estimates"].shape[-1:]
+    for name in GROUPS:
+        wanted = (len(terms), *axes, *(points if name.startswith("point") else ()))
+        _expect(arrays[name].dtype == np.float64 and arrays[name].shape == wanted, f"{name} of shape {wanted}")
+    _expect(len(axes) == len(facts["axes"]), f"an axis of the estimates for each of {facts['axes']}")
+    for unit in facts["units"]:
+        values = arrays[f"replicates/{unit}"]
+        _expect(
+            values.dtype == np.float64 and values.shape[:1] + values.shape[2:] == (len(terms), *axes),
+            f"replicates of {unit}",
+        )
+    for name in ("settings", "times"):
+        if name in arrays:
+            length = axes[facts["axes"].index(name)] if name in facts["axes"] else None
+            _expect(
+                arrays[name].dtype.kind in "biuf" and arrays[name].shape == (length,), f"a number for each of {name}"
+            )
 
     def named(name: str) -> dict[Term, np.ndarray]:
         return {term: arrays[name][index, ...] for index, term in enumerate(terms)}
 
     return Decomposition(
         loss=facts["loss"],
-        design=Design(
-            tuple(facts["sources"]), tuple(facts["shape"]), tuple(map(tuple, facts["paths"])), tuple(facts["fixed"])
-        ),
+        design=design,
         estimands=dict(zip(terms, facts["estimands"], strict=True)),
         estimates=named("estimates"),
         standard_errors=named("standard_errors"),
@@ -109,11 +143,38 @@ def load(path: str | os.PathLike[str]) -> Decomposition:
         axes=tuple(facts["axes"]),
         settings=arrays.get("settings"),
         times=arrays.get("times"),
-        training_size=facts["training_size"],
+        training_size=size,
         study_notes=tuple(facts["study_notes"]),
         setting_notes=tuple(facts["setting_notes"]),
-        diverged=tuple(DescribedRun(*run) for run in facts["diverged"]),
+        diverged=tuple(diverged),
     )
+
+
+def _restored_design(facts: dict[str, Any]) -> Design:
+    shape, paths = facts["shape"], facts["paths"]
+    _expect(
+        isinstance(shape, list) and all(_is_whole(count) and count > 0 for count in shape), "levels as whole numbers"
+    )
+    _expect(
+        len(paths) == len(facts["sources"]) > 0 and all(path and all(_is_whole(i) for i in path) for path in paths),
+        "a path for each source",
+    )
+    _expect({i for path in paths for i in path} == set(range(len(shape))), "paths over the axes of the design")
+    return Design(tuple(facts["sources"]), tuple(shape), tuple(map(tuple, paths)), tuple(facts["fixed"]))
+
+
+def _expect(is_right: bool, what: str) -> None:
+    if not is_right:
+        msg = f"expected {what}"
+        raise ValueError(msg)
+
+
+def _are_words(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def to_xarray(result: Decomposition) -> "Dataset":
@@ -157,5 +218,16 @@ def _arrays_by_term(result: Decomposition) -> tuple[dict[Term, np.ndarray], ...]
 
 
 def _npz_path(path: str | os.PathLike[str]) -> Path:
-    target = Path(path)
-    return target if target.suffix == ".npz" else target.with_name(target.name + ".npz")
+    """The file that a path names, `~` being the home folder; refuse what is no file, which would be lost, or never end."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        msg = f"path: got {path!r}, expected the name of a file, such as 'study.npz'"
+        raise ValueError(msg)
+    target = Path(path).expanduser()
+    if not target.name:
+        msg = f"path: got {path!r}, expected the name of a file in that folder, such as {str(target / 'study.npz')!r}"
+        raise ValueError(msg)
+    target = target if target.suffix == ".npz" else target.with_name(target.name + ".npz")
+    if target.exists() and not target.is_file():
+        msg = f"path: got {target}, which is a folder or a device, expected the name of a file"
+        raise ValueError(msg)
+    return target

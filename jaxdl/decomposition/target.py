@@ -1,9 +1,14 @@
 """What is known of the truth at the test points, and therefore what may be called bias."""
 
+import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Num
+
+from jaxdl.admission import as_numbers, as_type
+from jaxdl.decomposition.doubles import as_counted, check_finite, finite_doubles
 
 Array = np.ndarray
 
@@ -15,7 +20,7 @@ class Target(NamedTuple):
     """
 
     mean: Array | None = None
-    """E[y | x]: identifies bias²; with `noise`, the risk as well."""
+    """E[y | x]: identifies bias²; with `noise`, the risk as well. Observed labels are no mean: see `labels`."""
     labels: Array | None = None
     """One label for each point: identifies bias² + noise, and bias² only when `noise` is given."""
     replicates: Array | None = None
@@ -42,40 +47,46 @@ class Reference(NamedTuple):
     labels_are_random: bool
 
 
+def known_of(target: Any, allowed: Sequence[str]) -> tuple[str, Num[Array, "..."]]:
+    """The one thing that a target knows besides the noise: its name, and its finite numbers.
+
+    Raises:
+        ValueError: what is no target, when nothing, too much or something else is known, what holds no finite numbers.
+    """
+    if not isinstance(target, Target):
+        msg = f"target: got a target of type {type(target).__name__}, expected a Target; say what it is: Target({allowed[0]}=...), "
+        msg += f"Target({allowed[1]}=...), ..."
+        raise ValueError(msg)
+    known = [name for name, value in target._asdict().items() if value is not None and name != "noise"]
+    if len(known) != 1 or known[0] not in allowed:
+        msg = f"target: got a Target with {sorted(known) or 'nothing known'}, expected exactly one of {', '.join(allowed)}"
+        if known == ["counts"]:
+            msg += "; counts of annotators belong to classes: use cross_entropy, zero_one or kohavi_wolpert"
+        raise ValueError(msg)
+    [name] = known
+    value = as_numbers(name, getattr(target, name))
+    if name == "mean" and value.dtype == bool:
+        msg = "mean: got booleans, which are labels of two classes, expected E[y|x]; pass Target(labels=...)"
+        raise ValueError(msg)
+    check_finite(name, value)
+    return name, as_counted(value)
+
+
 def resolve(target: Target, shape: tuple[int, ...]) -> Reference:
     """Check a target against the shape of one run's predictions, `(points,)` or `(points, out)`.
 
     Raises:
-        ValueError: when nothing or too much is known, on shapes that differ, on NaN or infinity, on negative noise.
+        ValueError: when nothing or too much is known, on shapes that differ, on NaN or infinity, on negative noise, on one-hot
+            rows as a mean without noise.
     """
-    if not isinstance(target, Target):
-        msg = f"got a target of type {type(target).__name__}; say what it is: Target(mean=...), Target(labels=...), ..."
-        raise ValueError(msg)
-    known = {
-        name: as_numbers(name, value).astype(np.float64)
-        for name, value in target._asdict().items()
-        if value is not None and name != "noise"
-    }
-    if len(known) != 1:
-        msg = f"got a Target with {sorted(known) or 'nothing known'}; give exactly one of mean, labels, replicates, probabilities"
-        raise ValueError(msg)
-    [(name, value)] = known.items()
-    if name == "counts":
-        msg = "got counts of annotators, which belong to classes: use cross_entropy, zero_one or kohavi_wolpert"
-        raise ValueError(msg)
-    expected = (value.shape[0] if value.ndim else 0, *shape) if name == "replicates" else shape
-    if value.shape != expected:
-        wanted = f"(R, {', '.join(map(str, shape))})" if name == "replicates" else str(shape)
-        msg = (
-            f"got {name} of shape {value.shape} for predictions of shape {shape} at one run; expected {wanted}. Nothing is "
-            "broadcast: add or drop an axis, for example labels[:, 0] or labels[:, None]"
-        )
-        raise ValueError(msg)
-    check_finite(name, value)
+    name, numbers = known_of(target, ("mean", "labels", "replicates", "probabilities"))
+    value = finite_doubles(name, numbers)
+    check_shape(name, value, shape)
     zero = np.zeros(shape[0])
     noise = checked_noise(target.noise, shape[0])
     value = value.reshape(*value.shape, 1) if len(shape) == 1 else value
     if name == "mean":
+        check_no_labels(value, noise)
         if noise is None:
             return Reference(value, "bias_squared", zero, "excess_risk", zero, None, False)
         return Reference(value, "bias_squared", zero, "risk", noise, noise, False)
@@ -84,55 +95,96 @@ def resolve(target: Target, shape: tuple[int, ...]) -> Reference:
             return Reference(value, "bias_squared_plus_noise", zero, "risk", zero, None, True)
         return Reference(value, "bias_squared", -noise, "risk", zero, noise, True)
     if noise is not None:
-        msg = f"got noise together with {name}, which determine the noise themselves; leave noise out"
-        raise ValueError(msg)
+        raise ValueError(known_noise(name))
     if name == "probabilities":
         checked_probabilities(value)
         spread = (value * (1 - value)).sum(-1)
         return Reference(value, "bias_squared", zero, "risk", spread, spread, False)
+    warn_of_copies(value, may_tie=False)
     count = len(value)
-    if count < 2:
-        msg = f"got {count} replicate of the labels; two or more tell noise from bias. Pass a single one as labels="
-        raise ValueError(msg)
     spread = value.var(axis=0, ddof=1).sum(-1)
     return Reference(value.mean(0), "bias_squared", -spread / count, "risk", spread * (count - 1) / count, spread, True)
 
 
-def as_numbers(name: str, value: Any) -> Num[Array, "..."]:
-    """A target's array; booleans are 0 and 1, names of classes are refused."""
-    array = np.asarray(value)
-    if array.dtype.kind in "OSTUMmc":
-        msg = f"got {name} of dtype {array.dtype}; expected real numbers. Classes by name become numbers by "
-        msg += "names, labels = np.unique(labels, return_inverse=True)"
+def check_shape(name: str, value: Array, shape: tuple[int, ...]) -> None:
+    """Refuse a target at other points than those of one run's predictions of `shape`, and a single replicate."""
+    leading = value.shape[:1] if name == "replicates" else ()
+    if value.shape != (*leading, *shape) or (name == "replicates" and not leading):
+        wanted = f"(R, {', '.join(map(str, shape))})" if name == "replicates" else str(shape)
+        msg = (
+            f"{name}: got {name} of shape {value.shape} for predictions of shape {shape} at one run, expected {wanted}. Nothing is "
+            "broadcast; add or drop an axis, for example labels[:, 0] or labels[:, None], or name the axes of predictions by dims"
+        )
         raise ValueError(msg)
-    return array.astype(np.int64) if array.dtype == bool else array
+    if name == "replicates" and len(value) < 2:
+        msg = f"replicates: got {len(value)} replicate of the labels, expected 2 or more: two or more tell noise from bias; pass a "
+        msg += "single one as labels="
+        raise ValueError(msg)
+
+
+def check_no_labels(mean: Float[Array, "points out"], noise: Array | None) -> None:
+    """Refuse labels of classes that are handed over as their mean; zeros and ones in a single column may be either, and are told.
+
+    With the noise known there is nothing to mistake.
+    """
+    if noise is not None or not np.isin(mean, (0, 1)).all() or (mean == mean[0]).all():
+        return
+    if mean.shape[-1] > 1 and (mean.sum(axis=-1) == 1).all():
+        msg = "mean: got one-hot rows, which are labels of classes, expected E[y|x]; pass Target(labels=...), or with the mean "
+        msg += "noise=0.0 where no label is noisy"
+        raise ValueError(msg)
+    warnings.warn(
+        "mean: got zeros and ones only, which may be labels of two classes: bias² would hold their noise. If they are, pass "
+        "Target(labels=...); if no label is noisy, add noise=0.0",
+        stacklevel=2,
+    )
+
+
+def warn_of_copies(replicates: Num[Array, "replicates points ..."], *, may_tie: bool) -> None:
+    """Copies of labels are no replicates: say so where labels are all alike, or, unless they may tie, some of them."""
+    if len(replicates) < 2 or replicates.shape[1] < 2:
+        return
+    rows = np.unique(replicates.reshape(len(replicates), -1), axis=0)
+    if len(rows) == 1 or (len(rows) < len(replicates) and not may_tie and (rows != np.round(rows)).any()):
+        warnings.warn(
+            f"replicates: got {len(replicates)} rows of labels, of which {len(rows)} differ: copies of labels tell nothing of the "
+            "noise, which comes out too small. Leave out the copies, and pass a single row as Target(labels=...)",
+            stacklevel=2,
+        )
+
+
+def known_noise(name: str) -> str:
+    """Why noise is refused beside what determines it."""
+    return f"noise: got noise together with {name}, which determine the noise themselves, expected one of them; leave noise out"
 
 
 def checked_noise(noise: Array | float | None, num_points: int) -> Float[Array, " points"] | None:
     """The noise at each point; refuse other shapes, negative and infinite values."""
     if noise is None:
         return None
-    value = np.asarray(noise, np.float64)
-    if value.shape not in ((), (num_points,)):
-        msg = f"got noise of shape {value.shape}; expected a number or shape ({num_points},): the variance summed over outputs"
+    numbers = as_numbers("noise", noise)
+    value = as_type("noise", numbers, np.float64)
+    if numbers.dtype == bool or value.shape not in ((), (num_points,)):
+        msg = f"noise: got noise of shape {value.shape} and type {numbers.dtype}, expected a number or shape ({num_points},): the "
+        msg += "variance summed over outputs"
         raise ValueError(msg)
     if not np.isfinite(value).all() or (value < 0).any():
-        msg = f"got noise {value if value.ndim == 0 else value.min()}; a variance is finite and not negative"
+        msg = f"noise: got noise {value if value.ndim == 0 else value.min()}, expected a variance, finite and not negative"
         raise ValueError(msg)
     return np.broadcast_to(value, (num_points,))
 
 
-def check_finite(name: str, value: Array) -> None:
-    """Refuse NaN and infinity."""
-    if not np.isfinite(value).all():
-        msg = f"got {int((~np.isfinite(value)).sum())} NaN or infinite values in the target's {name}; remove those test points"
-        raise ValueError(msg)
-
-
 def checked_probabilities(value: Float[Array, "points classes"]) -> Float[Array, "points classes"]:
-    """Refuse rows that are no distribution."""
+    """Refuse rows that are no distribution; say so where they may be labels."""
     if (value < 0).any() or not np.allclose(value.sum(-1), 1, atol=1e-5):
-        msg = f"got probabilities between {value.min():.3g} and {value.max():.3g}, with sums {value.sum(-1).min():.6g} to "
-        msg += f"{value.sum(-1).max():.6g}; expected non-negative rows that sum to one"
+        msg = f"probabilities: got probabilities between {value.min():.3g} and {value.max():.3g}, with sums "
+        msg += f"{value.sum(-1).min():.6g} to {value.sum(-1).max():.6g}, expected non-negative rows that sum to one; "
+        msg += "divide them by their sums"
         raise ValueError(msg)
+    if np.isin(value, (0, 1)).all() and not (value == value[0]).all():
+        warnings.warn(
+            "probabilities: got one-hot rows only, which say that no label is noisy. If they are observed labels, pass "
+            "Target(labels=...)",
+            stacklevel=2,
+        )
     return value

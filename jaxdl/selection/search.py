@@ -1,5 +1,6 @@
 """Searches over traced hyperparameters: all settings are scored as one batch, by a score that says on which data."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree, Scalar
 
+from jaxdl.arguments import check_count, check_function, check_key, check_value
 from jaxdl.types import Key
 
 Setting = PyTree
@@ -43,12 +45,13 @@ def search(score: Score, settings: Settings) -> Search:
         All settings and scores, the best setting and its index; of equal scores the first wins.
 
     Raises:
-        ValueError: no settings, or leaves of different lengths.
+        ValueError: no settings, or leaves of different lengths; a score that is no real scalar.
 
     >>> found = search(lambda setting: (setting["x"] - 2) ** 2, {"x": jnp.array([0.0, 2.5, 9.0])})
     >>> print(found.best["x"], found.best_index, found.scores)
     2.5 1 [ 4.    0.25 49.  ]
     """
+    check_function("search", "score", score, ("setting",), "return one number, the smaller the better")
     shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(settings)]
     if not shapes or any(len(shape) == 0 or shape[0] != shapes[0][0] for shape in shapes) or shapes[0][0] == 0:
         msg = (
@@ -57,7 +60,7 @@ def search(score: Score, settings: Settings) -> Search:
         )
         raise ValueError(msg)
     settings = jax.tree.map(jnp.asarray, settings)
-    scores = jax.vmap(score)(settings)
+    scores = jax.vmap(lambda setting: check_value("search", "a score", score(setting)))(settings)
     best_index = jnp.argmin(jnp.where(jnp.isnan(scores), jnp.inf, scores))
     return Search(settings, scores, jax.tree.map(lambda leaf: leaf[best_index], settings), best_index)
 
@@ -112,9 +115,13 @@ def draws(key: Key, laws: PyTree, num_draws: int) -> Settings:
     ((3,), True)
     """
     leaves, structure = jax.tree.flatten(laws)
+    check_key("draws", "key", key)
+    num_draws = check_count("draws", "num_draws", num_draws)
     if not leaves or num_draws < 1:
         msg = f"draws: got {len(leaves)} laws and num_draws={num_draws}, expected at least one of each"
         raise ValueError(msg)
+    for law in leaves:
+        check_function("draws", "a law", law, ("key",), "pass one such as log_uniform(1e-3, 10)")
 
     def drawn(law: Law, key_law: Key) -> Array:
         return jax.vmap(lambda index: law(jax.random.fold_in(key_law, index)))(jnp.arange(num_draws))
@@ -132,7 +139,7 @@ def log_uniform(low: float | int, high: float | int) -> Law:
     >>> bool(1e-3 <= log_uniform(1e-3, 10)(jax.random.key(0)) <= 10)
     True
     """
-    if not 0 < low < high:
+    if not 0 < low < high < math.inf:
         msg = f"log_uniform: got {low} to {high}, expected 0 < low < high; a search that may switch off needs a grid with 0"
         raise ValueError(msg)
     law = uniform(float(np.log(low)), float(np.log(high)))
@@ -148,7 +155,7 @@ def uniform(low: float | int, high: float | int) -> Law:
     >>> bool(0 <= uniform(0, 0.5)(jax.random.key(0)) <= 0.5)
     True
     """
-    if not low < high:
+    if not -math.inf < low < high < math.inf:
         msg = f"uniform: got {low} to {high}, expected low < high"
         raise ValueError(msg)
     return lambda key: jax.random.uniform(key, minval=low, maxval=high)

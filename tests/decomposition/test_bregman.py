@@ -232,7 +232,7 @@ def test_log_rates_beyond_the_doubles_are_refused_or_count_as_diverged():
     eta[2, 1] = 800.0
     with pytest.raises(ValueError, match="predictions up to 800, at which the Poisson loss"):
         poisson(eta, factors=("data",), target=target)
-    with pytest.raises(ValueError, match="natural parameters up to 800; expected at most 150"):
+    with pytest.raises(ValueError, match="natural parameters up to 800, expected at most 150"):
         jensen_gap(potentials.poisson, eta)
     eta[2, 1] = 150.0
     assert np.isfinite(poisson(eta, factors=("data",), target=target).standard_errors["excess_risk"])

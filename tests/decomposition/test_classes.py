@@ -160,7 +160,7 @@ def test_decomposing_a_classifier_equals_decomposing_its_scores():
         (np.zeros((3, 4)), Target(labels=np.zeros(5, int)), "Nothing is broadcast"),
         (np.zeros((3, 4)), Target(counts=np.ones((4, 1))), "2 or more for each point"),
         (np.zeros((3, 4)), Target(mean=np.zeros(4)), "exactly one of labels"),
-        (np.zeros((3, 4)), Target(labels=np.array(["cat", "dog", "dog", "cat"])), r"np.unique\(labels, return_inverse=True"),
+        (np.zeros((3, 4)), Target(labels=np.array(["cat", "dog", "dog", "cat"])), r"np.unique\(values, return_inverse=True"),
         (np.full((3, 4), "cat"), Target(labels=np.zeros(4, int)), "np.unique"),
     ],
 )  # fmt: skip
@@ -181,7 +181,7 @@ def test_booleans_are_the_classes_0_and_1(loss):
 
 @pytest.mark.parametrize("target", [Target(labels=np.array([0, 3, 1])), Target(replicates=np.full((2, 3), 3))])
 def test_a_label_without_an_output_is_refused_with_the_remedy(target):
-    with pytest.raises(ValueError, match="up to class 3 for predictions of 3 classes; expected classes 0 to 2"):
+    with pytest.raises(ValueError, match="up to class 3 for predictions of 3 classes, expected classes 0 to 2"):
         kohavi_wolpert(np.zeros((4, 3, 3)), factors=("data",), target=target, dims=("points", "out"))
 
 

@@ -148,7 +148,7 @@ def test_a_forecast_is_refused_where_it_does_not_hold():
         ensemble_forecast(squared_error(f, factors=("data", "init")), over="order", sizes=(2,))
     with pytest.raises(ValueError, match="cannot tell what averaging over 'data'"):
         ensemble_forecast(squared_error(f, factors=("data", "init"), nested=True), over="data", sizes=(2,))
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="sizes: got 0"):
         ensemble_forecast(squared_error(f, factors=("data", "init")), over="init", sizes=(0,))
     logits = np.random.default_rng(0).normal(size=(6, 5, 4, 3))
     with pytest.raises(ValueError, match="holds for the squared error"):

@@ -109,5 +109,5 @@ def test_shapes_that_do_not_fit_are_refused(plug_in, predictions, labels):
 
 
 def test_indices_of_nothing_are_refused():
-    with pytest.raises(ValueError, match="num_rounds=0"):
+    with pytest.raises(ValueError, match="num_rounds: got 0"):
         bootstrap_indices(5, 0, 123)
