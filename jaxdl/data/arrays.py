@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jaxdl.admission import as_numbers, as_type, check_finite, refuse_unless
+from jaxdl.admission import as_numbers, check_finite, refuse_unless
 from jaxdl.examples import check_weights
 from jaxdl.kinds import as_count
+from jaxdl.narrowing import as_type
 from jaxdl.types import Dataset
 
 MAX_ONE_HOT = 2**30

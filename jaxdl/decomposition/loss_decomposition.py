@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Num, Shaped
 
 from jaxdl import designs
-from jaxdl.admission import as_numbers, as_type
+from jaxdl.admission import as_numbers
 from jaxdl.decomposition.assemble import assemble, check_options
 from jaxdl.decomposition.doubles import as_counted, check_smallest
 from jaxdl.decomposition.estimates import Estimates, Term
@@ -18,6 +18,7 @@ from jaxdl.decomposition.result import Decomposition
 from jaxdl.decomposition.target import Reference, Target
 from jaxdl.designs import Design, check_design
 from jaxdl.kinds import check_flag
+from jaxdl.narrowing import as_type
 
 Array = np.ndarray
 KNOWN_DIMS = ("times", "points", "out")

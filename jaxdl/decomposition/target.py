@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Num
 
-from jaxdl.admission import as_numbers, as_type, check_finite
+from jaxdl.admission import as_numbers, check_finite
 from jaxdl.decomposition.doubles import as_counted, finite_doubles
+from jaxdl.narrowing import as_type
 
 Array = np.ndarray
 

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool
 
-from jaxdl.admission import as_numbers, as_type
+from jaxdl.admission import as_numbers
 from jaxdl.designs import MOST_RUNS, Design, check_design
 from jaxdl.ensembles.devices import ensemble_devices
 from jaxdl.ensembles.dispatch import dispatch, levels_of, num_outer_runs
@@ -23,6 +23,7 @@ from jaxdl.ensembles.program import Program, trace_program
 from jaxdl.ensembles.progress import progress_of
 from jaxdl.ensembles.store import MOST_RUNS_IN_BLOCK, Places, Store, stored_block
 from jaxdl.kinds import as_count, check_flag
+from jaxdl.narrowing import as_type
 from jaxdl.paths import as_path
 from jaxdl.types import Key, Outputs, Trial
 
