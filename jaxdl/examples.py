@@ -32,7 +32,9 @@ def as_dataset(name: str, dataset: Any) -> Dataset:
     """
     if not isinstance(dataset, Dataset):
         given = type_name(dataset)
-        msg = f"{name}: got a data set of type {given}, expected Dataset(x, y, weight); make one by data.real.from_arrays"
+        msg = (
+            f"{name}: got a data set of type {given}, expected Dataset(x, y, weight); make one by data.real.from_arrays"
+        )
         raise ValueError(msg)
     x, y, weight = (as_real(f"{name}: {part}", value) for part, value in zip(Dataset._fields, dataset, strict=True))
     if x.ndim < 2:
