@@ -63,7 +63,12 @@ def _explanation(error: Exception) -> str | None:
         return BRANCHES
     if isinstance(error, jax.errors.TracerArrayConversionError):
         return ARRAYS
-    is_static = "must be static" in text or "Shapes must be" in text or "must have __hash__" in text
+    is_static = (
+        "must be static" in text
+        or "must have static" in text
+        or "Shapes must be" in text
+        or "must have __hash__" in text
+    )
     if isinstance(error, jax.errors.ConcretizationTypeError | jax.errors.TracerIntegerConversionError) or (
         "Tracer" in text and is_static
     ):

@@ -347,7 +347,8 @@ def _check_arguments(key: Key, block: int | None, store: Path | None, shard: tup
     if not isinstance(shard, tuple | list) or len(shard) != 2:
         msg = f"shard: got {shard!r}, expected two whole numbers; {remedy}"
         raise ValueError(msg)
-    as_count("shard", shard[0], high=as_count("shard", shard[1], high=MOST_RUNS, remedy=remedy), remedy=remedy)
+    shares = as_count("shard", shard[1], what=f"{shard!r:.60} with K", high=MOST_RUNS, remedy=remedy)
+    as_count("shard", shard[0], what=f"{shard!r:.60} with k", high=shares, remedy=remedy)
     check_flag("fresh", fresh)
     if shard[1] > 1 and store is None:
         msg = f"got shard={shard} without a store; pass store=folder, where the shares meet"

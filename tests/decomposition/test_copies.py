@@ -136,7 +136,7 @@ UPPER = NoiseEstimate(1.0, 0.1, "upper", "rice", "")
         (lambda: bias_squared_interval(RESULT, NoiseBracket(UPPER, UPPER._replace(estimate=0.5))), "^bracket: got 1 "),
         (lambda: bias_squared_interval(RESULT, NoiseBracket(UPPER, UPPER._replace(direction="either"))), "either"),
         (lambda: residual(np.eye(3), np.eye(3), 1, direction="down"), "^direction: got 'down'"),
-        (lambda: residual(np.eye(3), np.eye(3), True), "^degrees_of_freedom: got a Boolean"),
+        (lambda: residual(np.eye(3), np.eye(3), True), "^degrees_of_freedom: got True"),
         (lambda: rice(np.eye(3), np.eye(3), measured_apart="yes"), "^measured_apart: got 'yes'"),
     ],
 )  # fmt: skip

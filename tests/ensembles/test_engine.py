@@ -247,7 +247,7 @@ def test_an_ignored_source_is_warned_about():
         ({"trial": lambda keys: ()}, "return an array of predictions"),
         ({"trial": lambda keys: "text"}, "trial's result: got text"),
         ({"trial": lambda keys: np.ma.masked_less([1.0, -1.0], 0)}, "trial's result: got a masked array"),
-        ({"trial": lambda keys, setting: setting}, "there are no settings"),
+        ({"trial": lambda keys, setting: setting}, "pass settings= to have"),
         ({"trial": lambda keys: 1.0, "settings": jnp.ones(2)}, "settings= is given"),
         ({"settings": np.ma.masked_less([1.0, -1.0], 0)}, "settings: got a masked array"),
         ({"settings": np.array(["a", "b"])}, "settings: got text"),
