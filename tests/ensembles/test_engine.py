@@ -16,6 +16,7 @@ from jaxdl import designs, ensembles, learners, losses, models, objectives
 from jaxdl.data import orders, problems
 from jaxdl.ensembles.collect import collect
 from jaxdl.ensembles.devices import compiler_options
+from jaxdl.ensembles.identity import lowering_digest
 from jaxdl.ensembles.program import trace_program
 from jaxdl.ensembles.stream import stream
 
@@ -181,6 +182,18 @@ def test_a_store_refuses_a_trial_that_calls_back_into_python(tmp_path):
 
     with pytest.raises(ValueError, match=r"store: got a trial that calls back .*pure_callback"):
         ensembles.run(trial, designs.crossed(data=4), KEY, store=tmp_path)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.int8, jnp.bool_])
+def test_large_constants_are_part_of_what_a_trial_means(dtype):
+    def digest(values):
+        constant = jnp.asarray(values, dtype)
+        return lowering_digest(jax.jit(lambda x: constant * x.astype(dtype)).lower(jnp.float32(1)))
+
+    values = np.arange(1000) % 2
+    changed = np.where(np.arange(1000) == 500, 1 - values, values)
+    assert digest(values) == digest(values) != digest(changed)
+    assert digest(np.zeros(1000)) != digest(np.ones(1000))
 
 
 def test_a_program_that_lowers_to_the_same_is_compiled_once():
