@@ -87,7 +87,8 @@ def _place(error: Exception) -> str:
         (frame.f_code.co_filename, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
         if "site-packages" not in frame.f_code.co_filename
-        and not frame.f_globals.get("__name__", "").startswith("jaxdl.")
+        and frame.f_globals.get("__name__", "").partition(".")[0]
+        not in ("jaxdl", "numpy")  # NumPy's compiled files too
     ]
     return f" ({places[-1][0]}, line {places[-1][1]})" if places else ""
 
