@@ -100,11 +100,12 @@ def lowering_digest(lowered: jax.stages.Lowered) -> str:
     word = hashlib.sha256(module.get_asm(large_elements_limit=LARGEST_IN_TEXT).encode())
 
     def add_constant(operation: Any) -> ir.WalkResult:
-        if operation.name == "stablehlo.constant" and not (value := operation.attributes["value"]).is_splat:
+        if operation.name == "stablehlo.constant":
             try:
-                word.update(np.ascontiguousarray(value).data.cast("B"))
-            except (TypeError, ValueError):  # types that NumPy does not know
-                word.update(str(value).encode())
+                value = operation.attributes["value"]
+                word.update(b"" if value.is_splat else np.ascontiguousarray(value).data.cast("B"))
+            except (TypeError, ValueError):  # types that NumPy does not know, and complex numbers
+                word.update(operation.get_asm().encode())
         return ir.WalkResult.ADVANCE
 
     module.walk(add_constant)

@@ -184,7 +184,7 @@ def test_a_store_refuses_a_trial_that_calls_back_into_python(tmp_path):
         ensembles.run(trial, designs.crossed(data=4), KEY, store=tmp_path)
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.int8, jnp.bool_])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.int8, jnp.bool_, jnp.complex64])
 def test_large_constants_are_part_of_what_a_trial_means(dtype):
     def digest(values):
         constant = jnp.asarray(values, dtype)
