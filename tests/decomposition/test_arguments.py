@@ -71,7 +71,10 @@ def call(predictions=GRID, **options):
         ({"target": Target(mean=np.zeros((6, 3)), noise="0.1")}, "^noise: got text"),
         ({"target": Target(mean=np.zeros((6, 3)), noise=-0.1)}, "^noise: .*not negative"),
         ({"target": Target(counts=np.ones((6, 3)))}, "^target: .*use cross_entropy"),
-        ({"target": Target(mean=ONE_HOT)}, r"^mean: got one-hot rows.*Target\(labels=...\).*Target\(mean=..., noise=0.0\)"),
+        (
+            {"target": Target(mean=ONE_HOT)},
+            r"^mean: got one-hot rows.*Target\(labels=...\).*Target\(mean=..., noise=0.0\)",
+        ),
     ],
 )
 def test_an_argument_of_the_wrong_kind_is_refused_by_name(arguments, told, unchecked):
@@ -204,7 +207,7 @@ def test_a_probability_of_zero_needs_a_smallest_one(unchecked):
     with pytest.raises(ValueError, match=r"^smallest: got 0.0, expected"):
         log_probabilities(certain, smallest=0.0)
     for wrong in ("1e-3", np.array([0.1, 0.1]), [0.1], True, np.nan, 1j):
-        with pytest.raises(ValueError, match="^smallest: got .*expected"):
+        with pytest.raises(ValueError, match=r"^smallest: got .*expected"):
             log_probabilities(certain, smallest=wrong)
     with pytest.raises(ValueError, match=r"^probabilities: .*sum to one"):
         log_probabilities(RUNS)
