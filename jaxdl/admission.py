@@ -120,8 +120,10 @@ def as_type(name: str, array: Shaped[np.ndarray, "*shape"], dtype: Any) -> Shape
         msg = (
             f"{name}: got numbers up to {np.abs(array[is_finite]).max():.3g} that differ by at most {np.ptp(column):.3g}, of which "
             f"{dtype} keeps {distinct[0]} of {distinct[1]} distinct values, expected differences that {dtype} can hold; subtract "
-            'an offset and rescale, or ask for double precision: jax.config.update("jax_enable_x64", True)'
+            "an offset and rescale"
         )
+        if dtype.itemsize < 8:  # else double precision is what they have
+            msg += ', or ask for double precision: jax.config.update("jax_enable_x64", True)'
         raise ValueError(msg)
     return converted
 
@@ -295,6 +297,6 @@ def _refuse_changed_integers(name: str, array: np.ndarray, converted: np.ndarray
     is_changed = converted != array
     if is_changed.any():
         msg = f"{name}: got {array[is_changed].flat[0].item()!r}, which {dtype} cannot hold, expected a number that it can"
-        if jnp.issubdtype(array.dtype, jnp.integer):
+        if jnp.issubdtype(array.dtype, jnp.integer) and dtype.itemsize < 8:
             msg += '; use smaller ones, or ask for 64 bits: jax.config.update("jax_enable_x64", True)'
         raise ValueError(msg)
