@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import xarray
 
 from jaxdl import decomposition, designs
 from jaxdl.decomposition import (
@@ -62,6 +63,7 @@ def call(predictions=GRID, **options):
         ({"times": ["a"]}, "^times: got text"),
         ({"times": (1, 2)}, "^times: got 2 times"),
         ({"times": 3}, "^times: got shape"),
+        ({"times": (1, 2, 3, 4, 5, 5), "dims": ("times", "points")}, "^times: got .*expected numbers that differ"),
         ({"target": np.zeros((6, 3))}, "^target: got a target of type ndarray"),
         ({"target": {"mean": 0}}, "^target: got a target of type dict"),
         ({"target": Target("labels")}, "^mean: got text"),
@@ -80,6 +82,31 @@ def call(predictions=GRID, **options):
 def test_an_argument_of_the_wrong_kind_is_refused_by_name(arguments, told, unchecked):
     with pytest.raises(ValueError, match=told):
         call(**arguments)
+
+
+def named(array, *dims):
+    return xarray.DataArray(array, dims=dims)
+
+
+@pytest.mark.parametrize(
+    ("predictions", "options", "told"),
+    [
+        (named(GRID, "init", "data", "points", "out"), {}, r"^predictions: .*transpose\('data', 'init', 'points', 'out'\)"),
+        (named(GRID, "points", "seed", "data", "out"), {}, r"^predictions: .*transpose\('data', 'seed', 'points', 'out'\)"),
+        (named(GRID, "init", "data", "x", "y"), {"factors": (), "design": designs.nested(data=5, init=4)}, "transpose"),
+        (GRID, {"target": Target(labels=named(np.zeros((6, 3)), "out", "points"))}, r"^labels: .*transpose\('points', 'out'\)"),
+        (GRID, {"target": Target(replicates=named(np.zeros((6, 6, 3)), "points", "r", "out"))}, "^replicates: .*transpose"),
+    ],
+)  # fmt: skip
+def test_names_of_axes_that_contradict_their_places_are_refused(predictions, options, told, unchecked):
+    with pytest.raises(ValueError, match=told):
+        call(predictions, **options)
+
+
+def test_names_of_axes_at_their_places_and_names_of_ones_own_are_taken(unchecked):
+    for dims in (("data", "init", "points", "out"), ("a", "b", "c", "d"), ("seed", "init", "points", "class")):
+        target = Target(labels=named(np.zeros((6, 3)), *dims[2:]))
+        assert call(named(GRID, *dims), target=target).risk == call(target=Target(labels=np.zeros((6, 3)))).risk
 
 
 @pytest.mark.parametrize(
