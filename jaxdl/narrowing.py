@@ -167,6 +167,6 @@ def _refuse_changed_integers(
     if is_changed.any():
         first = array[is_changed].flat[0].item()
         msg = f"{name}: got {first!r}, which {converted.dtype} cannot hold, expected a number that it can"
-        if jnp.issubdtype(array.dtype, jnp.integer):
+        if jnp.issubdtype(array.dtype, jnp.integer) and converted.dtype.itemsize < 8:
             msg += '; use smaller ones, or ask for 64 bits: jax.config.update("jax_enable_x64", True)'
         raise ValueError(msg)
