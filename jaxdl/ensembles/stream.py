@@ -92,6 +92,26 @@ def stream(
         StoreError: when the store is another study's, or cannot be read or written.
         UnfinishedStudyError: when this share is done and stored, and other shares are missing.
     """
+    return prepared(
+        trial, design, key, settings, inner, block, devices, store, shard, fresh, rehearse, progress
+    ).chunks()
+
+
+def prepared(
+    trial: Trial,
+    design: Design,
+    key: Key,
+    settings: Any,
+    inner: Sequence[str],
+    block: int | None,
+    devices: Sequence[jax.Device] | None,
+    store: str | Path | None = None,
+    shard: tuple[int, int] = (1, 1),
+    fresh: bool = False,
+    rehearse: Callable[[Plan], None] | None = None,
+    progress: bool = False,
+) -> "TracedStudy":
+    """The study, its arguments checked and its trial traced; the arguments are those of `stream`."""
     check_design(design)
     if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
         msg = (
@@ -129,10 +149,10 @@ def stream(
         msg = f"got shard={shard} in several processes, which share the runs among themselves; choose one of the two"
         raise ValueError(msg)
     _warn(design, program, chosen)
-    return _Study(program, design, key, each_setting, store, shard, fresh, rehearse, progress).chunks()
+    return TracedStudy(program, design, key, each_setting, store, shard, fresh, rehearse, progress)
 
 
-class _Study(NamedTuple):
+class TracedStudy(NamedTuple):
     """A traced study and how to run it."""
 
     program: Program
@@ -152,9 +172,11 @@ class _Study(NamedTuple):
 
     @property
     def inner_runs(self) -> int:
+        """Runs that the trial makes of each of those."""
         return self.design.num_runs // self.num_runs
 
     def chunks(self) -> Iterator[Chunk]:
+        """All runs, in run order."""
         with progress_of(self.design.num_runs * len(self.settings), self.progress) as advance:
             if self.rehearse is not None and self.store is None:
                 plan, results = measure_plan(self.program, self.design, self.key, self.settings)
@@ -364,11 +386,11 @@ def _warn(design: Design, program: Program, devices: tuple[jax.Device, ...]) -> 
         warnings.warn(
             f"the trial never reads the source{'s' if len(ignored) > 1 else ''} {ignored}, which the design varies: components "
             "that involve them are exactly zero. Read keys[name] in the trial, or leave the source out of the design",
-            stacklevel=4,
+            stacklevel=5,
         )
     if devices[0].platform == "cpu" and len(devices) == 1:
         warnings.warn(
             "this process has one CPU device, so cores stay idle and last bits may differ from other machines'. Call "
             "jaxdl.ensembles.use_cpu_devices() before anything else computes",
-            stacklevel=4,
+            stacklevel=5,
         )

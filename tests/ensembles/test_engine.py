@@ -115,6 +115,25 @@ def test_a_study_traces_its_trial_once_whatever_is_asked_of_it(tmp_path):
     assert len(traced) == 1
 
 
+def test_a_prepared_study_is_traced_once_and_gives_what_run_gives():
+    traced = []
+
+    def trial(keys, scale):
+        traced.append(True)
+        return scale * two_normals(keys)
+
+    settings = jnp.array([1.0, 2.0])
+    repeat = ensembles.prepare(trial, CROSSED, settings=settings)
+    repeated = [repeat(jax.random.key(seed)).outputs for seed in (1, 2)]
+    assert len(traced) == 1
+    for seed, outputs in zip((1, 2), repeated, strict=True):
+        np.testing.assert_array_equal(
+            outputs, ensembles.run(trial, CROSSED, jax.random.key(seed), settings=settings).outputs
+        )
+    with pytest.raises(ValueError, match=r"^key: got .*expected one root key"):
+        repeat(jax.random.split(KEY))
+
+
 class Scaled:
     """A trial with an attribute."""
 
