@@ -82,7 +82,7 @@ def key_of(name: str, keys: Keys, source: str) -> Key:
     except KeyError:
         msg = f"{name}: got keys for {sorted(map(str, keys))}, expected one for {source!r} besides; {remedy}"
         raise ValueError(msg) from None
-    return as_key(name, key, what=f"keys[{source!r}]", is_new=True)
+    return as_key(name, key, what=f"keys[{source!r}]")
 
 
 def initial_variables(name: str, model: Model, keys: Keys, x: Array) -> Variables:

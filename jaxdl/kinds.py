@@ -97,8 +97,8 @@ def check_flag(name: str, value: Any) -> None:
         _refuse(name, "", value, "True or False", "")
 
 
-def as_key(name: str, value: Any, *, what: str = "", is_new: bool = False) -> Any:
-    """One random key, of either of JAX's two kinds, or of the new one alone.
+def as_key(name: str, value: Any, *, what: str = "") -> Any:
+    """One random key, of either of JAX's two kinds.
 
     Raises:
         ValueError: a seed, several keys, or anything else.
@@ -113,12 +113,10 @@ def as_key(name: str, value: Any, *, what: str = "", is_new: bool = False) -> An
         if value.shape == ():
             return value
         _refuse(name, what, value, "one random key", "take one, or map over them by jax.vmap")
-    is_old = is_array and value.dtype == np.uint32 and value.ndim == 1
-    if is_old and not is_new:
+    if is_array and value.dtype == np.uint32 and value.ndim == 1:
         return value
-    wrap = "; wrap an old-style one by jax.random.wrap_key_data(key)" if is_old else ""
     seed = value if isinstance(value, int) else 0
-    return _refuse(name, what, value, "one random key", f"pass jax.random.key({seed}){wrap}")
+    return _refuse(name, what, value, "one random key", f"pass jax.random.key({seed})")
 
 
 def check_function(name: str, value: Any, parameters: tuple[str, ...], remedy: str, *, what: str = "") -> None:

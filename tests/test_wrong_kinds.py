@@ -300,7 +300,6 @@ ELSEWHERE = {
     "a half fold": lambda: selection.k_fold(KEY, N, 2.5),
     "a Boolean number of draws": lambda: selection.draws(KEY, {"a": selection.uniform(0, 1)}, True),
     "a number as law": lambda: selection.draws(KEY, {"a": 1.0}, 3),
-    "an old key for folds": lambda: selection.k_fold(jax.random.PRNGKey(0), N, 2),
     "no upper bound": lambda: selection.log_uniform(1.0, float("inf")),
     "a missing exponent": lambda: penalties.lq(float("nan")),
     "an axis in two": lambda: penalties.group(0.5),
@@ -323,7 +322,6 @@ ELSEWHERE = {
     "one key for all sources": lambda: of_model(learners.newton)(KEY, DATA),
     "an integer for a key": lambda: of_model(learners.newton)({"init": 0}, DATA),
     "no key for a start that is drawn": lambda: of_model(learners.newton)({"init": None}, DATA),
-    "an old key": lambda: of_model(learners.newton)({"init": jax.random.PRNGKey(0)}, DATA),
     "several keys": lambda: of_model(learners.newton)({"init": jax.random.split(KEY)}, DATA),
     "an order of rows that are not there": lambda: of_model(
         learners.minibatch_descent, order=lambda key, n, size, steps: jnp.full((steps, size), n)
@@ -392,3 +390,22 @@ def test_descent_runs_under_jaxs_debugging_modes():
         np.testing.assert_allclose(fit(KEYS, DATA)["params"]["weights"], expected, rtol=1e-12)
     with jax.debug_nans(True):
         np.testing.assert_allclose(fit(KEYS, DATA)["params"]["weights"], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_keys_of_both_of_jaxs_kinds_draw_alike(learner):
+    old = dict.fromkeys(KEYS, jax.random.key_data(KEY))
+    drawn = models.linear(2, init_std=1.0)
+    fit = jax.jit(of_model(LEARNERS[learner], drawn))
+    found, expected = fit(old, DATA)["params"]["weights"], fit(KEYS, DATA)["params"]["weights"]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_folds_and_draws_take_keys_of_both_kinds():
+    old = jax.random.key_data(KEY)
+    for of in (
+        lambda key: selection.k_fold(key, N, 2),
+        lambda key: selection.hold_out(key, N, 2),
+        lambda key: selection.draws(key, selection.uniform(0, 1), 2),
+    ):
+        jax.tree.map(np.testing.assert_array_equal, of(old), of(KEY))

@@ -118,7 +118,7 @@ def draws(key: Key, laws: PyTree, num_draws: int) -> Settings:
     ((3,), True)
     """
     leaves, structure = jax.tree.flatten(laws)
-    as_key("draws", key, what="key", is_new=True)
+    as_key("draws", key, what="key")
     num_draws = as_count("draws", num_draws, what="num_draws")
     if not leaves:
         msg = "draws: got no laws, expected at least one; pass one such as log_uniform(1e-3, 10)"
