@@ -3,6 +3,8 @@
 Errors begin with `name`: that of the argument, or of the function that took it, which then says by `what` the argument's own.
 """
 
+import decimal
+import fractions
 import inspect
 import math
 import operator
@@ -79,16 +81,22 @@ def check_scalar(
         _refuse(name, what, value, expected, remedy)
 
 
-def check_strength(name: str, value: Any, *, what: str = "strength") -> None:
-    """Refuse a strength that is no scalar, or a number at hand that is negative or not finite."""
+def as_strength(name: str, value: Any, *, what: str = "strength") -> Any:
+    """A scalar, traced or a number at hand that is finite and not negative; decimals and fractions become floats.
+
+    >>> as_strength("ridge", decimal.Decimal("0.5"))
+    0.5
+    """
+    strength = float(value) if isinstance(value, decimal.Decimal | fractions.Fraction) else value
     check_scalar(
         name,
-        value,
+        strength,
         what=what,
         expected="a scalar",
         allowed=lambda number: 0 <= number < math.inf,
         remedy="vmap over several; a number is finite and not negative",
     )
+    return strength
 
 
 def check_flag(name: str, value: Any) -> None:
