@@ -25,12 +25,14 @@ class State(NamedTuple):
     diverged_at: Int[Array, ""]
 
 
+Optimizer = optax.GradientTransformation | optax.MultiSteps
+
 Step = Callable[[Array, State], State]
 """`(index, state) -> state`: the update from `index` to `index + 1` steps."""
 
 
 def initial_state(
-    model: Model, optimizer: optax.GradientTransformation, keys: Keys, dataset: Dataset, *, name: str = "training"
+    model: Model, optimizer: Optimizer, keys: Keys, dataset: Dataset, *, name: str = "training"
 ) -> State:
     """The state before any step; reads the source `"init"`. Errors begin with `name`."""
     variables = initial_variables(name, model, keys, dataset.x)
@@ -41,7 +43,7 @@ def initial_state(
 def training_step(
     model: Model,
     objective: Objective,
-    optimizer: optax.GradientTransformation,
+    optimizer: Optimizer,
     keys: Keys,
     batch_at: Callable[[Array], Dataset],
     *,
@@ -53,6 +55,8 @@ def training_step(
     """
     key_dropout = key_of(name, keys, "dropout") if model.stochastic else None
     # Line searches and plateau schedules want the objective as well; others ignore it.
+    if isinstance(optimizer, optax.MultiSteps):
+        optimizer = optax.GradientTransformationExtraArgs(optimizer.init, optimizer.update)
     update = optax.with_extra_args_support(optimizer).update
 
     def step(index: Array, state: State) -> State:
