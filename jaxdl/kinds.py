@@ -140,7 +140,8 @@ def check_function(name: str, value: Any, parameters: tuple[str, ...], remedy: s
     try:
         signature.bind(*((value, *parameters) if is_class else parameters))
     except TypeError:
-        _refuse(name, what, value, f"{expected}, not one of ({', '.join(signature.parameters)})", remedy)
+        taken = list(signature.parameters)[is_class:]
+        _refuse(name, what, value, f"{expected}, not one of ({', '.join(taken)})", remedy)
 
 
 def shown(value: Any) -> str:

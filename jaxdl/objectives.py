@@ -11,7 +11,7 @@ from jaxtyping import Array, PyTree, Real, Scalar, ScalarLike, Shaped
 
 from jaxdl.arguments import check_loss, check_model, check_objective, check_penalty, check_value, value_of
 from jaxdl.examples import fitting_examples, losses_of_examples
-from jaxdl.kinds import check_function, as_strength
+from jaxdl.kinds import as_strength, check_function
 from jaxdl.types import Dataset, Key, Loss, Model, Objective, Penalty, Variables
 
 

@@ -115,12 +115,14 @@ def test_the_distance_of_unsigned_numbers_does_not_wrap_around():
 
 def test_whole_numbers_whose_differences_floats_cannot_hold_are_refused(unchecked):
     whole = jnp.array([[2**30], [2**30 + 1]], jnp.int32)
-    with pytest.raises(ValueError, match="targets: got numbers up to .* that differ by at most 1"):
+    with pytest.raises(ValueError, match=r"targets: got numbers up to .* that differ by at most 1"):
         losses.absolute_error(jnp.zeros((2, 1), jnp.float32), whole)
 
 
 @every_loss
 @pytest.mark.parametrize("pack", [lambda f: (f, f), lambda f: {"logits": f}, lambda f: [f, f]])
 def test_predictions_among_other_things_are_refused_by_name(loss, formula, pack, unchecked):
-    with pytest.raises(ValueError, match=r"predictions of type (tuple|dict|list), expected an array; return the predic"):
+    with pytest.raises(
+        ValueError, match=r"predictions of type (tuple|dict|list), expected an array; return the predic"
+    ):
         jax.jit(lambda f, y: loss(pack(f), y))(*example())

@@ -51,10 +51,10 @@ def least_squares(model: Model, *, mask: Real[Array, " p"] | Sequence[float] | N
     >>> print(least_squares(models.linear())({}, data)["params"]["weights"].round(3).T)
     [[1. 2.]]
     """
-    mask = _checked("least_squares", model, mask)
+    used = _checked("least_squares", model, mask)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
-        frozen, phi, y = _weighted_problem("least_squares", model, keys, dataset, mask)
+        frozen, phi, y = _weighted_problem("least_squares", model, keys, dataset, used)
         left, singular_values, right = jnp.linalg.svd(phi, full_matrices=False)
         in_range = singular_values > _rank_tolerance(phi) * jnp.max(singular_values)
         inverses = jnp.where(in_range, 1 / jnp.where(in_range, singular_values, 1), 0)
@@ -85,10 +85,10 @@ def least_squares_qr(model: Model, *, mask: Real[Array, " p"] | Sequence[float] 
     >>> print(least_squares_qr(models.linear())({}, data)["params"]["weights"].round(3).T)
     [[1. 2.]]
     """
-    mask = _checked("least_squares_qr", model, mask)
+    used = _checked("least_squares_qr", model, mask)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
-        frozen, phi, y = _weighted_problem("least_squares_qr", model, keys, dataset, mask)
+        frozen, phi, y = _weighted_problem("least_squares_qr", model, keys, dataset, used)
         num_examples, num_parameters = phi.shape
         if num_parameters > num_examples:
             msg = (
@@ -124,11 +124,11 @@ def ridge(model: Model, strength: ScalarLike, *, mask: Real[Array, " p"] | Seque
     >>> print(ridge(models.constant(), 1.0)({}, data)["params"]["weights"])
     [[3.]]
     """
-    mask = _checked("ridge", model, mask)
+    used = _checked("ridge", model, mask)
     strength = as_strength("ridge", strength)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
-        frozen, phi, y = _weighted_problem("ridge", model, keys, dataset, mask)
+        frozen, phi, y = _weighted_problem("ridge", model, keys, dataset, used)
         solve = partial(jax.scipy.linalg.solve, assume_a="pos")
         num_examples, num_parameters = phi.shape
         diagonal = jnp.asarray(strength, phi.dtype) * jnp.eye(min(phi.shape), dtype=phi.dtype)

@@ -6,7 +6,7 @@ after t steps, or the parameters returned, were not finite; -1 if there was none
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -25,15 +25,13 @@ class State(NamedTuple):
     diverged_at: Int[Array, ""]
 
 
-Optimizer = optax.GradientTransformation | optax.MultiSteps
+Optimizer: TypeAlias = optax.GradientTransformation | optax.MultiSteps
 
 Step = Callable[[Array, State], State]
 """`(index, state) -> state`: the update from `index` to `index + 1` steps."""
 
 
-def initial_state(
-    model: Model, optimizer: Optimizer, keys: Keys, dataset: Dataset, *, name: str = "training"
-) -> State:
+def initial_state(model: Model, optimizer: Optimizer, keys: Keys, dataset: Dataset, *, name: str = "training") -> State:
     """The state before any step; reads the source `"init"`. Errors begin with `name`."""
     variables = initial_variables(name, model, keys, dataset.x)
     with jax.numpy_dtype_promotion("standard"):  # optax relies on it

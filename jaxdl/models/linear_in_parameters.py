@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxdl.examples import check_inputs
-from jaxdl.kinds import as_count, check_function, check_scalar, as_strength
+from jaxdl.kinds import as_count, as_strength, check_function, check_scalar
 from jaxdl.types import Key, Model, Variables
 
 Basis = Callable[[Float[Array, " n"], int], Float[Array, "n p"]]
