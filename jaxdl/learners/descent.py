@@ -50,6 +50,7 @@ def gradient_descent(
             empty, out of range or not increasing; when called, data that do not fit together or are not finite; keys
             without a source.
 
+    >>> import optax
     >>> from jaxdl import losses, models, objectives
     >>> model = models.constant()
     >>> risk = objectives.empirical_risk(model, losses.half_squared_error)
@@ -100,6 +101,7 @@ def minibatch_descent(
     Raises:
         ValueError: as `gradient_descent`; a batch size the order refuses; an order of another shape, or of rows that are not there.
 
+    >>> import optax
     >>> from jaxdl import losses, models, objectives
     >>> from jaxdl.data import orders
     >>> model = models.constant()

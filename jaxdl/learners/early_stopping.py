@@ -49,6 +49,7 @@ def early_stopping(
         ValueError: as `gradient_descent`; what is no validation objective; a patience below one; a fraction that leaves either part
             empty.
 
+    >>> import optax
     >>> from jaxdl import losses, models, objectives
     >>> model = models.constant()
     >>> risk = objectives.empirical_risk(model, losses.half_squared_error)
