@@ -1,7 +1,7 @@
 """The door for data: what a caller hands over becomes a NumPy array of real numbers, or an error that says the remedy.
 
 `numpy.asarray` takes almost anything and drops what an array cannot hold: masks, imaginary parts, units of time, the entries of
-a sparse matrix. Narrowing to another type drops more: large whole numbers, small differences. The functions here refuse to.
+a sparse matrix. Narrowing to another type drops more (see `narrowing`). The functions here refuse to.
 """
 
 import datetime
@@ -14,8 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Shaped
 
-LARGEST_LOSS = 1e-3
-"""How far rounding may move a number, as a share of the range of its column."""
+from jaxdl.narrowing import as_type
 
 
 def as_numbers(name: str, value: Any) -> Shaped[np.ndarray, "..."]:
@@ -65,66 +64,6 @@ def as_numbers(name: str, value: Any) -> Shaped[np.ndarray, "..."]:
         msg = f"{name}: got an array of type {array.dtype}, expected booleans, integers or floats"
         raise ValueError(msg)
     return array
-
-
-def as_type(name: str, array: Shaped[np.ndarray, "*shape"], dtype: Any) -> Shaped[np.ndarray, "*shape"]:
-    """A real `array` as `dtype`, refused where that would falsify it.
-
-    Rounding to the nearest float is no falsification, unless it moves an entry by more than `LARGEST_LOSS` of its column's range
-    (entries along the first axis): then numbers that differ become equal. Numbers too small for full precision count as zero,
-    as compilers make them so. Whole numbers that stay whole must stay equal.
-
-    Raises:
-        ValueError: lost differences, numbers beyond the range of `dtype`, whole numbers that change.
-
-    >>> as_type("t", np.array([0.1, 0.2]), np.float32)
-    array([0.1, 0.2], dtype=float32)
-    >>> as_type("t", 1_700_000_000 + np.arange(60), np.float32)
-    Traceback (most recent call last):
-    ...
-    ValueError: t: got numbers up to 1.7e+09 that differ by at most 59, of which float32 keeps 1 of 60 distinct values, ...
-    """
-    dtype = np.dtype(dtype)
-    if array.dtype == dtype or array.size == 0:
-        return array.astype(dtype, copy=False)
-    with np.errstate(all="ignore"):
-        converted = array.astype(dtype)
-    if not jnp.issubdtype(dtype, jnp.floating):
-        _refuse_changed_integers(name, array, converted, dtype)
-        return converted
-    with np.errstate(over="ignore"):
-        wide = array.astype(np.float64)
-    is_finite = np.isfinite(array) if jnp.issubdtype(array.dtype, jnp.floating) else np.ones(array.shape, bool)
-    if (is_finite & ~np.isfinite(converted.astype(np.float64))).any():
-        msg = f"{name}: got {np.abs(array[is_finite]).max():.3g}, beyond the range of {dtype}, expected smaller ones; rescale them"
-        raise ValueError(msg)
-    tiny = float(jnp.finfo(dtype).tiny)
-    kept = np.where(np.abs(converted.astype(np.float64)) < tiny, 0.0, converted.astype(np.float64))
-    # Doubles hold whole numbers up to 2**53 exactly.
-    is_wider = array.dtype.itemsize >= wide.dtype.itemsize and array.dtype != wide.dtype
-    if is_wider and not (jnp.issubdtype(array.dtype, jnp.integer) and np.abs(wide).max() < 2**53):
-        wide, kept = _from_first(array, converted)
-    moved = np.where(is_finite, np.abs(wide - np.where(is_finite, kept, 0.0)), 0.0)
-    if not moved.any() or array.ndim == 0:
-        return converted
-    low, high = (
-        bound(np.where(is_finite, wide, empty), axis=0, keepdims=True)
-        for bound, empty in ((np.min, np.inf), (np.max, -np.inf))
-    )
-    with np.errstate(invalid="ignore", over="ignore"):
-        lost = (moved > LARGEST_LOSS * (high - low)) & (high > low)
-    if lost.any():
-        is_lost = np.moveaxis(lost, 0, -1).any(axis=-1)
-        column, stored = (np.moveaxis(values, 0, -1)[is_lost].reshape(-1, len(wide))[0] for values in (wide, kept))
-        distinct = [len(np.unique(values[np.isfinite(column)])) for values in (stored, column)]
-        column = column[np.isfinite(column)]
-        msg = (
-            f"{name}: got numbers up to {np.abs(array[is_finite]).max():.3g} that differ by at most {np.ptp(column):.3g}, of which "
-            f"{dtype} keeps {distinct[0]} of {distinct[1]} distinct values, expected differences that {dtype} can hold; subtract "
-            'an offset and rescale, or ask for double precision: jax.config.update("jax_enable_x64", True)'
-        )
-        raise ValueError(msg)
-    return converted
 
 
 def as_array(name: str, value: Any) -> Shaped[Array, "..."]:
@@ -200,19 +139,6 @@ def is_real(dtype: Any) -> bool:
 def type_name(value: Any) -> str:
     """The type of a value, with its module unless that is Python's own."""
     return f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-
-
-def _from_first(
-    array: Shaped[np.ndarray, "*shape"], converted: Shaped[np.ndarray, "*shape"]
-) -> tuple[Shaped[np.ndarray, "*shape"], Shaped[np.ndarray, "*shape"]]:
-    """Numbers wider than doubles, and what became of them, as doubles: both less the first row, exactly."""
-    if jnp.issubdtype(array.dtype, jnp.integer):
-        exact, kept = array.astype(object), np.frompyfunc(int, 1, 1)(converted.astype(np.float64))
-    else:
-        exact, kept = array, converted.astype(array.dtype)
-    first = exact[:1] if array.ndim else exact
-    with np.errstate(invalid="ignore"):
-        return np.asarray(exact - first, np.float64), np.asarray(kept - first, np.float64)
 
 
 _ENCODE = "encode categories as numbers, for example np.unique(values, return_inverse=True)[1]"
@@ -298,13 +224,3 @@ def _remedy(cell: Any) -> str:
     if isinstance(cell, numbers.Complex):
         return "pass real and imaginary parts as two columns"
     return "convert them by float"
-
-
-def _refuse_changed_integers(name: str, array: np.ndarray, converted: np.ndarray, dtype: np.dtype) -> None:
-    """Whole numbers are exact or refused: a seed, a label or a count has no nearest neighbour."""
-    is_changed = converted != array
-    if is_changed.any():
-        msg = f"{name}: got {array[is_changed].flat[0].item()!r}, which {dtype} cannot hold, expected a number that it can"
-        if jnp.issubdtype(array.dtype, jnp.integer):
-            msg += '; use smaller ones, or ask for 64 bits: jax.config.update("jax_enable_x64", True)'
-        raise ValueError(msg)

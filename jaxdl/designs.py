@@ -202,6 +202,14 @@ class RecordedKeys:
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys)
 
+    def keys(self) -> Iterator[str]:
+        """The names, so that `dict(keys)` has all keys."""
+        return iter(self._keys)
+
+    def __getattr__(self, name: str) -> Any:
+        msg = f"got keys.{name} in the trial; read a source by its name, keys[{sorted(self._keys)[0]!r}]"
+        raise AttributeError(msg)
+
 
 class _TiedKeys:
     """`keys` with further sources, each derived from one that is there."""
@@ -220,6 +228,10 @@ class _TiedKeys:
 
     def __iter__(self) -> Iterator[str]:
         return iter([*self._keys, *self._followed])
+
+    def keys(self) -> Iterator[str]:
+        """The names, so that `dict(keys)` has all keys."""
+        return iter(self)
 
 
 def tied(keys: Keys, **followed: str) -> Keys:

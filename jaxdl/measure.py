@@ -21,6 +21,7 @@ from jaxdl.decomposition.loss_decomposition import (
     point_shape,
     warn_of_fixed,
 )
+from jaxdl.decomposition.named_axes import check_names_of_target
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design, check_design
 from jaxdl.ensembles import Chunk, DivergedRunsError, Plan
@@ -169,6 +170,7 @@ def _resolve(
         msg = f"got {len(times)} times for predictions of shape {first.outputs.shape[1:]} with dims={dims}; pass one for each "
         msg += "position on the axis 'times'"
         raise ValueError(msg)
+    check_names_of_target(target, dims)
     return loss.reference(target, point_shape(first.outputs.shape[1:], dims))
 
 

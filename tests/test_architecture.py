@@ -9,7 +9,8 @@ import jaxdl
 
 ROOT = Path(jaxdl.__file__).parent
 LAYERS = (
-    {"admission", "paths"},
+    {"narrowing", "paths"},
+    {"admission"},
     {"kinds"},
     {"archives", "types", "statistics"},
     {"arguments", "examples"},

@@ -363,7 +363,10 @@ SILENT = {
     "a module as its builder": (lambda: models.from_nnx(BUILT), "expected a function that builds it"),
     "linen as nnx": (lambda: models.from_nnx(nn.Dense(2)), "for a module of linen use models.from_flax"),
     "a builder of linen": (lambda: models.from_nnx(lambda rngs: nn.Dense(2)), "a builder that returns Dense"),
-    "a builder of no arguments": (lambda: models.from_nnx(lambda: BUILT), r"not one of \(\)"),
+    "a builder of no arguments": (
+        lambda: models.from_nnx(lambda: BUILT),
+        r"expected a function \(rngs\), not one of \(\)",
+    ),
 }
 HEARD = {
     "no dropout in linen": lambda: models.from_flax(Dropped(0.0)),

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jaxdl.admission import as_numbers, as_type, check_finite, refuse_unless
+from jaxdl.admission import as_numbers, check_finite, refuse_unless
 from jaxdl.examples import check_weights
 from jaxdl.kinds import as_count
+from jaxdl.narrowing import as_type
 from jaxdl.types import Dataset
 
 MAX_ONE_HOT = 2**30
@@ -31,8 +32,8 @@ def from_arrays(x: Any, y: Any, *, weight: Any = None, num_classes: int | None =
 
     Raises:
         ValueError: whatever `admission.as_numbers` refuses; entries that are NaN or infinite; numbers whose differences the
-            precision of x cannot hold; lengths that differ; no rows or no columns; pandas objects of which one is in another
-            order; labels outside the classes; negative weights, or none above zero.
+            precision of x cannot hold; lengths that differ; no rows or no columns; pandas objects whose row labels are in
+            another order, or agree in part; labels outside the classes; negative weights, or none above zero.
 
     >>> from_arrays([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [0, 2, 1], num_classes=3).y.tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
@@ -60,6 +61,7 @@ def from_arrays(x: Any, y: Any, *, weight: Any = None, num_classes: int | None =
     for name, field, shape in (("y", targets, (n, targets.shape[1])), ("weight", weights, (n,))):
         if field.shape != shape:
             msg = f"{name}: got shape {field.shape}, expected {shape}, one row for each row of x"
+            msg += "; pass weight[:, 0]" if name == "weight" and field.shape == (n, 1) else ""
             raise ValueError(msg)
     features = _finite("x", features, dtype)
     targets = _finite("y", targets, dtype) if num_classes is None else _one_hot(targets, num_classes, dtype)
@@ -101,6 +103,16 @@ def _refuse_another_order(name: str, x: Any, other: Any) -> None:
     others: Any = getattr(other, "index", None)
     if not (hasattr(labels, "equals") and hasattr(others, "equals")) or labels.equals(others):
         return
-    if len(labels) == len(others) and set(labels) == set(others):
+    if len(labels) != len(others):  # as shapes are, which are refused in their own words
+        return
+    known, given = set(labels), set(others)
+    if known == given:
         msg = f"{name}: got the row labels of x in another order, expected one order; align the rows by {name}.loc[x.index]"
+        raise ValueError(msg)
+    if known & given:
+        msg = (
+            f"{name}: got {len(given & known)} of the row labels of x and {len(given - known)} others, expected all of them, or "
+            "none; take the rows that both have, or, if rows belong together by position, drop the labels of both: "
+            "reset_index(drop=True)"
+        )
         raise ValueError(msg)

@@ -7,9 +7,9 @@ said to be missing. The file is looked at again only to say what is wrong with i
 import csv
 import gzip
 import io
-import math
 import os
 import re
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,15 +18,17 @@ from typing import Any
 import numpy as np
 
 from jaxdl.data.arrays import from_arrays
+from jaxdl.data.cells import NUMBER, numbers_of
 from jaxdl.kinds import as_count
 from jaxdl.paths import as_file
 from jaxdl.types import Dataset
 
-MISSING = {"", "?", ".", "na", "n/a", "#n/a", "nan", "null", "none", "missing", "<na>", "inf", "infinity"}
-"""How people write that a cell holds no number, in small letters and without a sign."""
-# What Python's float reads and no spreadsheet means, such as 1_2, nan or digits of other scripts, is no number here.
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_MAX_SHOWN = 20
+INDEX = re.compile(r"index|Unnamed: [0-9.]+")
+"""What pandas calls an index that it keeps as a column."""
+STEPS_OF_ONE = 0.9
+"""The share of steps by one, or of steps by minus one, from which on a column of whole numbers may be an index with gaps."""
+FEWEST_ROWS = 10
+"""Fewer rows may be in order by chance."""
 
 
 def from_csv(
@@ -51,8 +53,9 @@ def from_csv(
     Args:
         path: of the file; `~` is the home folder.
         target: the name or names of the columns of y. Whole labels from 0 turn one-hot by `num_classes`, as in `from_arrays`.
-        features: the columns of x, in this order; all but the targets unless given. Only a column that is named here may hold
-            the row numbers, 0 to n-1 or 1 to n: elsewhere the first column is then taken for an index and refused.
+        features: the columns of x, in this order; all but the targets unless given. Only a column that is named here may be
+            called index or Unnamed: 0, as pandas does, or hold the row numbers, 0 to n-1 or 1 to n: elsewhere the first column is
+            then taken for an index and refused. A first column of whole numbers in order, with few gaps, is told.
         leave_out: columns that are not read, whatever they hold; `""` is a column without a name.
         categories: for each column of text its values. It becomes one-hot in their order, in x as in y.
         names: of all columns, for a file without a header.
@@ -65,7 +68,8 @@ def from_csv(
     Raises:
         ValueError: no header; names that are numbers, missing or repeated; columns that the file lacks; rows of another length;
             cells that are missing, no finite number, or none of their categories; a column of row numbers; another encoding,
-            delimiter or kind of file; or whatever `from_arrays` refuses.
+            delimiter or kind of file, such as a folder; or whatever `from_arrays` refuses.
+        OSError: the file cannot be opened, `FileNotFoundError` where it is missing.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -112,11 +116,11 @@ def from_csv(
         )
         raise ValueError(msg)
     table = {
-        name: _column(file, name, [row[columns.index(name)].strip() for row in rows], texts.get(name), decimal)
+        name: numbers_of(file, name, [row[columns.index(name)].strip() for row in rows], texts.get(name), decimal)
         for name in (*inputs, *targets)
     }
-    if named is None and inputs[0] == columns[0]:
-        _refuse_index(file, columns[0], table[columns[0]])
+    if named is None:
+        _refuse_index(file, inputs, table[columns[0]] if inputs[0] == columns[0] else None)
     x, y = (np.concatenate([table[name] for name in wanted], axis=1) for wanted in (inputs, targets))
     return from_arrays(x, y, num_classes=num_classes)
 
@@ -157,6 +161,9 @@ def _lines(file: Path, text: str, delimiter: str) -> list[list[str]]:
     """The cells of all lines that are not empty."""
     first = next(iter(text.strip().splitlines()), "")
     others = [other for other in ",;\t| " if other in first]
+    if delimiter not in first and first.startswith("#"):
+        msg = f"path: got {file}, whose first line {first!r:.60} is a comment, expected a header; remove lines of comments"
+        raise ValueError(msg)
     if delimiter not in first and others:
         msg = f"delimiter: got {delimiter!r}, which the first line {first!r:.60} of {file} lacks, expected its own; "
         msg += f"pass delimiter={others[0]!r}"
@@ -176,7 +183,7 @@ def _lines(file: Path, text: str, delimiter: str) -> list[list[str]]:
 def _header(file: Path, header: Sequence[str], *, is_given: bool) -> list[str]:
     """The names of the columns, once they can be told apart, from data and from each other."""
     columns, argument = [name.strip() for name in header], "names" if is_given else "path"
-    if any(_NUMBER.fullmatch(name) for name in columns):
+    if any(NUMBER.fullmatch(name) for name in columns):
         msg = (
             f"{argument}: got numbers in the first line {columns!r:.80} of {file}, expected a header of names; "
             "rename those columns, or add the names of a file without a header by names=[...]"
@@ -216,7 +223,7 @@ def _categories(value: Any, columns: Sequence[str], file: Path) -> dict[str, lis
         msg = f"categories: got {value!r:.60}, expected columns and their values; pass {{'sex': ['female', 'male']}}"
         raise ValueError(msg)
     _chosen("categories", list(value), columns, file)
-    texts = {name: _names(f"categories[{name!r}]", values) for name, values in value.items()}
+    texts = {name: [text.strip() for text in _names(f"categories[{name!r}]", values)] for name, values in value.items()}
     for name, values in texts.items():
         if not values or len({*values}) < len(values):
             msg = f"categories[{name!r}]: got {values}, expected one value or more, no two the same"
@@ -227,60 +234,36 @@ def _categories(value: Any, columns: Sequence[str], file: Path) -> dict[str, lis
 def _refuse_ragged(file: Path, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
     for number, cells in enumerate(rows, start=1):
         if len(cells) != len(columns):
-            remedy = "quote cells that hold a delimiter"
+            is_comment = bool(cells) and cells[0].lstrip().startswith("#")
+            remedy = "remove lines of comments" if is_comment else "quote cells that hold a delimiter"
             if all(len(row) == len(columns) + 1 for row in rows):
                 remedy = "R writes row numbers without a name: use write.csv(table, row.names = FALSE), or name it in the header"
             msg = f"path: got {len(cells)} cells in row {number} of {file}, expected {len(columns)}, one for each column; {remedy}"
             raise ValueError(msg)
 
 
-def _column(file: Path, name: str, cells: Sequence[str], values: Sequence[str] | None, decimal: str) -> np.ndarray:
-    """One column of the table as numbers `(n, 1)`, or one-hot `(n, categories)`."""
-    if values is not None:
-        codes = {value: code for code, value in enumerate(values)}
-        for row, cell in enumerate(cells, start=1):
-            if cell not in codes:
-                msg = f"categories[{name!r}]: got {cell!r} in row {row} of {file}, expected one of {values}; "
-                msg += "add it, or remove the row"
-                raise ValueError(msg)
-        return np.eye(len(values))[[codes[cell] for cell in cells]]
-    # With decimal commas a point is no part of a number: it may group thousands.
-    texts = cells if decimal == "." else [cell.replace(".", " ").replace(",", ".") for cell in cells]
-    numbers = [float(text) if _NUMBER.fullmatch(text) else math.nan for text in texts]
-    for row, (cell, text, number) in enumerate(zip(cells, texts, numbers, strict=True), start=1):
-        is_inexact = len(text) > 15 and text.lstrip("+-").isdigit() and int(text) != number
-        if not math.isfinite(number) or is_inexact:
-            msg = f"path: got {cell!r:.60} in row {row}, column {name!r} of {file}, expected a finite number; "
-            msg += _remedy(name, cell, cells)
-            raise ValueError(msg)
-    return np.array(numbers)[:, None]
+def _refuse_index(file: Path, inputs: Sequence[str], first: np.ndarray | None) -> None:
+    """Refuse row numbers among the features, by their name or, in the `first` column, by what they are; tell what may be some.
 
-
-def _remedy(name: str, cell: str, cells: Sequence[str]) -> str:
-    """What to do about a column with a cell that is no number."""
-    if cell.lower().lstrip("+-") in MISSING:
-        return f"it is missing or infinite: remove or impute such rows, or pass leave_out=[{name!r}]"
-    if _NUMBER.fullmatch(cell):
-        return f"no float holds it: rescale it, or pass leave_out=[{name!r}] if it is an identifier"
-    if _NUMBER.fullmatch(cell.replace(".", "").replace(",", ".")) and re.search(r",[0-9]{1,2}$|,[0-9]{4,}$", cell):
-        return "if its comma is a decimal one, pass decimal=',' and the file's delimiter"
-    plain = re.sub(r"[\s,'.$€£¥%]", "", cell)
-    if plain.isascii() and plain.isdigit():
-        return "remove separators of thousands, signs of percent and of currencies"
-    if re.fullmatch(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}.*", cell):
-        return f"turn dates into numbers, such as days since the first, or pass leave_out=[{name!r}]"
-    values = sorted({*cells})
-    if len(values) <= _MAX_SHOWN:
-        return f"a column of text becomes one-hot by categories={{{name!r}: {values!r}}}; or pass leave_out=[{name!r}]"
-    return f"encode its {len(values)} different texts as numbers or categories, or pass leave_out=[{name!r}]"
-
-
-def _refuse_index(file: Path, name: str, values: np.ndarray) -> None:
-    """Of three rows or more: of fewer, 0 and 1 in order are nothing special."""
-    n = len(values)
-    if n >= 3 and values.shape[1] == 1 and any((values[:, 0] == np.arange(first, first + n)).all() for first in (0, 1)):
+    Of three rows or more: of fewer, 0 and 1 in order are nothing special.
+    """
+    found = [name for name in inputs if INDEX.fullmatch(name)]
+    values = None if first is None or first.shape[1] > 1 else first[:, 0]
+    if not found and values is not None and len(values) >= 3:
+        is_counted = any((values == np.arange(start, start + len(values))).all() for start in (0, 1))
+        found = [inputs[0]] if is_counted else []
+    if found:
         msg = (
-            f"path: got row numbers in column {name!r} of {file}, expected features; pass leave_out=[{name!r}], or, if it is one, "
+            f"path: got row numbers in column {found[0]!r} of {file}, expected features; pass leave_out={found}, or, if it is one, "
             "name the columns of x by features=[...]"
         )
         raise ValueError(msg)
+    if values is None or len(values) < FEWEST_ROWS or (values != np.round(values)).any():
+        return
+    steps = np.diff(values) * np.sign(values[-1] - values[0])
+    if (steps > 0).all() and (steps == 1).mean() >= STEPS_OF_ONE:
+        warnings.warn(
+            f"path: got whole numbers in order in column {inputs[0]!r} of {file}, which may be row numbers with gaps; pass "
+            f"leave_out=[{inputs[0]!r}], or, if it is a feature, name the columns of x by features=[...]",
+            stacklevel=3,
+        )

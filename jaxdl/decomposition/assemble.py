@@ -125,6 +125,10 @@ def check_options(random_points: bool | None, training_size: int | None, times: 
             msg = f"times: got shape {values.shape} of {values.dtype}, expected one number for each position on the axis 'times'"
             raise ValueError(msg)
         check_finite("times", values)
+        if len(np.unique(values)) < len(values):
+            msg = f"times: got {values.tolist()!r:.80}, which name some positions alike, expected numbers that differ; pass the "
+            msg += "step of each position, or leave times out"
+            raise ValueError(msg)
 
 
 def _check_range(average: "_Average", is_estimated: Bool[Array, " terms"]) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Num, Shaped
 
-from jaxdl.admission import as_numbers, as_type, check_finite
+from jaxdl.admission import as_numbers, check_finite
+from jaxdl.narrowing import as_type
 
 Array = np.ndarray
 LARGEST = 1e70

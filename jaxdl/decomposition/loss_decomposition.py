@@ -9,15 +9,17 @@ import numpy as np
 from jaxtyping import Num, Shaped
 
 from jaxdl import designs
-from jaxdl.admission import as_numbers, as_type
+from jaxdl.admission import as_numbers
 from jaxdl.decomposition.assemble import assemble, check_options
 from jaxdl.decomposition.doubles import as_counted, check_smallest
 from jaxdl.decomposition.estimates import Estimates, Term
 from jaxdl.decomposition.grouped import GroupedMeans
+from jaxdl.decomposition.named_axes import check_names, check_names_of_target
 from jaxdl.decomposition.result import Decomposition
 from jaxdl.decomposition.target import Reference, Target
 from jaxdl.designs import Design, check_design
 from jaxdl.kinds import check_flag
+from jaxdl.narrowing import as_type
 
 Array = np.ndarray
 KNOWN_DIMS = ("times", "points", "out")
@@ -67,6 +69,7 @@ class LossDecomposition(ABC):
             ValueError: on shapes that do not fit, fewer than two levels of every factor, NaN or infinity, predictions for which
                 the loss overflows or that it cannot mean.
         """
+        names = getattr(predictions, "dims", None)
         predictions = as_counted(as_numbers("predictions", predictions))
         if predictions.dtype.itemsize >= np.dtype(np.float64).itemsize:  # wider floats, and whole numbers beyond 2**53
             predictions = as_type("predictions", predictions, np.float64)
@@ -75,6 +78,8 @@ class LossDecomposition(ABC):
         check_flag("nested", nested)
         check_options(random_points, training_size, times)
         design = _named_design(predictions, factors, design, dims, nested)
+        check_names("predictions", names, (*design.factors, *dims))
+        check_names_of_target(target, dims)
         check_predictions(predictions)
         varying = check_levels(design)
         warn_of_fixed(varying)

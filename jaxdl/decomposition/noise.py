@@ -56,7 +56,9 @@ def rice(
 
         sum_i |y_{i+1} - y_i|² / (2 (n - 1)),   expectation sigma² + sum_i |f_{i+1} - f_i|² / (2 (n - 1))
 
-    Rows of equal x are replicates: they keep their order, unless it is that of the labels, and their differences are noise alone.
+    Rows of equal x are replicates: they come in a random order, and their differences are noise alone. Inputs that differ in their
+    last digits alone, such as 2.0000001 for 2, are replicates once they are rounded: do so first, as their order may be that of
+    the labels.
 
     Raises:
         ValueError: more than one feature, fewer than two rows, shapes that do not fit, NaN or infinity.
@@ -229,7 +231,7 @@ def replicates(
     _, group, counts = np.unique(inputs, axis=0, return_inverse=True, return_counts=True)
     group = group.reshape(-1)
     if counts.max() < 2:
-        apart = f" after {rows.num_copies} exact copies were left out" if rows.num_copies else ""
+        apart = f" after {rows.num_copies} copies were left out" if rows.num_copies else ""
         msg = f"x: got {len(inputs)} rows of x, all different{apart}, expected an x that was measured twice. Use nearest_neighbour"
         raise ValueError(msg)
     sums = np.zeros((len(counts), labels.shape[1]))
@@ -296,7 +298,7 @@ def _windows(num_rows: int, size: int) -> Int[Array, "terms k"]:
 
 
 def _sorted_by_input(x: HostOrDevice, y: HostOrDevice, at_least: int, *, measured_apart: bool) -> Rows:
-    """Rows in the order of their only feature; rows of equal x stay as they are, unless their labels are in order."""
+    """Rows in the order of their only feature, those of equal x in a random order."""
     rows = measured_rows(x, y, at_least, measured_apart=measured_apart)
     if rows.inputs.shape[1] != 1:
         msg = f"x: got x of shape {rows.inputs.shape}, expected (n, 1): only one feature puts rows in order; use nearest_neighbour"

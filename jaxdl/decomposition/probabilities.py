@@ -57,11 +57,12 @@ def warn_of_probabilities(potential: Potential, predictions: Num[Array, "... out
     if predictions.size < FEWEST_ROWS * predictions.shape[-1]:
         return
     if potential is potentials.softmax:
-        # One row settles nearly every case.
-        if _are_distributions(predictions[(0,) * (predictions.ndim - 1)]) and _are_distributions(predictions):
+        first = predictions[(0,) * (predictions.ndim - 1)]  # one row settles nearly every case
+        total, divided = (100, " / 100") if first.sum(dtype=np.float64) > 50 else (1, "")
+        if _are_distributions(first, total) and _are_distributions(predictions, total):
             warnings.warn(
-                "predictions: got rows of non-negative numbers that sum to one, which look like probabilities, where the softmax "
-                "loss takes logits; pass decomposition.log_probabilities(probabilities), unless they are logits",
+                f"predictions: got rows of non-negative numbers that sum to {total}, which look like probabilities, where the "
+                f"softmax loss takes logits; pass decomposition.log_probabilities(probabilities{divided}), unless they are logits",
                 stacklevel=2,
             )
     elif potential is potentials.bernoulli and 0 <= predictions.flat[0] <= 1:
@@ -74,5 +75,7 @@ def warn_of_probabilities(potential: Potential, predictions: Num[Array, "... out
             )
 
 
-def _are_distributions(values: Num[Array, "*rows classes"]) -> bool:
-    return bool((values >= 0).all() and (np.abs(values.sum(axis=-1, dtype=np.float64) - 1) < TOLERANCE).all())
+def _are_distributions(values: Num[Array, "*rows classes"], total: int = 1) -> bool:
+    """Whether no entry is negative and all rows sum to `total`, 1 or per cent."""
+    sums = values.sum(axis=-1, dtype=np.float64)
+    return bool((values >= 0).all() and (np.abs(sums - total) < TOLERANCE * total).all())

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool
 
-from jaxdl.admission import as_numbers, as_type
+from jaxdl.admission import as_numbers
 from jaxdl.designs import MOST_RUNS, Design, check_design
 from jaxdl.ensembles.devices import ensemble_devices
 from jaxdl.ensembles.dispatch import dispatch, levels_of, num_outer_runs
@@ -23,6 +23,7 @@ from jaxdl.ensembles.program import Program, trace_program
 from jaxdl.ensembles.progress import progress_of
 from jaxdl.ensembles.store import MOST_RUNS_IN_BLOCK, Places, Store, stored_block
 from jaxdl.kinds import as_count, check_flag
+from jaxdl.narrowing import as_type
 from jaxdl.paths import as_path
 from jaxdl.types import Key, Outputs, Trial
 
@@ -346,7 +347,8 @@ def _check_arguments(key: Key, block: int | None, store: Path | None, shard: tup
     if not isinstance(shard, tuple | list) or len(shard) != 2:
         msg = f"shard: got {shard!r}, expected two whole numbers; {remedy}"
         raise ValueError(msg)
-    as_count("shard", shard[0], high=as_count("shard", shard[1], high=MOST_RUNS, remedy=remedy), remedy=remedy)
+    shares = as_count("shard", shard[1], what=f"{shard!r:.60} with K", high=MOST_RUNS, remedy=remedy)
+    as_count("shard", shard[0], what=f"{shard!r:.60} with k", high=shares, remedy=remedy)
     check_flag("fresh", fresh)
     if shard[1] > 1 and store is None:
         msg = f"got shard={shard} without a store; pass store=folder, where the shares meet"

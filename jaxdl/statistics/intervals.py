@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Float, Num
 from scipy import special
 
-from jaxdl.admission import as_numbers, as_type
+from jaxdl.admission import as_numbers
 from jaxdl.kinds import as_count, as_scalar, check_function
+from jaxdl.narrowing import as_type
 
 Number = int | float | np.number
 Numbers = Number | np.ndarray

@@ -57,7 +57,7 @@ def test_weights_of_half_precision_data_are_float32(dtype):
         (X, [1, 0, 2], {"weight": [1.0]}, r"weight: got shape \(1,\), expected \(3,\)"),
         (X, [1, 0, 2], {"weight": [1.0, -1.0, 0.0]}, "weight: got 1 of 3 entries such as -1.0 in row 1"),
         (X, [1, 0, 2], {"weight": [0.0, 0.0, 0.0]}, "weight: got zeros alone"),
-        (X, [1, 0, 2], {"weight": np.ones((3, 1))}, r"weight: got shape \(3, 1\)"),
+        (X, [1, 0, 2], {"weight": np.ones((3, 1))}, r"weight: got shape \(3, 1\).*weight\[:, 0\]"),
         (X, [1, 0, 2], {"weight": 1.0}, r"weight: got shape \(\)"),
         ([1.0, 2.0], [1, 0], {}, r"x: got shape \(2,\).*x\[:, None\]"),
         (np.ones((0, 2)), [], {}, r"shape \(0, 2\), expected at least one row"),
@@ -108,6 +108,20 @@ def test_rows_that_pandas_would_match_otherwise_are_refused():
         real.from_arrays(x, y)
     np.testing.assert_array_equal(real.from_arrays(x, y.loc[x.index]).y[:, 0], [2, 0, 1])
     np.testing.assert_array_equal(real.from_arrays(x, y.reset_index(drop=True)).y[:, 0], [1, 0, 2])
+
+
+@pytest.mark.parametrize(
+    ("labels", "others"),
+    [([0, 1, 2], [1, 2, 3]), ([0, 2, 5], [0, 1, 2]), ([0, 1, 2], [2, 3, 4]), (list("abc"), list("bcd"))],
+)
+@pytest.mark.parametrize("name", ["y", "weight"])
+def test_rows_of_which_pandas_would_match_a_part_are_refused(name, labels, others):
+    x, column = pd.DataFrame(X, index=labels), pd.Series([1, 0, 2], index=others)
+    given = {"y": [1, 0, 2]} | {name: column}
+    with pytest.raises(ValueError, match=rf"^{name}: got . of the row labels of x and . others.*reset_index"):
+        real.from_arrays(x, **given)
+    real.from_arrays(x.reset_index(drop=True), **given | {name: column.reset_index(drop=True)})
+    real.from_arrays(x.to_numpy(), **given)
 
 
 @pytest.mark.parametrize(

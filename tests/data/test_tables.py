@@ -3,6 +3,7 @@ import inspect
 import pathlib
 import re
 import tempfile
+import warnings
 
 import numpy as np
 import pytest
@@ -52,8 +53,14 @@ READ = {
     "a comment column": ("a,name,y\n1.5,Ann,2\n", {"leave_out": ["name"]}, [[1.5]], [[2]]),
     "columns in another order": ("a,b,y\n1,2,3\n", {"features": ["b", "a"]}, [[2, 1]], [[3]]),
     "categories": ("s,y\n male,2\nfemale,3\n", {"categories": {"s": ["female", "male"]}}, [[0, 1], [1, 0]], [[2], [3]]),
+    "padded categories": ("s,y\nmale,2\nfemale ,3\n", {"categories": {"s": ["female ", "male"]}}, [[0, 1], [1, 0]], [[2], [3]]),
+    "an index of pandas": ("Unnamed: 0,a,y\n7,5,2\n3,6,3\n", {"leave_out": ["Unnamed: 0"]}, [[5], [6]], [[2], [3]]),
+    "a stock index": ("a,index,y\n5,7,2\n6,3,3\n", {"features": ["index"]}, [[7], [3]], [[2], [3]]),
+    "many zeros": (f"a,y\n{'0' * 5000}1.5,{'0' * 5000}2.0\n", {}, [[1.5]], [[2]]),
+    "zeros": ("a,y\n0.000000,-0e-400\n", {}, [[0]], [[0]]),
+    "whole numbers that floats hold": ("a,y\n12345678901234568.00,18014398509481984\n", {}, [[12345678901234568]], [[2**54]]),
     "text labels": ("a,y\n1,dog\n3,cat\n", {"categories": {"y": ["cat", "dog"]}}, [[1], [3]], [[0, 1], [1, 0]]),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", READ)
@@ -77,6 +84,8 @@ REFUSED = {
             "no header": "names=",
             "an index without a name": r"leave_out=\[''\]",
             "an index": r"leave_out=\['id'\]",
+            "an index of pandas": r"leave_out=\['Unnamed: 0'\].*features=",
+            "a stock index": r"leave_out=\['index'\].*features=",
             "a time 0, 1, 2": "features=",
             "a comment column": r"leave_out=\['name'\]",
             "categories": r"categories=\{'s': \['female', 'male'\]\}",
@@ -87,12 +96,22 @@ REFUSED = {
     "quoted semicolons": ('"a";"y"\n1;2\n', {}, "delimiter=';'"),
     "identifiers": ("a,y\n12_34,1\n", {}, "'12_34' in row 1, column 'a'"),
     "hexadecimal": ("a,y\n0x1F,1\n", {}, "finite number"),
-    "digits of another script": ("a,y\n\u0661\u0662,1\n", {}, "finite number"),
+    "digits of another script": ("a,y\n\u0661\u0662,1\n", {}, "finite number.*write '12'"),
     "beyond the range": ("a,y\n1e400,1\n", {}, "rescale"),
     "whole numbers beyond 2**53": ("a,y\n12345678901234567,1\n", {}, "identifier"),
     "thousands": ('a,y\n"1,234",1\n', {}, "thousands"),
     "thousands and a point": ('a,y\n"1,234.5",1\n', {}, "thousands"),
     "thousands beside decimal commas": ("a;y\n1.234,5;1\n", {"delimiter": ";", "decimal": ","}, "decimal=','"),
+    "a decimal point beside decimal commas": ("a;y\n1.5;2\n", {"delimiter": ";", "decimal": ","}, "leave decimal=',' out"),
+    "beyond the range, with commas": ("a;y\n1,5e400;2\n", {"delimiter": ";", "decimal": ","}, "rescale"),
+    "too small": ("a,y\n1e-400,1\n", {}, "rescale"),
+    "whole numbers with a point": ("a,y\n12345678901234567.0,1\n", {}, "identifier"),
+    "thousands of digits": (f"a,y\n{'7' * 5000},1\n", {}, "rescale.*identifier"),
+    "a typeset minus": ("a,y\n\u22121,1\n", {}, r"'\u2212' \(MINUS SIGN\).*write '-1'"),
+    "a dash": ("a,y\n\u20131.5,1\n", {}, r"EN DASH.*write '-1.5'"),
+    "an exponent of Fortran": ("a,y\n1.5D-03,1\n", {}, r"'D' \(LATIN CAPITAL LETTER D\).*write '1.5e-03'"),
+    "a comment first": ("# hello\na,y\n1,2\n", {}, "comment"),
+    "a comment later": ("a,y\n# hello\n1,2\n", {}, "1 cells in row 1.*comments"),
     "percent": ("a,y\n5%,1\n", {}, "percent"),
     "a currency": ("a,y\n€5,1\n", {}, "currencies"),
     "dates": ("a,y\n2020-01-31,1\n", {}, "dates"),
@@ -130,7 +149,7 @@ REFUSED = {
     "one character for both": ("a,y\n1,2\n", {"decimal": ","}, "^decimal: "),
     "an unknown encoding": ("a,y\n1,2\n", {"encoding": "klingon"}, "^encoding: "),
     "a Boolean as count": ("a,y\n1,0\n", {"num_classes": True}, "^num_classes: "),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -140,6 +159,26 @@ def test_what_a_table_cannot_mean_is_refused_with_the_option(name, read, uncheck
         read(content, **options)
     arguments = {*inspect.signature(real.from_csv).parameters}
     assert str(told.value).split(": got ")[0].split("[")[0] in arguments
+
+
+@pytest.mark.parametrize("numbers", [[*range(5, 15)], [0, 1, 2, *range(4, 14)], [*range(20, 9, -1)]])
+def test_row_numbers_with_gaps_are_told(numbers, read):
+    content = "id,a,y\n" + "".join(f"{number},{number**2 % 7},1\n" for number in numbers)
+    with pytest.warns(UserWarning, match=r"'id'.*leave_out=\['id'\].*features="):
+        assert read(content).x.shape == (len(numbers), 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read(content, features=["id", "a"])
+        read("a,id,y\n" + "".join(f"{number**2 % 7},{number},1\n" for number in numbers))
+        read("id,y\n" + "".join(f"{number + 0.5},1\n" for number in numbers))
+        read("id,y\n" + "".join(f"{2 * number},1\n" for number in numbers))
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        real.from_csv(tmp_path / "table.csv", "y")
+    with pytest.raises(ValueError, match=r"^path: got .*a folder, expected a file"):
+        real.from_csv(tmp_path, "y")
 
 
 @given(

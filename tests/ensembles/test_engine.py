@@ -16,6 +16,7 @@ from jaxdl import designs, ensembles, learners, losses, models, objectives
 from jaxdl.data import orders, problems
 from jaxdl.ensembles.collect import collect
 from jaxdl.ensembles.devices import compiler_options
+from jaxdl.ensembles.identity import lowering_digest
 from jaxdl.ensembles.program import trace_program
 from jaxdl.ensembles.stream import stream
 
@@ -183,6 +184,18 @@ def test_a_store_refuses_a_trial_that_calls_back_into_python(tmp_path):
         ensembles.run(trial, designs.crossed(data=4), KEY, store=tmp_path)
 
 
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.int8, jnp.bool_, jnp.complex64])
+def test_large_constants_are_part_of_what_a_trial_means(dtype):
+    def digest(values):
+        constant = jnp.asarray(values, dtype)
+        return lowering_digest(jax.jit(lambda x: constant * x.astype(dtype)).lower(jnp.float32(1)))
+
+    values = np.arange(1000) % 2
+    changed = np.where(np.arange(1000) == 500, 1 - values, values)
+    assert digest(values) == digest(values) != digest(changed)
+    assert digest(np.zeros(1000)) != digest(np.ones(1000))
+
+
 def test_a_program_that_lowers_to_the_same_is_compiled_once():
     def make():
         return lambda keys: 3 * jax.random.normal(keys["data"], (2,))
@@ -247,7 +260,7 @@ def test_an_ignored_source_is_warned_about():
         ({"trial": lambda keys: ()}, "return an array of predictions"),
         ({"trial": lambda keys: "text"}, "trial's result: got text"),
         ({"trial": lambda keys: np.ma.masked_less([1.0, -1.0], 0)}, "trial's result: got a masked array"),
-        ({"trial": lambda keys, setting: setting}, "there are no settings"),
+        ({"trial": lambda keys, setting: setting}, "pass settings= to have"),
         ({"trial": lambda keys: 1.0, "settings": jnp.ones(2)}, "settings= is given"),
         ({"settings": np.ma.masked_less([1.0, -1.0], 0)}, "settings: got a masked array"),
         ({"settings": np.array(["a", "b"])}, "settings: got text"),

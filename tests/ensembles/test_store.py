@@ -313,8 +313,8 @@ def test_leftovers_of_killed_processes_are_swept(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"shard": (0, 3)}, "shard: got 0, .* from 1 to 3"),
-        ({"shard": (4, 3)}, "shard: got 4, .* from 1 to 3"),
+        ({"shard": (0, 3)}, "k=0, .* from 1 to 3"),
+        ({"shard": (4, 3)}, "k=4, .* from 1 to 3"),
         ({"shard": (1, 3)}, "without a store"),
         ({"shard": (1, 3), "store": "no", "fresh": True}, "fresh"),
     ],
@@ -686,5 +686,5 @@ def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
 
 
 def test_the_limit_of_devices_is_told():
-    with pytest.raises(ValueError, match=rf"from 1 to {32 * num_cores()}, which is 32 for each of {num_cores()} cores"):
+    with pytest.raises(ValueError, match=rf"from 1 to {32 * num_cores()}; 32 for each of {num_cores()} cores"):
         ensembles.use_cpu_devices(10**5)

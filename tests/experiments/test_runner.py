@@ -629,7 +629,10 @@ with interruption.interruptible(lambda: "finished runs are stored"):
         process.stdout.readline()
         time.sleep(0.5)  # until it is done with printing
         process.send_signal(sent)
-        assert process.wait(timeout=10) == status
+        try:
+            assert process.wait(timeout=10) == status
+        finally:
+            process.kill()
         assert process.stderr.read() == b"finished runs are stored\n"
 
 
