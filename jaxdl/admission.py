@@ -5,6 +5,7 @@ a sparse matrix. Narrowing to another type drops more (see `narrowing`). The fun
 """
 
 import datetime
+import decimal
 import numbers
 from typing import Any
 
@@ -176,11 +177,11 @@ def _refuse_what_hides(name: str, value: Any) -> None:
 
 def _from_objects(name: str, array: np.ndarray, value: Any) -> np.ndarray:
     """An array of Python objects that are all real numbers, as integers or floats that equal them."""
-    if array.ndim == 0 and not isinstance(array.item(), numbers.Real):
+    if array.ndim == 0 and not isinstance(array.item(), numbers.Real | decimal.Decimal):
         msg = f"{name}: got a value of type {type_name(value)}, expected an array of numbers"
         raise ValueError(msg)
     cells = array.ravel().tolist()
-    is_number = np.array([isinstance(cell, numbers.Real | np.bool_) for cell in cells], bool)
+    is_number = np.array([isinstance(cell, numbers.Real | decimal.Decimal | np.bool_) for cell in cells], bool)
     if not is_number.all():
         remedy = _remedy(cells[int(np.argmin(is_number))])
         refuse_unless(is_number.reshape(array.shape), name, array, "numbers alone", remedy)
@@ -191,13 +192,22 @@ def _from_objects(name: str, array: np.ndarray, value: Any) -> np.ndarray:
             msg = f"{name}: got whole numbers beyond 64 bits, expected smaller ones; take logarithms, or pass floats"
             raise ValueError(msg)
         return exact.astype(np.int64).reshape(array.shape)
-    floats = np.array([float(cell) for cell in cells])
-    if any(
-        isinstance(cell, numbers.Integral) and cell != kept for cell, kept in zip(cells, floats.tolist(), strict=True)
-    ):
+    try:
+        floats = np.array([float(cell) for cell in cells])
+    except OverflowError as error:
+        msg = f"{name}: got numbers beyond the range of floats, expected smaller ones; rescale them, or take logarithms"
+        raise ValueError(msg) from error
+    if any(_is_whole(cell) and cell != kept for cell, kept in zip(cells, floats.tolist(), strict=True)):
         msg = f"{name}: got whole numbers beyond 2**53 beside floats, which cannot hold them, expected one type of numbers"
         raise ValueError(msg)
     return floats.reshape(array.shape)
+
+
+def _is_whole(cell: Any) -> bool:
+    """Whether a number that is not a float is whole."""
+    if isinstance(cell, decimal.Decimal):
+        return cell == cell.to_integral_value()
+    return isinstance(cell, numbers.Rational) and cell.denominator == 1
 
 
 def _remedy(cell: Any) -> str:

@@ -1,12 +1,12 @@
 """The door for arguments of learning: functions, models, optimisers, keys of sources; the wrong kind is refused by name."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Scalar
 
 from jaxdl.admission import is_real
@@ -56,8 +56,8 @@ def check_learner(name: str, learner: Any) -> None:
 
 
 def check_optimizer(name: str, optimizer: Any) -> None:
-    """Refuse what is no optax optimiser."""
-    if not isinstance(optimizer, optax.GradientTransformation):
+    """Refuse what is no optax optimiser, a pair of functions or an object with such methods as `optax.MultiSteps` is."""
+    if inspect.isclass(optimizer) or not all(callable(getattr(optimizer, part, None)) for part in ("init", "update")):
         msg = (
             f"{name}: got optimizer={shown(optimizer)}, expected an optax optimiser; call its factory with a learning rate: "
             "optax.adam(1e-3)"
@@ -82,7 +82,7 @@ def key_of(name: str, keys: Keys, source: str) -> Key:
     except KeyError:
         msg = f"{name}: got keys for {sorted(map(str, keys))}, expected one for {source!r} besides; {remedy}"
         raise ValueError(msg) from None
-    return as_key(name, key, what=f"keys[{source!r}]", is_new=True)
+    return as_key(name, key, what=f"keys[{source!r}]")
 
 
 def initial_variables(name: str, model: Model, keys: Keys, x: Array) -> Variables:

@@ -155,6 +155,9 @@ def losses_of_examples(
         msg = f"{name}: got a model with outputs of shape {outputs.shape} for {n} examples, expected (n, out) = ({n}, out)"
         msg += "; for a single output add the last axis: outputs[:, None]" if outputs.shape == (n,) else ""
         raise ValueError(msg)
+    if is_trained and isinstance(outputs, jax.Array) and not jnp.issubdtype(outputs.dtype, jnp.inexact):
+        msg = f"{name}: got a model with outputs of dtype {outputs.dtype}, whose gradient is zero, expected floats to train"
+        raise ValueError(msg)
     values = loss(outputs, dataset.y)
     if not isinstance(values, jax.Array | np.ndarray | np.number | float | int):
         msg = f"{name}: got a loss that returns {type(values).__name__}, expected an array of shape (n,) = ({n},)"

@@ -3,6 +3,8 @@
 Errors begin with `name`: that of the argument, or of the function that took it, which then says by `what` the argument's own.
 """
 
+import decimal
+import fractions
 import inspect
 import math
 import operator
@@ -79,16 +81,22 @@ def check_scalar(
         _refuse(name, what, value, expected, remedy)
 
 
-def check_strength(name: str, value: Any, *, what: str = "strength") -> None:
-    """Refuse a strength that is no scalar, or a number at hand that is negative or not finite."""
+def as_strength(name: str, value: Any, *, what: str = "strength") -> Any:
+    """A scalar, traced or a number at hand that is finite and not negative; decimals and fractions become floats.
+
+    >>> as_strength("ridge", decimal.Decimal("0.5"))
+    0.5
+    """
+    strength = float(value) if isinstance(value, decimal.Decimal | fractions.Fraction) else value
     check_scalar(
         name,
-        value,
+        strength,
         what=what,
         expected="a scalar",
         allowed=lambda number: 0 <= number < math.inf,
         remedy="vmap over several; a number is finite and not negative",
     )
+    return strength
 
 
 def check_flag(name: str, value: Any) -> None:
@@ -97,8 +105,8 @@ def check_flag(name: str, value: Any) -> None:
         _refuse(name, "", value, "True or False", "")
 
 
-def as_key(name: str, value: Any, *, what: str = "", is_new: bool = False) -> Any:
-    """One random key, of either of JAX's two kinds, or of the new one alone.
+def as_key(name: str, value: Any, *, what: str = "") -> Any:
+    """One random key, of either of JAX's two kinds.
 
     Raises:
         ValueError: a seed, several keys, or anything else.
@@ -113,12 +121,10 @@ def as_key(name: str, value: Any, *, what: str = "", is_new: bool = False) -> An
         if value.shape == ():
             return value
         _refuse(name, what, value, "one random key", "take one, or map over them by jax.vmap")
-    is_old = is_array and value.dtype == np.uint32 and value.ndim == 1
-    if is_old and not is_new:
+    if is_array and value.dtype == np.uint32 and value.ndim == 1:
         return value
-    wrap = "; wrap an old-style one by jax.random.wrap_key_data(key)" if is_old else ""
     seed = value if isinstance(value, int) else 0
-    return _refuse(name, what, value, "one random key", f"pass jax.random.key({seed}){wrap}")
+    return _refuse(name, what, value, "one random key", f"pass jax.random.key({seed})")
 
 
 def check_function(name: str, value: Any, parameters: tuple[str, ...], remedy: str, *, what: str = "") -> None:
@@ -134,7 +140,8 @@ def check_function(name: str, value: Any, parameters: tuple[str, ...], remedy: s
     try:
         signature.bind(*((value, *parameters) if is_class else parameters))
     except TypeError:
-        _refuse(name, what, value, f"{expected}, not one of ({', '.join(signature.parameters)})", remedy)
+        taken = list(signature.parameters)[is_class:]
+        _refuse(name, what, value, f"{expected}, not one of ({', '.join(taken)})", remedy)
 
 
 def shown(value: Any) -> str:

@@ -11,7 +11,7 @@ from jaxtyping import Array, PyTree, Real, Scalar, ScalarLike, Shaped
 
 from jaxdl.arguments import check_loss, check_model, check_objective, check_penalty, check_value, value_of
 from jaxdl.examples import fitting_examples, losses_of_examples
-from jaxdl.kinds import check_function, check_strength
+from jaxdl.kinds import as_strength, check_function
 from jaxdl.types import Dataset, Key, Loss, Model, Objective, Penalty, Variables
 
 
@@ -71,7 +71,7 @@ def regularized(objective: Objective, penalty: Penalty, strength: ScalarLike) ->
     """
     check_objective("regularized", objective)
     check_penalty("regularized", penalty)
-    check_strength("regularized", strength)
+    strength = as_strength("regularized", strength)
 
     def penalised(variables: Variables, dataset: Dataset, key: Key | None) -> tuple[Scalar, Variables]:
         value, updated = value_of("regularized", objective, variables, dataset, key)
@@ -120,7 +120,7 @@ def with_activity_penalty(
         what="activity",
     )
     check_penalty("with_activity_penalty", penalty)
-    check_strength("with_activity_penalty", strength)
+    strength = as_strength("with_activity_penalty", strength)
 
     def penalty_of(row: PyTree) -> Scalar:
         return check_value("with_activity_penalty", "a penalty", penalty(row))

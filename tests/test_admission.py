@@ -1,6 +1,7 @@
 """What is admitted equals what was handed over; what an array would falsify is refused with a remedy."""
 
 import datetime
+from decimal import Decimal
 from fractions import Fraction
 
 import jax
@@ -40,6 +41,9 @@ REFUSED = {
     "a generator": ((i for i in range(3)), "array of numbers"),
     "fields": (np.zeros(2, [("a", int)]), "booleans, integers or floats"),
     "huge integers": ([2**70], "64 bits"),
+    "huge decimals": ([Decimal(2**60 + 1)], "2**53"),
+    "decimals beyond the floats": ([Decimal("1e400")], "2**53"),
+    "fractions beyond the floats": ([Fraction(10**400, 3)], "rescale"),
     "huge integers beside floats": (np.array([2**60 + 1, 0.5], object), "2**53"),
 }
 
@@ -72,6 +76,8 @@ def test_a_traced_value_is_refused():
         np.array([1, 2.5, True], object),
         np.array([2**62, 1], object),
         [Fraction(1, 2)],
+        [Decimal("0.5"), 2, Decimal(3)],
+        Decimal(1),
         [1.0, np.nan, np.inf],
         3,
     ],

@@ -229,3 +229,20 @@ def test_what_cannot_be_split_or_searched_is_refused(key, call, words):
 def test_cross_validation_refuses_a_single_split(key, dataset):
     with pytest.raises(ValueError, match="use validate for one split"):
         selection.cross_validate(ridge_of(1.0), RISK, dataset, {}, splits=selection.hold_out(key, 23, 5))
+
+
+@pytest.mark.parametrize(
+    "of", [selection.grid, lambda axes: selection.search(lambda setting: setting["a"] * 1.0, axes)]
+)
+def test_settings_that_the_precision_cannot_hold_are_refused(of):
+    with (
+        jax.enable_x64(False),
+        pytest.raises(ValueError, match=r"settings\['a'\]: got 1099511627783.*int32 cannot hold"),
+    ):
+        of({"a": np.array([2**40 + 7, 5])})
+    of({"a": np.array([2**40 + 7, 5])})
+
+
+def test_random_keys_are_settings_too(key):
+    found = selection.search(jax.random.uniform, jax.random.split(key, 3))
+    assert found.scores.shape == (3,)

@@ -1,6 +1,8 @@
 """Every objective, learner and selection refuses data, losses and arguments that do not fit, by name; what fits is taken by all."""
 
 import inspect
+from decimal import Decimal
+from fractions import Fraction
 
 import jax
 import jax.numpy as jnp
@@ -240,13 +242,13 @@ WRONG = {
     "batch_size": [2.5, True, 0, None],
     "patience": [2.5, True, 0],
     "order": ["shuffled", jnp.zeros((1, 2), int), lambda key: key],
-    "times": [3, (0.5,), (True,), "1"],
+    "times": [3, (0.5,), (True,), "1", jnp.ones(1), jnp.array(1), jnp.array([[0, 1]]), jnp.array([1, 0])],
     "proximal": [penalties.l1, penalties.lq_threshold, "soft", None],
     "strength": [-1.0, jnp.nan, np.inf, "1", None, jnp.ones(2), True, 1j],
     "damping": [-1.0, jnp.nan, "1"],
     "learning_rate": [0.0, -1.0, jnp.nan, "1"],
     "validation_fraction": [jnp.nan, -0.1, "half"],
-    "mask": [0.5 * jnp.ones(2), [1, 0], "all"],
+    "mask": [0.5 * jnp.ones(2), [1, 2], [[1], [1, 0]], "all"],
 }
 MISTAKES = [
     pytest.param(make, argument, value, id=f"{name}-{argument}-{index}")
@@ -300,7 +302,6 @@ ELSEWHERE = {
     "a half fold": lambda: selection.k_fold(KEY, N, 2.5),
     "a Boolean number of draws": lambda: selection.draws(KEY, {"a": selection.uniform(0, 1)}, True),
     "a number as law": lambda: selection.draws(KEY, {"a": 1.0}, 3),
-    "an old key for folds": lambda: selection.k_fold(jax.random.PRNGKey(0), N, 2),
     "no upper bound": lambda: selection.log_uniform(1.0, float("inf")),
     "a missing exponent": lambda: penalties.lq(float("nan")),
     "an axis in two": lambda: penalties.group(0.5),
@@ -323,7 +324,6 @@ ELSEWHERE = {
     "one key for all sources": lambda: of_model(learners.newton)(KEY, DATA),
     "an integer for a key": lambda: of_model(learners.newton)({"init": 0}, DATA),
     "no key for a start that is drawn": lambda: of_model(learners.newton)({"init": None}, DATA),
-    "an old key": lambda: of_model(learners.newton)({"init": jax.random.PRNGKey(0)}, DATA),
     "several keys": lambda: of_model(learners.newton)({"init": jax.random.split(KEY)}, DATA),
     "an order of rows that are not there": lambda: of_model(
         learners.minibatch_descent, order=lambda key, n, size, steps: jnp.full((steps, size), n)
@@ -346,6 +346,15 @@ ELSEWHERE = {
     "parameters that are whole numbers": lambda: of_model(
         learners.gradient_descent, LINEAR._replace(init=lambda key, x: {"params": {"weights": jnp.ones((2, 2), int)}})
     )(KEYS, DATA),
+    "outputs among other things": lambda: of_model(
+        learners.gradient_descent,
+        objective=objectives.empirical_risk(
+            Model(LINEAR.init, lambda variables, x: (LINEAR.apply(variables, x), x)), losses.squared_error
+        ),
+    )(KEYS, DATA),
+    "outputs that are whole numbers": lambda: objectives.empirical_risk(
+        Model(LINEAR.init, lambda variables, x: LINEAR.apply(variables, x).astype(int)), losses.absolute_error
+    )(AT, DATA, None),
     "outputs without their last axis": lambda: objectives.empirical_risk(
         Model(LINEAR.init, lambda variables, x: x[:, 0]), lambda f, y: jnp.sum((f - y.T) ** 2, axis=0)
     )(AT, DATA, None),
@@ -392,3 +401,70 @@ def test_descent_runs_under_jaxs_debugging_modes():
         np.testing.assert_allclose(fit(KEYS, DATA)["params"]["weights"], expected, rtol=1e-12)
     with jax.debug_nans(True):
         np.testing.assert_allclose(fit(KEYS, DATA)["params"]["weights"], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_keys_of_both_of_jaxs_kinds_draw_alike(learner):
+    old = dict.fromkeys(KEYS, jax.random.key_data(KEY))
+    drawn = models.linear(2, init_std=1.0)
+    fit = jax.jit(of_model(LEARNERS[learner], drawn))
+    found, expected = fit(old, DATA)["params"]["weights"], fit(KEYS, DATA)["params"]["weights"]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_folds_and_draws_take_keys_of_both_kinds():
+    old = jax.random.key_data(KEY)
+    for of in (
+        lambda key: selection.k_fold(key, N, 2),
+        lambda key: selection.hold_out(key, N, 2),
+        lambda key: selection.draws(key, selection.uniform(0, 1), 2),
+    ):
+        jax.tree.map(np.testing.assert_array_equal, of(old), of(KEY))
+
+
+@pytest.mark.parametrize("make", [make for make in LEARNERS.values() if "mask" in inspect.signature(make).parameters])
+def test_a_mask_may_be_any_container_of_ones_and_zeros(make):
+    expected = make(**arguments_of(make), mask=jnp.array([1.0, 0.0]))(KEYS, DATA)["params"]["weights"]
+    for mask in ([1, 0], (True, False), np.array([1, 0], np.int8)):
+        found = make(**arguments_of(make), mask=mask)(KEYS, DATA)["params"]["weights"]
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_times_may_be_an_array_of_whole_numbers():
+    expected = learners.gradient_descent(LINEAR, RISK, optax.sgd(0.1), num_steps=1, times=(0, 1))(KEYS, DATA)
+    for times in (jnp.array([0, 1]), np.arange(2)):
+        found = learners.gradient_descent(LINEAR, RISK, optax.sgd(0.1), num_steps=1, times=times)(KEYS, DATA)
+        jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
+@pytest.mark.parametrize("strength", [Decimal("0.5"), Fraction(1, 2)])
+def test_a_strength_may_be_a_decimal_or_a_fraction(strength):
+    takers = {
+        "ridge": lambda strength: learners.ridge(LINEAR, strength)(KEYS, DATA),
+        "newton": lambda strength: learners.newton(LINEAR, RISK, num_steps=1, damping=strength)(KEYS, DATA),
+        "proximal": lambda strength: of_model(learners.proximal_gradient, strength=strength)(KEYS, DATA),
+        "regularized": lambda strength: objectives.regularized(RISK, penalties.l2, strength)(AT, DATA, None),
+        "threshold": lambda strength: penalties.soft_threshold(jnp.ones(2), strength),
+    }
+    for of in takers.values():
+        jax.tree.map(np.testing.assert_array_equal, of(strength), of(0.5))
+
+
+def test_several_steps_of_an_optimiser_may_be_gathered_into_one():
+    # Two gradients of the same point are averaged, by optax in single precision: one step of descent.
+    gathered = optax.MultiSteps(optax.sgd(0.1), 2)
+    found = of_model(learners.gradient_descent, optimizer=gathered, num_steps=2)(KEYS, DATA)
+    expected = of_model(learners.gradient_descent, num_steps=1)(KEYS, DATA)
+    np.testing.assert_allclose(found["params"]["weights"], expected["params"]["weights"], rtol=1e-6)
+    searching = optax.MultiSteps(optax.chain(optax.sgd(0.1), optax.contrib.reduce_on_plateau()), 2)
+    of_model(learners.early_stopping, optimizer=searching)(KEYS, DATA)
+
+
+def test_the_rows_of_an_order_may_be_numpys():
+    def in_order(key, num_examples, batch_size, num_steps):
+        return np.arange(num_steps * batch_size).reshape(num_steps, batch_size) % num_examples
+
+    expected = of_model(learners.minibatch_descent, order=lambda *counts: jnp.asarray(in_order(*counts)))(KEYS, DATA)
+    for convert in (np.asarray, np.ndarray.tolist):
+        found = of_model(learners.minibatch_descent, order=lambda *counts, c=convert: c(in_order(*counts)))(KEYS, DATA)
+        jax.tree.map(np.testing.assert_array_equal, found, expected)

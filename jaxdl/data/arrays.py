@@ -27,7 +27,8 @@ def from_arrays(x: Any, y: Any, *, weight: Any = None, num_classes: int | None =
     `x` has one row for each example and, behind it, one axis of features or the axes of an image, `(n, h, w, c)`. `y` has one
     row for each example; a one-dimensional `y` becomes a single column, here and nowhere else in jaxdl. With `num_classes`, `y`
     holds whole labels from 0 to `num_classes - 1` and becomes one-hot. `weight` is one for each row unless given. Every field
-    gets the precision of x (whole numbers become JAX's default precision), unless numbers that differ would become equal.
+    gets the precision of x (whole numbers become JAX's default precision), and weights at least float32, unless numbers that
+    differ would become equal.
 
     Raises:
         ValueError: whatever `admission.as_numbers` refuses; entries that are NaN or infinite; numbers whose differences the
@@ -64,7 +65,8 @@ def from_arrays(x: Any, y: Any, *, weight: Any = None, num_classes: int | None =
             raise ValueError(msg)
     features = _finite("x", features, dtype)
     targets = _finite("y", targets, dtype) if num_classes is None else _one_hot(targets, num_classes, dtype)
-    weights = _finite("weight", weights, dtype)
+    # Sums over examples need more digits than half precision has.
+    weights = _finite("weight", weights, np.promote_types(dtype, np.float32))
     check_weights("weight", weights)
     return Dataset(jnp.asarray(features), jnp.asarray(targets), jnp.asarray(weights))
 

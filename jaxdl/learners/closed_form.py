@@ -10,24 +10,26 @@ at an unchanged shape, so that one compilation serves a sweep over polynomial de
 A learner reads the source `"init"` only where the model draws something besides its weights (`models.random_features`).
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float, Real, ScalarLike
 
+from jaxdl.admission import as_numbers
 from jaxdl.arguments import check_model, key_of
 from jaxdl.examples import admitted_examples
-from jaxdl.kinds import check_strength
+from jaxdl.kinds import as_strength, shown
 from jaxdl.types import Dataset, Keys, Learner, Model, Variables
 
 # Accelerators multiply float32 matrices in lower precision unless asked; squaring the condition number forbids it.
 _matmul = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
 
 
-def least_squares(model: Model, *, mask: Float[Array, " p"] | None = None) -> Learner:
+def least_squares(model: Model, *, mask: Real[Array, " p"] | Sequence[float] | None = None) -> Learner:
     """Weighted least squares; among all minimisers the one of smallest norm, as when parameters outnumber examples.
 
     By the singular value decomposition of the weighted features: singular values below eps max(n, p) times the
@@ -49,10 +51,10 @@ def least_squares(model: Model, *, mask: Float[Array, " p"] | None = None) -> Le
     >>> print(least_squares(models.linear())({}, data)["params"]["weights"].round(3).T)
     [[1. 2.]]
     """
-    _check_features("least_squares", model, mask)
+    used = _checked("least_squares", model, mask)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
-        frozen, phi, y = _weighted_problem("least_squares", model, keys, dataset, mask)
+        frozen, phi, y = _weighted_problem("least_squares", model, keys, dataset, used)
         left, singular_values, right = jnp.linalg.svd(phi, full_matrices=False)
         in_range = singular_values > _rank_tolerance(phi) * jnp.max(singular_values)
         inverses = jnp.where(in_range, 1 / jnp.where(in_range, singular_values, 1), 0)
@@ -61,7 +63,7 @@ def least_squares(model: Model, *, mask: Float[Array, " p"] | None = None) -> Le
     return learner
 
 
-def least_squares_qr(model: Model, *, mask: Float[Array, " p"] | None = None) -> Learner:
+def least_squares_qr(model: Model, *, mask: Real[Array, " p"] | Sequence[float] | None = None) -> Learner:
     """Weighted least squares at full column rank, without LAPACK: many small fits at once, on any number of devices.
 
     By modified Gram-Schmidt on the augmented matrix [phi, y], which is backward stable (Björck, 1967). Features that
@@ -83,10 +85,10 @@ def least_squares_qr(model: Model, *, mask: Float[Array, " p"] | None = None) ->
     >>> print(least_squares_qr(models.linear())({}, data)["params"]["weights"].round(3).T)
     [[1. 2.]]
     """
-    _check_features("least_squares_qr", model, mask)
+    used = _checked("least_squares_qr", model, mask)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
-        frozen, phi, y = _weighted_problem("least_squares_qr", model, keys, dataset, mask)
+        frozen, phi, y = _weighted_problem("least_squares_qr", model, keys, dataset, used)
         num_examples, num_parameters = phi.shape
         if num_parameters > num_examples:
             msg = (
@@ -100,7 +102,7 @@ def least_squares_qr(model: Model, *, mask: Float[Array, " p"] | None = None) ->
     return learner
 
 
-def ridge(model: Model, strength: ScalarLike, *, mask: Float[Array, " p"] | None = None) -> Learner:
+def ridge(model: Model, strength: ScalarLike, *, mask: Real[Array, " p"] | Sequence[float] | None = None) -> Learner:
     """Weighted ridge regression: argmin_w sum_i c_i |phi_i w - y_i|² + strength |w|². Intercepts are penalised too.
 
     By the normal equations, of size p for p <= n and in their dual form, of size n, otherwise. For an intercept that
@@ -122,11 +124,11 @@ def ridge(model: Model, strength: ScalarLike, *, mask: Float[Array, " p"] | None
     >>> print(ridge(models.constant(), 1.0)({}, data)["params"]["weights"])
     [[3.]]
     """
-    _check_features("ridge", model, mask)
-    check_strength("ridge", strength)
+    used = _checked("ridge", model, mask)
+    strength = as_strength("ridge", strength)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
-        frozen, phi, y = _weighted_problem("ridge", model, keys, dataset, mask)
+        frozen, phi, y = _weighted_problem("ridge", model, keys, dataset, used)
         solve = partial(jax.scipy.linalg.solve, assume_a="pos")
         num_examples, num_parameters = phi.shape
         diagonal = jnp.asarray(strength, phi.dtype) * jnp.eye(min(phi.shape), dtype=phi.dtype)
@@ -140,7 +142,7 @@ def ridge(model: Model, strength: ScalarLike, *, mask: Float[Array, " p"] | None
 
 
 def _weighted_problem(
-    name: str, model: Model, keys: Keys, dataset: Dataset, mask: Float[Array, " p"] | None
+    name: str, model: Model, keys: Keys, dataset: Dataset, mask: Real[Array, " p"] | None
 ) -> tuple[Variables, Float[Array, "n p"], Float[Array, "n out"]]:
     """What the model draws besides its weights, then features and targets times the root of each example's weight."""
     dataset = admitted_examples(name, dataset)
@@ -232,7 +234,8 @@ def _is_whole(array: Any) -> bool:
     return any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.integer, jnp.bool_))
 
 
-def _check_features(name: str, model: Model, mask: Any) -> None:
+def _checked(name: str, model: Model, mask: Any) -> Any:
+    """The mask as an array, once model and mask are of the right kind."""
     check_model(name, model)
     if model.features is None:
         msg = (
@@ -241,7 +244,12 @@ def _check_features(name: str, model: Model, mask: Any) -> None:
         )
         raise ValueError(msg)
     if mask is None or isinstance(mask, jax.core.Tracer):
-        return
-    if not isinstance(mask, jax.Array | np.ndarray) or not np.isin(np.asarray(mask), (0, 1)).all():
-        msg = f"{name}: got mask={mask!r}, expected an array of ones and zeros; models.degree_mask makes one for a polynomial"
+        return mask
+    msg = f"{name}: got mask={shown(mask)}, expected an array of ones and zeros; models.degree_mask makes one for a polynomial"
+    try:
+        host = as_numbers("mask", mask)
+    except ValueError as error:
+        raise ValueError(msg) from error
+    if not np.isin(host, (0, 1)).all():
         raise ValueError(msg)
+    return mask if isinstance(mask, jax.Array) else host

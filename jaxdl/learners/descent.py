@@ -11,14 +11,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import lax
 from jaxtyping import Array, Int
 
+from jaxdl.admission import as_numbers, at_hand
 from jaxdl.arguments import check_model, check_objective, check_optimizer, key_of
 from jaxdl.examples import admitted_examples
-from jaxdl.kinds import as_count, check_function
-from jaxdl.learners.training import State, Step, diverged_at, initial_state, training_step
+from jaxdl.kinds import as_count, check_function, shown
+from jaxdl.learners.training import Optimizer, State, Step, diverged_at, initial_state, training_step
 from jaxdl.types import Dataset, Key, Keys, Learner, Model, Objective, Variables
 
 Order = Callable[[Key, int, int, int], Int[Array, "steps batch"]]
@@ -28,10 +28,10 @@ Order = Callable[[Key, int, int, int], Int[Array, "steps batch"]]
 def gradient_descent(
     model: Model,
     objective: Objective,
-    optimizer: optax.GradientTransformation,
+    optimizer: Optimizer,
     *,
     num_steps: int,
-    times: Sequence[int] | None = None,
+    times: Sequence[int] | Int[Array, " times"] | None = None,
 ) -> Learner:
     """Full-batch descent: each step follows the gradient of the objective on all examples.
 
@@ -50,6 +50,7 @@ def gradient_descent(
             empty, out of range or not increasing; when called, data that do not fit together or are not finite; keys
             without a source.
 
+    >>> import optax
     >>> from jaxdl import losses, models, objectives
     >>> model = models.constant()
     >>> risk = objectives.empirical_risk(model, losses.half_squared_error)
@@ -72,12 +73,12 @@ def gradient_descent(
 def minibatch_descent(
     model: Model,
     objective: Objective,
-    optimizer: optax.GradientTransformation,
+    optimizer: Optimizer,
     *,
     num_steps: int,
     batch_size: int,
     order: Order,
-    times: Sequence[int] | None = None,
+    times: Sequence[int] | Int[Array, " times"] | None = None,
 ) -> Learner:
     """Stochastic descent: each step follows the gradient of the objective on one minibatch.
 
@@ -100,6 +101,7 @@ def minibatch_descent(
     Raises:
         ValueError: as `gradient_descent`; a batch size the order refuses; an order of another shape, or of rows that are not there.
 
+    >>> import optax
     >>> from jaxdl import losses, models, objectives
     >>> from jaxdl.data import orders
     >>> model = models.constant()
@@ -121,7 +123,7 @@ def minibatch_descent(
     def learner(keys: Keys, dataset: Dataset) -> Variables:
         dataset = jax.tree.map(jnp.asarray, admitted_examples("minibatch_descent", dataset))
         rows = order(key_of("minibatch_descent", keys, "order"), dataset.x.shape[0], batch_size, num_steps)
-        _check_rows(rows, dataset.x.shape[0], (num_steps, batch_size))
+        rows = _as_rows(rows, dataset.x.shape[0], (num_steps, batch_size))
 
         def batch_at(index: Array) -> Dataset:
             # Checking the bounds of every row would cost a tenth of the training of a small network.
@@ -153,33 +155,33 @@ def _reported(state: State, index: Array | int) -> Variables:
     return {**state.variables, "report": {"diverged_at": diverged_at(state, index)}}
 
 
-def _check_rows(rows: Any, num_examples: int, shape: tuple[int, ...]) -> None:
-    if np.shape(rows) != shape:
+def _as_rows(rows: Any, num_examples: int, shape: tuple[int, ...]) -> Int[Array, "steps batch"]:
+    rows = rows if isinstance(rows, jax.Array) else as_numbers("minibatch_descent: an order", rows)
+    if rows.shape != shape:
         msg = (
-            f"minibatch_descent: got an order of shape {np.shape(rows)}, expected (num_steps, batch_size) = {shape}; return the "
+            f"minibatch_descent: got an order of shape {rows.shape}, expected (num_steps, batch_size) = {shape}; return the "
             "rows of one minibatch for each step"
         )
         raise ValueError(msg)
-    if not jnp.issubdtype(jnp.result_type(rows), jnp.integer):
-        msg = f"minibatch_descent: got an order of dtype {jnp.result_type(rows)}, expected whole numbers; return rows"
+    if not jnp.issubdtype(rows.dtype, jnp.integer):
+        msg = f"minibatch_descent: got an order of dtype {rows.dtype}, expected whole numbers; return rows"
         raise ValueError(msg)
     # Of rows that are traced only the order itself can know; minibatches are taken without a look at each row.
-    if isinstance(rows, jax.core.Tracer):
-        return
-    host = np.asarray(rows)
-    if host.size and not 0 <= host.min() <= host.max() < num_examples:
+    host = at_hand(rows)
+    if host is not None and host.size and not 0 <= host.min() <= host.max() < num_examples:
         bounds = f"{host.min()} to {host.max()}"
         msg = f"minibatch_descent: got an order with rows {bounds}, expected rows from 0 to {num_examples - 1}"
         raise ValueError(msg)
+    return jnp.asarray(rows)
 
 
 def _checked(
     name: str,
     model: Model,
     objective: Objective,
-    optimizer: optax.GradientTransformation,
+    optimizer: Optimizer,
     num_steps: int,
-    times: Sequence[int] | None,
+    times: Sequence[int] | Int[Array, " times"] | None,
 ) -> tuple[int, tuple[int, ...] | None]:
     """The number of steps and the times to stop at, once all arguments are of the right kind."""
     check_model(name, model)
@@ -188,8 +190,10 @@ def _checked(
     num_steps = as_count(name, num_steps, what="num_steps", low=0)
     if times is None:
         return num_steps, None
-    if not isinstance(times, Iterable):
-        msg = f"{name}: got times={times!r}, expected increasing step counts, such as ({num_steps},)"
+    if isinstance(times, jax.Array | np.ndarray) and at_hand(times) is not None and times.ndim == 1:
+        times = np.asarray(times).tolist()
+    if not isinstance(times, Iterable) or isinstance(times, jax.Array | np.ndarray):
+        msg = f"{name}: got times={shown(times)}, expected increasing step counts, such as ({num_steps},)"
         raise ValueError(msg)
     stops = tuple(times)
     is_whole = all(isinstance(stop, int | np.integer) and not isinstance(stop, bool) for stop in stops)

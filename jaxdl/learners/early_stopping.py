@@ -4,21 +4,20 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax import lax
 from jaxtyping import Array, Bool, Int, Scalar
 
 from jaxdl.arguments import check_model, check_objective, check_optimizer, key_of, value_of
 from jaxdl.examples import admitted_examples
 from jaxdl.kinds import as_count, check_scalar
-from jaxdl.learners.training import State, diverged_at, initial_state, training_step
+from jaxdl.learners.training import Optimizer, State, diverged_at, initial_state, training_step
 from jaxdl.types import Dataset, Key, Keys, Learner, Model, Objective, Variables
 
 
 def early_stopping(
     model: Model,
     objective: Objective,
-    optimizer: optax.GradientTransformation,
+    optimizer: Optimizer,
     *,
     validation: Objective,
     num_steps: int,
@@ -50,6 +49,7 @@ def early_stopping(
         ValueError: as `gradient_descent`; what is no validation objective; a patience below one; a fraction that leaves either part
             empty.
 
+    >>> import optax
     >>> from jaxdl import losses, models, objectives
     >>> model = models.constant()
     >>> risk = objectives.empirical_risk(model, losses.half_squared_error)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Scalar, ScalarLike
 
 from jaxdl.arguments import check_model, check_objective, initial_variables, value_of
 from jaxdl.examples import admitted_examples
-from jaxdl.kinds import as_count, check_strength
+from jaxdl.kinds import as_count, as_strength
 from jaxdl.types import Dataset, Keys, Learner, Model, Objective, Variables
 
 NUM_HALVINGS = 10
@@ -46,7 +46,7 @@ def newton(model: Model, objective: Objective, *, num_steps: int, damping: Scala
     """
     check_model("newton", model)
     check_objective("newton", objective)
-    check_strength("newton", damping, what="damping")
+    damping = as_strength("newton", damping, what="damping")
     num_steps = as_count("newton", num_steps, what="num_steps", low=0)
     if model.train_apply is not None:
         msg = (

@@ -10,7 +10,7 @@ from jaxtyping import Array, Scalar, ScalarLike
 
 from jaxdl.arguments import check_model, check_objective, initial_variables, key_of, value_of
 from jaxdl.examples import admitted_examples
-from jaxdl.kinds import as_count, check_function, check_scalar, check_strength
+from jaxdl.kinds import as_count, as_strength, check_function, check_scalar
 from jaxdl.learners.training import State, check_same_arrays, diverged_at
 from jaxdl.penalties.proximal import Proximal
 from jaxdl.types import Dataset, Keys, Learner, Model, Objective, Params, Variables
@@ -74,7 +74,7 @@ def proximal_gradient(
     check_objective(name, objective)
     remedy = "pass an operator such as penalties.soft_threshold or penalties.lq_threshold(0.5)"
     check_function(name, proximal, ("params", "strength"), remedy, what="proximal")
-    check_strength(name, strength)
+    strength = as_strength(name, strength)
     check_scalar(
         name,
         learning_rate,

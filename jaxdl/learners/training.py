@@ -6,7 +6,7 @@ after t steps, or the parameters returned, were not finite; -1 if there was none
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -25,13 +25,13 @@ class State(NamedTuple):
     diverged_at: Int[Array, ""]
 
 
+Optimizer: TypeAlias = optax.GradientTransformation | optax.MultiSteps
+
 Step = Callable[[Array, State], State]
 """`(index, state) -> state`: the update from `index` to `index + 1` steps."""
 
 
-def initial_state(
-    model: Model, optimizer: optax.GradientTransformation, keys: Keys, dataset: Dataset, *, name: str = "training"
-) -> State:
+def initial_state(model: Model, optimizer: Optimizer, keys: Keys, dataset: Dataset, *, name: str = "training") -> State:
     """The state before any step; reads the source `"init"`. Errors begin with `name`."""
     variables = initial_variables(name, model, keys, dataset.x)
     with jax.numpy_dtype_promotion("standard"):  # optax relies on it
@@ -41,7 +41,7 @@ def initial_state(
 def training_step(
     model: Model,
     objective: Objective,
-    optimizer: optax.GradientTransformation,
+    optimizer: Optimizer,
     keys: Keys,
     batch_at: Callable[[Array], Dataset],
     *,
@@ -53,6 +53,8 @@ def training_step(
     """
     key_dropout = key_of(name, keys, "dropout") if model.stochastic else None
     # Line searches and plateau schedules want the objective as well; others ignore it.
+    if isinstance(optimizer, optax.MultiSteps):
+        optimizer = optax.GradientTransformationExtraArgs(optimizer.init, optimizer.update)
     update = optax.with_extra_args_support(optimizer).update
 
     def step(index: Array, state: State) -> State:

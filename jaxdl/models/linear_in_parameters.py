@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
 from jaxdl.examples import check_inputs
-from jaxdl.kinds import as_count, check_function, check_scalar, check_strength
+from jaxdl.kinds import as_count, as_strength, check_function, check_scalar
 from jaxdl.types import Key, Model, Variables
 
 Basis = Callable[[Float[Array, " n"], int], Float[Array, "n p"]]
@@ -198,7 +198,7 @@ def _linear_in_parameters(
 ) -> Model:
     """The model `features(variables, x) @ params["weights"]`; `draw_features` fills the collection `"features"`."""
     num_outputs = as_count(name, num_outputs, what="num_outputs")
-    check_strength(name, init_std, what="init_std")
+    init_std = as_strength(name, init_std, what="init_std")
 
     def init(key: Key, x: Float[Array, "n features"]) -> Variables:
         check_inputs(name, x)

@@ -11,7 +11,7 @@ from jaxtyping import Array, ScalarLike
 
 from jaxdl.examples import check_inputs
 from jaxdl.kinds import as_count, check_function, check_scalar, shown
-from jaxdl.models.adapters import from_flax
+from jaxdl.models.linen_modules import from_flax
 from jaxdl.types import Key, Model, Variables
 
 

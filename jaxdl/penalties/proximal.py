@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree, ScalarLike
 
-from jaxdl.kinds import check_strength
+from jaxdl.kinds import as_strength
 from jaxdl.penalties.norms import check_axis, check_exponent, check_share, group_norms
 
 Proximal = Callable[[PyTree[Array], ScalarLike], PyTree[Array]]
@@ -162,5 +162,5 @@ def lq_threshold(q: ScalarLike) -> Proximal:
 
 
 def _on_leaves(operate: Callable[[Array, Array], Array], params: PyTree[Array], strength: ScalarLike) -> PyTree[Array]:
-    check_strength("a proximal operator", strength)
+    strength = as_strength("a proximal operator", strength)
     return jax.tree.map(lambda leaf: operate(leaf, jnp.asarray(strength, leaf.dtype)), params)

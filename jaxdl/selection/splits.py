@@ -36,7 +36,7 @@ def hold_out(key: Key, num_examples: int, num_validation: int) -> Split:
     >>> sorted(split.train.index.tolist() + split.validation.index.tolist())
     [0, 1, 2, 3, 4]
     """
-    as_key("hold_out", key, what="key", is_new=True)
+    as_key("hold_out", key, what="key")
     num_examples = as_count("hold_out", num_examples, what="num_examples", low=0)
     num_validation = as_count("hold_out", num_validation, what="num_validation", low=0)
     if not 1 <= num_validation < num_examples:
@@ -66,7 +66,7 @@ def k_fold(key: Key, num_examples: int, num_folds: int) -> Split:
     >>> split.validation.is_used.sum(axis=1).tolist(), split.train.is_used.sum(axis=1).tolist()
     ([3, 2], [2, 3])
     """
-    as_key("k_fold", key, what="key", is_new=True)
+    as_key("k_fold", key, what="key")
     num_examples = as_count("k_fold", num_examples, what="num_examples", low=0)
     num_folds = as_count("k_fold", num_folds, what="num_folds", low=0)
     if not 2 <= num_folds <= num_examples:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from jaxdl.data import real
-from jaxdl.examples import weighted_examples
+from jaxdl.examples import fitting_examples, weighted_examples
 from jaxdl.types import Dataset
 
 X = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
@@ -35,6 +35,13 @@ def test_every_field_has_the_precision_of_x():
     dataset = real.from_arrays(np.array(X, np.float32), [1.0, 0.0, 2.0], weight=[1, 2, 0])
     assert {field.dtype for field in dataset} == {jnp.dtype("float32")}
     np.testing.assert_array_equal(dataset.weight, [1.0, 2.0, 0.0])
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_weights_of_half_precision_data_are_float32(dtype):
+    dataset = real.from_arrays(np.array(X, dtype), [1.0, 0.0, 2.0], weight=[1, 2, 0])
+    assert [field.dtype for field in dataset] == [dtype, dtype, jnp.float32]
+    fitting_examples("fit", dataset)
 
 
 @pytest.mark.parametrize(
