@@ -263,7 +263,7 @@ def _ramp(x: Float[Array, " x"], start: Float[Array, " steps"], end: Float[Array
     """From 0 at the start to 1 at the end; a step where they are the same."""
     width = end - start
     along = (x[:, None] - start[None]) / jnp.where(width > 0, width, 1)[None]
-    return jnp.where((width > 0)[None], jnp.clip(along, 0, 1), x[:, None] >= start[None])
+    return jnp.where((width > 0)[None], jnp.clip(along, 0, 1), (x[:, None] >= start[None]).astype(along.dtype))
 
 
 def _relative_entropy(alpha: Float[Array, " x"], mass: Float[Array, " x"]) -> Float[Array, " x"]:

@@ -24,6 +24,9 @@ class State(NamedTuple):
     diverged_at: Int[Array, ""]
 
 
+OPTAX_PROMOTION = "standard"
+"""optax multiplies floats by integers, which strict promotion of types, a mode of debugging, would refuse."""
+
 Step = Callable[[Array, State], State]
 """`(index, state) -> state`: the update from `index` to `index + 1` steps."""
 
@@ -31,7 +34,8 @@ Step = Callable[[Array, State], State]
 def initial_state(model: Model, optimizer: optax.GradientTransformation, keys: Keys, dataset: Dataset) -> State:
     """The state before any step; reads the source `"init"`."""
     variables = model.init(keys["init"], dataset.x)
-    return State(variables, optimizer.init(variables["params"]), jnp.int32(-1))
+    with jax.numpy_dtype_promotion(OPTAX_PROMOTION):
+        return State(variables, optimizer.init(variables["params"]), jnp.int32(-1))
 
 
 def training_step(
@@ -58,11 +62,13 @@ def training_step(
 
         params = state.variables["params"]
         (value, variables), gradient = jax.value_and_grad(evaluate, has_aux=True)(params)
-        updates, optimizer_state = update(
-            gradient, state.optimizer_state, params, value=value, grad=gradient, value_fn=lambda p: evaluate(p)[0]
-        )
+        with jax.numpy_dtype_promotion(OPTAX_PROMOTION):
+            updates, optimizer_state = update(
+                gradient, state.optimizer_state, params, value=value, grad=gradient, value_fn=lambda p: evaluate(p)[0]
+            )
+            params = optax.apply_updates(params, updates)
         return State(
-            {**variables, "params": optax.apply_updates(params, updates)},
+            {**variables, "params": params},
             optimizer_state,
             _earliest(state.diverged_at, ~jnp.isfinite(value), index),
         )
