@@ -200,7 +200,7 @@ def _searched(
 def _counted(found: Inertia) -> tuple[Int[Array, "3"], Int[Array, ""]]:
     """The counts, and the kind of a critical point that they, or their bounds, prove."""
     counts, low = (jnp.stack(numbers).astype(jnp.int32) for numbers in (found.counts, found.low))
-    size = jnp.sum(counts)
+    size = jnp.sum(counts, dtype=jnp.int32)
     kind = jnp.select(
         [(low[0] > 0) & (low[2] > 0), low[2] == size, low[0] == size],
         [jnp.int32(Kind.SADDLE), jnp.int32(Kind.MINIMUM), jnp.int32(Kind.MAXIMUM)],
