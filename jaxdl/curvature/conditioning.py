@@ -89,7 +89,12 @@ def conditioning(
     check_numbers("conditioning", -math.inf, ridge=ridge)
     if tolerance is not None:
         check_numbers("conditioning", 0, tolerance=tolerance)
-    values = values + ridge
+    # NaN is an answer here, and no fault for a mode of debugging to stop at.
+    with jax.debug_nans(False):
+        return _conditioned(values + ridge, tolerance)
+
+
+def _conditioned(values: Float[Array, " p"], tolerance: ScalarLike | None) -> Conditioning:
     sizes = jnp.abs(values)
     if tolerance is None:
         tolerance = 10 * jnp.finfo(values.dtype).eps * jnp.max(sizes) * values.size**0.5

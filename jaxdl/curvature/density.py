@@ -195,9 +195,9 @@ def cumulative(
     low, high = map(mean, cumulative_band(density, x))
     estimates = jax.vmap(one_probe)(density.nodes, density.weights, density.couplings)
     estimate = jnp.where(jnp.isfinite(density.norm), jnp.clip(mean(estimates), low, high), jnp.nan)
-    num_squares = density.dimension * density.probe_weights.size
-    variance = 2 * estimate * (1 - estimate) / (num_squares + 2)
-    limit = 2 * jnp.log(1 / jnp.asarray(error_probability)) / num_squares.astype(low.dtype)
+    num_probes, size = density.probe_weights.size, density.dimension.astype(low.dtype)
+    variance = 2 * estimate * (1 - estimate) / (density.dimension * num_probes + 2).astype(low.dtype)
+    limit = 2 * jnp.log(1 / jnp.asarray(error_probability, low.dtype)) / (size * num_probes)
     return Cumulative(estimate, _farthest(low, 0.0, limit), _farthest(high, 1.0, limit), jnp.sqrt(variance), low, high)
 
 
@@ -263,7 +263,7 @@ def _ramp(x: Float[Array, " x"], start: Float[Array, " steps"], end: Float[Array
     """From 0 at the start to 1 at the end; a step where they are the same."""
     width = end - start
     along = (x[:, None] - start[None]) / jnp.where(width > 0, width, 1)[None]
-    return jnp.where((width > 0)[None], jnp.clip(along, 0, 1), x[:, None] >= start[None])
+    return jnp.where((width > 0)[None], jnp.clip(along, 0, 1), (x[:, None] >= start[None]).astype(along.dtype))
 
 
 def _relative_entropy(alpha: Float[Array, " x"], mass: Float[Array, " x"]) -> Float[Array, " x"]:

@@ -194,7 +194,7 @@ def extend(
             None,
         )
 
-    return lax.scan(step, krylov, jnp.arange(first, krylov.remainders.size))[0]
+    return lax.scan(step, krylov, jnp.arange(first, krylov.remainders.size, dtype=jnp.int32))[0]
 
 
 def orthogonalised(

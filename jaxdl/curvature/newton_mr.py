@@ -99,6 +99,24 @@ def newton_mr(
     if key is not None:
         check_key("newton_mr", key)
     check_point("newton_mr", loss, start)
+    # Where a search meets NaN, its record says so: no fault for a mode of debugging to stop at.
+    with jax.debug_nans(False):
+        return _searched(
+            loss, start, gradient_tolerance, max_steps, max_products, solver_tolerance, flat_tolerance, radius, key
+        )
+
+
+def _searched(
+    loss: Callable[[Params], Scalar],
+    start: Params,
+    gradient_tolerance: ScalarLike,
+    max_steps: int,
+    max_products: int,
+    solver_tolerance: ScalarLike,
+    flat_tolerance: ScalarLike | None,
+    radius: ScalarLike,
+    key: Key | None,
+) -> NewtonMR:
     flat, unravel = ravel_pytree(start)
 
     def flat_loss(w: Float[Array, " p"]) -> Scalar:
@@ -182,7 +200,7 @@ def newton_mr(
 def _counted(found: Inertia) -> tuple[Int[Array, "3"], Int[Array, ""]]:
     """The counts, and the kind of a critical point that they, or their bounds, prove."""
     counts, low = (jnp.stack(numbers).astype(jnp.int32) for numbers in (found.counts, found.low))
-    size = jnp.sum(counts)
+    size = jnp.sum(counts, dtype=jnp.int32)
     kind = jnp.select(
         [(low[0] > 0) & (low[2] > 0), low[2] == size, low[0] == size],
         [jnp.int32(Kind.SADDLE), jnp.int32(Kind.MINIMUM), jnp.int32(Kind.MAXIMUM)],

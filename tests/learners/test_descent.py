@@ -257,3 +257,10 @@ def test_an_order_of_another_shape_is_refused(key):
     learner = learners.minibatch_descent(LINEAR, HALF_RISK, optax.sgd(0.1), num_steps=4, batch_size=2, order=one_by_one)
     with pytest.raises(ValueError, match=r"got an order of shape \(4, 1\), expected .* \(4, 2\)"):
         learner(sources(key), dataset)
+
+
+def test_optax_counts_steps_under_strict_promotion_of_types(key):
+    learner = learners.gradient_descent(LINEAR, HALF_RISK, optax.adam(1e-2), num_steps=2)
+    x = jnp.linspace(-1.0, 1.0, 8)[:, None]
+    with jax.numpy_dtype_promotion("strict"):
+        jax.eval_shape(lambda: learner({"init": key}, Dataset(x, x, jnp.ones(8))))
