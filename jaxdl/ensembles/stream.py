@@ -2,7 +2,6 @@
 
 import functools
 import tempfile
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,8 +11,15 @@ import jax
 import numpy as np
 from jaxtyping import Bool
 
-from jaxdl.admission import as_numbers
-from jaxdl.designs import MOST_RUNS, Design, check_design
+from jaxdl.designs import Design, check_design
+from jaxdl.ensembles.arguments import (
+    admitted_settings,
+    check_arguments,
+    count_settings,
+    inner_axes_of,
+    setting_at,
+    warn_of_idleness,
+)
 from jaxdl.ensembles.devices import ensemble_devices
 from jaxdl.ensembles.dispatch import dispatch, levels_of, num_outer_runs
 from jaxdl.ensembles.identity import digest, setting_digest
@@ -21,9 +27,7 @@ from jaxdl.ensembles.plan import BLOCK_ON_CPU, Plan, default_block, measure_plan
 from jaxdl.ensembles.processes import in_several_processes, joined, of_all_processes
 from jaxdl.ensembles.program import Program, trace_program
 from jaxdl.ensembles.progress import progress_of
-from jaxdl.ensembles.store import MOST_RUNS_IN_BLOCK, Places, Store, stored_block
-from jaxdl.kinds import as_count, check_flag
-from jaxdl.narrowing import as_type
+from jaxdl.ensembles.store import Places, Store, stored_block
 from jaxdl.paths import as_path
 from jaxdl.types import Key, Outputs, Trial
 
@@ -119,13 +123,13 @@ def prepared(
             "trial(designs.keys_of_run(design, key, run))"
         )
         raise ValueError(msg)
-    inner_axes = _inner_axes(design, inner)
+    inner_axes = inner_axes_of(design, inner)
     store = None if store is None else as_path("store", store)
-    _check_arguments(key, block, store, shard, fresh)
+    check_arguments(key, block, store, shard, fresh)
     num_settings = count_settings(settings)
     settings = admitted_settings(settings)
     chosen = ensemble_devices(devices)
-    each_setting = [None if settings is None else _setting_at(settings, index) for index in range(num_settings)]
+    each_setting = [None if settings is None else setting_at(settings, index) for index in range(num_settings)]
 
     @functools.cache  # for this call alone: naming the store and choosing the block may ask for one size twice
     def trace(size: int) -> Program:
@@ -148,7 +152,7 @@ def prepared(
     if tuple(shard) != (1, 1) and in_several_processes(chosen):
         msg = f"got shard={shard} in several processes, which share the runs among themselves; choose one of the two"
         raise ValueError(msg)
-    _warn(design, program, chosen)
+    warn_of_idleness(design, program, chosen)
     return TracedStudy(program, design, key, each_setting, store, shard, fresh, rehearse, progress)
 
 
@@ -294,103 +298,3 @@ class TracedStudy(NamedTuple):
 
 def _num_bytes(records: Mapping[int, Sequence[np.ndarray]]) -> int:
     return sum(leaf.nbytes for leaves in records.values() for leaf in leaves)
-
-
-def count_settings(settings: Any) -> int:
-    """The length of the leading axis that all leaves of `settings` share; 1 without settings."""
-    if settings is None:
-        return 1
-    shapes = [np.shape(leaf) for leaf in jax.tree.leaves(settings)]
-    if not shapes or any(len(shape) == 0 or shape[0] != shapes[0][0] for shape in shapes) or shapes[0][0] == 0:
-        msg = (
-            f"got settings of shapes {shapes}; every leaf needs the same, non-empty leading axis, one entry for each setting: "
-            "jnp.array([0.1, 1.0]), not a list"
-        )
-        raise ValueError(msg)
-    return shapes[0][0]
-
-
-def admitted_settings(settings: Any) -> Any:
-    """Settings as arrays of the types in which they run; warned about where those cannot hold their values."""
-
-    def admitted(leaf: Any) -> Any:
-        if isinstance(leaf, jax.Array):
-            return leaf
-        if isinstance(leaf, np.ndarray) and np.iscomplexobj(leaf):
-            return leaf.astype(jax.dtypes.canonicalize_dtype(leaf.dtype))
-        array = as_numbers("settings", leaf)
-        dtype = jax.dtypes.canonicalize_dtype(array.dtype)
-        try:
-            return as_type("settings", array, dtype)
-        except ValueError as error:
-            with np.errstate(over="ignore"):
-                narrowed = array.astype(dtype)
-            changed = np.flatnonzero(narrowed != array)[0]
-            warnings.warn(
-                f"{error}. The runs use {narrowed.flat[changed].item()!r} for {array.flat[changed].item()!r}",
-                stacklevel=5,
-            )
-            return narrowed
-
-    return jax.tree.map(admitted, settings)
-
-
-def _setting_at(settings: Any, index: int) -> Any:
-    return jax.tree.map(lambda leaf: leaf[index], settings)
-
-
-def _inner_axes(design: Design, inner: Sequence[str]) -> tuple[int, ...]:
-    if isinstance(inner, str):
-        msg = f"got inner={inner!r}; pass a tuple of sources, inner=({inner!r},)"
-        raise ValueError(msg)
-    if not inner:
-        return ()
-    last = design.sources[-len(inner) :]
-    if tuple(inner) != last or len(design.sources) != len(design.shape) or len(inner) == len(design.sources):
-        msg = (
-            f"got inner={inner}; the inner sources must be the last of a crossed or nested design's {design.sources}, "
-            "not all of them"
-        )
-        raise ValueError(msg)
-    return tuple(range(len(design.shape) - len(inner), len(design.shape)))
-
-
-def _check_arguments(key: Key, block: int | None, store: Path | None, shard: tuple[int, int], fresh: bool) -> None:
-    if not jax.dtypes.issubdtype(getattr(key, "dtype", None), jax.dtypes.prng_key) or key.shape != ():
-        msg = f"got the root key {key!r}; pass one new-style key, jax.random.key(0)"
-        raise ValueError(msg)
-    if "rbg" in str(jax.random.key_impl(key)):
-        msg = "got an 'rbg' key, whose random numbers change under vmap; pass jax.random.key(0, impl='threefry2x32')"
-        raise ValueError(msg)
-    if block is not None:
-        remedy = "memory is taken for a whole block, filled or not (the default, 8, suits CPUs)"
-        as_count("block", block, high=MOST_RUNS_IN_BLOCK, remedy=remedy)
-    remedy = "pass (k, K), k from 1 to K: (1, 3), (2, 3) and (3, 3) make a study of three shares"
-    if not isinstance(shard, tuple | list) or len(shard) != 2:
-        msg = f"shard: got {shard!r}, expected two whole numbers; {remedy}"
-        raise ValueError(msg)
-    shares = as_count("shard", shard[1], what=f"{shard!r:.60} with K", high=MOST_RUNS, remedy=remedy)
-    as_count("shard", shard[0], what=f"{shard!r:.60} with k", high=shares, remedy=remedy)
-    check_flag("fresh", fresh)
-    if shard[1] > 1 and store is None:
-        msg = f"got shard={shard} without a store; pass store=folder, where the shares meet"
-        raise ValueError(msg)
-    if shard[1] > 1 and fresh:
-        msg = f"got shard={shard} and fresh=True, which would forget what other shares have stored; remove the folder before"
-        raise ValueError(msg)
-
-
-def _warn(design: Design, program: Program, devices: tuple[jax.Device, ...]) -> None:
-    ignored = [name for name in design.sources if name not in program.names_read]
-    if ignored:
-        warnings.warn(
-            f"the trial never reads the source{'s' if len(ignored) > 1 else ''} {ignored}, which the design varies: components "
-            "that involve them are exactly zero. Read keys[name] in the trial, or leave the source out of the design",
-            stacklevel=5,
-        )
-    if devices[0].platform == "cpu" and len(devices) == 1:
-        warnings.warn(
-            "this process has one CPU device, so cores stay idle and last bits may differ from other machines'. Call "
-            "jaxdl.ensembles.use_cpu_devices() before anything else computes",
-            stacklevel=5,
-        )

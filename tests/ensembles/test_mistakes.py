@@ -10,8 +10,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from jaxdl import designs, ensembles
+from jaxdl.ensembles.arguments import admitted_settings
 from jaxdl.ensembles.mistakes import check_call
-from jaxdl.ensembles.stream import admitted_settings
 
 NORMAL = jax.random.normal
 
