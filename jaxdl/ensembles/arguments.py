@@ -125,6 +125,6 @@ def warn_of_idleness(design: Design, program: Program, devices: tuple[jax.Device
 def _level_of_caller() -> int:
     """The level of the stack, as `warnings` counts it from our caller, of the first one outside of the library."""
     frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("jaxdl."):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("jaxdl", "jax"):
         frame, level = frame.f_back, level + 1
     return level
