@@ -284,9 +284,9 @@ def test_log_determinants_of_large_operators_must_be_stated_to_be_positive(key):
 
 
 def test_bad_numbers_of_probes_and_steps_are_refused(key):
-    with pytest.raises(ValueError, match="got probes=0 and steps=64"):
+    with pytest.raises(ValueError, match="spectral_density: got probes=0, expected at least 1"):
         spectral_density(lambda v: v, jnp.zeros(3), key, probes=0)
-    with pytest.raises(ValueError, match="got probes=1 and steps=64"):
+    with pytest.raises(ValueError, match="logdet: got probes=1, expected at least 2"):
         logdet(lambda v: v, jnp.zeros(3), key, probes=1)
 
 
