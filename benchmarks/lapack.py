@@ -1,6 +1,6 @@
 """What it costs that an ensemble calls LAPACK for one matrix at a time: beside plain `jit(vmap)`, which batches them.
 
-    python -m benchmarks.lapack           # about two minutes on two cores
+    python -m benchmarks.lapack           # about three minutes on two cores
 
 A trial decomposes one random matrix. Rounds alternate; a ratio is the median over rounds of ratios within one round.
 """
@@ -19,7 +19,7 @@ from benchmarks.machine import banner
 from jaxdl import designs, ensembles
 from jaxdl.types import Keys, Outputs, Trial
 
-SIZES = {5: 20_000, 20: 4000, 100: 400}
+SIZES = {5: 200_000, 20: 40_000, 100: 2000}
 """Rows of the matrix, and runs of a round."""
 
 
