@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from jaxdl.decomposition.strata import Strata
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Component
 
@@ -23,6 +24,8 @@ class Estimates(NamedTuple):
     replicates: dict[str, Float[Array, "terms levels times"]]
     """For each unit (a factor, or groups of runs): the averaged terms with one level of it deleted, at that level's place;
     nan for levels that were left out of the study altogether."""
+    strata: Strata | None = None
+    """Of terms that are sums of mean squares, where there are enough levels."""
 
 
 def term_names(components: Sequence[Term], reference: Reference | None) -> tuple[Term, ...]:

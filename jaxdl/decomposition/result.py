@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 
 from jaxdl.decomposition.estimates import Term
 from jaxdl.designs import Component, Design
-from jaxdl.statistics import Interval, t_interval
+from jaxdl.statistics import Interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,6 +42,8 @@ class Decomposition:
     estimates: dict[Term, Float[Array, "*axes"]]
     standard_errors: dict[Term, Float[Array, "*axes"]]
     degrees_of_freedom: dict[Term, Float[Array, "*axes"]]
+    lower_ends: dict[Term, Float[Array, "*axes"]]
+    upper_ends: dict[Term, Float[Array, "*axes"]]
     populations: dict[Term, str]
     per_point: PerPoint
     replicates: dict[str, dict[Term, Float[Array, "levels *axes"]]]
@@ -119,12 +121,11 @@ class Decomposition:
 
     @property
     def intervals(self) -> dict[Term, Interval]:
-        """95 % t intervals of all terms."""
-        bounds = {
-            term: t_interval(value, self.standard_errors[term], self.degrees_of_freedom[term])
-            for term, value in self.estimates.items()
-        }
-        return {term: Interval(np.asarray(low), np.asarray(high)) for term, (low, high) in bounds.items()}
+        """95 % intervals of all terms, not symmetric about the estimates; see `decomposition.intervals`.
+
+        Terms that cannot be negative have ends that are not, also where the estimate is.
+        """
+        return {term: Interval(low, self.upper_ends[term]) for term, low in self.lower_ends.items()}
 
     def estimand(self, term: Term) -> str:
         """What a term estimates."""
@@ -207,6 +208,8 @@ def _select(result: Decomposition, axis: str, position: int) -> Decomposition:
         estimates=taken(result.estimates),
         standard_errors=taken(result.standard_errors),
         degrees_of_freedom=taken(result.degrees_of_freedom),
+        lower_ends=taken(result.lower_ends),
+        upper_ends=taken(result.upper_ends),
         per_point=PerPoint(*map(taken, result.per_point)),
         replicates={unit: taken(values, leading=1) for unit, values in result.replicates.items()},
         axes=tuple(name for name in result.axes if name != axis),

@@ -16,8 +16,17 @@ from jaxdl.designs import Design
 if TYPE_CHECKING:
     from xarray import Dataset
 
-FORMAT = "jaxdl.decomposition/3"
-GROUPS = ("estimates", "standard_errors", "degrees_of_freedom", "point_estimates", "point_errors")
+FAMILY = "jaxdl.decomposition/"
+FORMAT = FAMILY + "4"
+GROUPS = (
+    "estimates",
+    "standard_errors",
+    "degrees_of_freedom",
+    "lower_ends",
+    "upper_ends",
+    "point_estimates",
+    "point_errors",
+)
 
 
 class DescribedRun(NamedTuple):
@@ -76,7 +85,13 @@ def load(path: str | os.PathLike[str]) -> Decomposition:
     try:
         arrays = dict(from_npz(content))
         facts = json.loads(str(arrays.pop("facts")))
-        _expect(isinstance(facts, dict) and facts.get("format") == FORMAT, f"the format {FORMAT!r}")
+        found = facts.get("format") if isinstance(facts, dict) else None
+        earlier = (
+            f", got {found!r} of another version of jaxdl; decompose the predictions again"
+            if _is_of_family(found)
+            else ""
+        )
+        _expect(found == FORMAT, f"the format {FORMAT!r}{earlier}")
         return _restored(facts, arrays)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         msg = f"path: got {target}, which is not a saved decomposition, or is damaged ({error!s:.200}), expected what "
@@ -137,6 +152,8 @@ def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Decomposi
         estimates=named("estimates"),
         standard_errors=named("standard_errors"),
         degrees_of_freedom=named("degrees_of_freedom"),
+        lower_ends=named("lower_ends"),
+        upper_ends=named("upper_ends"),
         populations=dict(zip(terms, facts["populations"], strict=True)),
         per_point=PerPoint(named("point_estimates"), named("point_errors")),
         replicates={unit: named(f"replicates/{unit}") for unit in facts["units"]},
@@ -169,6 +186,10 @@ def _expect(is_right: bool, what: str) -> None:
         raise ValueError(msg)
 
 
+def _is_of_family(found: Any) -> bool:
+    return isinstance(found, str) and found.startswith(FAMILY)
+
+
 def _are_words(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
@@ -186,10 +207,9 @@ def to_xarray(result: Decomposition) -> "Dataset":
         raise ImportError(msg) from error
     terms = list(result.estimates)
     dims = ("term", *(axis.rstrip("s") for axis in result.axes))
-    estimates, errors, _, point_estimates, point_errors = (
+    estimates, errors, _, low, high, point_estimates, point_errors = (
         np.stack([values[term] for term in terms]) for values in _arrays_by_term(result)
     )
-    bounds = [result.intervals[term] for term in terms]
     coordinates: dict[str, Any] = {
         "term": [label_of(term) for term in terms],
         "population": ("term", [result.populations[term] for term in terms]),
@@ -203,8 +223,8 @@ def to_xarray(result: Decomposition) -> "Dataset":
         {
             "estimate": (dims, estimates),
             "standard_error": (dims, errors),
-            "low": (dims, np.stack([bound.low for bound in bounds])),
-            "high": (dims, np.stack([bound.high for bound in bounds])),
+            "low": (dims, low),
+            "high": (dims, high),
             "per_point": ((*dims, "point"), point_estimates),
             "per_point_standard_error": ((*dims, "point"), point_errors),
         },
@@ -214,7 +234,14 @@ def to_xarray(result: Decomposition) -> "Dataset":
 
 
 def _arrays_by_term(result: Decomposition) -> tuple[dict[Term, np.ndarray], ...]:
-    return result.estimates, result.standard_errors, result.degrees_of_freedom, *result.per_point
+    return (
+        result.estimates,
+        result.standard_errors,
+        result.degrees_of_freedom,
+        result.lower_ends,
+        result.upper_ends,
+        *result.per_point,
+    )
 
 
 def _npz_path(path: str | os.PathLike[str]) -> Path:
