@@ -82,7 +82,8 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     with progress_of(len(problems), options.progress) as advance:
         for index, (study, exact) in enumerate(problems):
             estimators = {
-                **dict(zip(TOOLS, tools, strict=True)), "reach": reach_of_intervals, "excess": plug_in_excess(exact)
+                **dict(zip(TOOLS, tools, strict=True)), "low": end_of_intervals(0), "high": end_of_intervals(1),
+                "excess": plug_in_excess(exact),
             }  # fmt: skip
             key = jax.random.fold_in(key_studies, index)
             found = sample(study, exact, key, estimators=estimators, num_seeds=config.num_seeds)
@@ -96,7 +97,10 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
         "study": np.array([study for study, _ in rows]),
         "term": np.array([term for _, term in rows]),
         **{name: np.array([row[name] for row in rows.values()]) for name in ("exact", "slack")},
-        **{name: np.array([row.get(name, nothing) for row in rows.values()]) for name in (*TOOLS, "reach", "excess")},
+        **{
+            name: np.array([row.get(name, nothing) for row in rows.values()])
+            for name in (*TOOLS, "low", "high", "excess")
+        },
         **bootstrapped(config, key_data_sets),
     }
 
@@ -110,13 +114,14 @@ def studies(config: Config) -> "list[tuple[Study, Exact]]":
     return [(study, exact) for study, exact in suite if study.loss is None]
 
 
-def reach_of_intervals(study: "Study", predictions: "Float[ndarray, '...']", labels: "Float[ndarray, '...']") -> Any:
-    """Half the length of our 95 % intervals, in place of the estimates."""
-    import numpy as np
+def end_of_intervals(which: int) -> "Estimator":
+    """The lower (0) or upper (1) ends of our 95 % intervals, in place of the estimates."""
 
-    del labels
-    intervals = study.decompose(predictions, study.target).intervals
-    return {term: np.asarray((high - low) / 2) for term, (low, high) in intervals.items()}
+    def ends(study, predictions, labels):
+        del labels
+        return {term: ends[which] for term, ends in study.decompose(predictions, study.target).intervals.items()}
+
+    return ends
 
 
 def plug_in_excess(exact: "Exact") -> "Estimator":

@@ -1,7 +1,7 @@
 """What the results of `certify` hold, row by row, and its tables: the score of each tool, and all answers side by side.
 
 A row is a term of a study; `study`, `term`, `exact` and `slack` name it, and one array `(rows, seeds)` for each of `TOOLS`
-holds what that tool found. `reach` is half the length of jaxdl's intervals, `excess` what theory says that a plug-in adds
+holds what that tool found. `low` and `high` are the ends of jaxdl's intervals, `excess` what theory says that a plug-in adds
 to bias². The arrays `bootstrap ...` hold mlxtend's loss, bias and variance for one data set at a time.
 """
 

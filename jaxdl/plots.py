@@ -177,7 +177,8 @@ def _bars(left: "Axes", right: "Axes", result: Decomposition) -> None:
     for position, (part, colour) in enumerate(zip(parts, colours_of(parts), strict=True)):
         low, high = result.intervals[part]
         value = float(result.estimates[part])
-        reach = np.array([[value - float(low)], [float(high) - value]])
+        # Of an estimate below zero the interval begins at zero.
+        reach = np.maximum(np.array([[value - float(low)], [float(high) - value]]), 0)
         right.errorbar([value], [position], xerr=reach, color=colour, marker="o", capsize=3)
     right.set_yticks(range(len(parts)), [label_of(part) for part in parts])
     right.set_xlabel("estimate with 95 % interval")

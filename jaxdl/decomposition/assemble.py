@@ -212,7 +212,9 @@ def _reaches(
 ) -> tuple[Float[Array, "terms times"], Float[Array, "terms times"]]:
     """How far below and above intervals reach over runs, of terms that are sums of mean squares; none of the noise."""
     shared_nothing = None if reference is None else estimate[0] - reference.bias_offset.mean()
-    below, above = reaches_of_strata(strata, shared_nothing)
+    below, above = reaches_of_strata(
+        strata, shared_nothing, with_components=any(isinstance(term, tuple) for term in terms)
+    )
     if "noise" in terms:
         at = terms.index("noise")
         below, above = np.insert(below, at, 0.0, axis=0), np.insert(above, at, 0.0, axis=0)

@@ -27,7 +27,7 @@ from scipy import special
 
 Array = np.ndarray
 LEVEL = 0.95
-STEPS = 44  # of bisection: from the widest bracket to 12 digits
+STEPS = 34  # of bisection: to ten digits of the bracket
 SMALLEST_FACTOR = 1e-9  # tails that double precision still tells from nothing
 LARGEST_SHIFT = 300.0  # of a noncentral chi-square that is summed; beyond, its cube root or so is normal to four digits
 
@@ -39,8 +39,8 @@ def chi_square_limits(degrees_of_freedom: Float[Array, "*any"]) -> tuple[Float[A
 
     Source: Tate & Klett (1959), Optimal confidence intervals for the variance of a normal distribution.
 
-    >>> low, high = chi_square_limits(np.array(9.0))
-    >>> print(f"{9 / high:.3f} {9 / low:.3f}")
+    >>> low, high = chi_square_limits(np.array([9.0]))
+    >>> print(f"{9 / high.item():.3f} {9 / low.item():.3f}")
     3.284 26.077
     """
     half = np.asarray(degrees_of_freedom, np.float64) / 2
@@ -60,8 +60,9 @@ def stretched(
 ) -> tuple[Float[Array, "*any"], Float[Array, "*any"]]:
     """The factors with their logarithms multiplied, each end by its own ratio of standard deviations.
 
-    >>> stretched((np.array(0.5), np.array(2.0)), (np.array(1.0), np.array(2.0)))
-    (array(0.5), array(4.))
+    >>> one, two = np.ones(1), np.full(1, 2.0)
+    >>> stretched((one / 2, two), (one, two))
+    (array([0.5]), array([4.]))
     """
     return limits[0] ** by[0], limits[1] ** by[1]
 
@@ -103,12 +104,12 @@ def bias_limits(distance: Distance) -> tuple[Float[Array, "*any"], Float[Array, 
 
     With one point and a known variance it is where (normal mean)² lies, given one draw:
 
-    >>> low, high = bias_limits(Distance(*(np.array(each) for each in (25.0, 1.0, 2.0, 4.0, 1e9))))
-    >>> print(f"{np.sqrt(low):.2f} {np.sqrt(high):.2f}")                                               # 5 - 1.96, 5 + 1.96
-    3.04 6.96
-    >>> low, high = bias_limits(Distance(*(np.array(each) for each in (0.25, 1.0, 2.0, 4.0, 1e9))))
-    >>> print(f"{np.sqrt(low):.2f} {np.sqrt(high):.2f}")
-    0.00 1.96
+    >>> low, high = bias_limits(Distance(*(np.array([each]) for each in (100.0, 1.0, 2.0, 4.0, 1e9))))
+    >>> print(np.sqrt([low, high]).round(2).ravel())                                               # 10 - 1.96, 10 + 1.96
+    [ 8.04 11.96]
+    >>> low, high = bias_limits(Distance(*(np.array([each]) for each in (0.25, 1.0, 2.0, 4.0, 1e9))))
+    >>> print(np.sqrt([low, high]).round(2).ravel())
+    [0.   2.58]
     """
     error, factor = 1 - LEVEL, as_normal(distance.degrees_of_freedom)
     critical = _quantile(_law(distance, np.zeros_like(distance.square)), 1 - error * factor)
@@ -117,34 +118,34 @@ def bias_limits(distance: Distance) -> tuple[Float[Array, "*any"], Float[Array, 
         power = 1 - _probability(law, critical)
         return error / 2 * np.clip((power - error) / LEVEL, 0, 1)
 
-    def is_not_too_small(bias: Array) -> Array:
+    def is_below_an_end(bias: Array) -> Array:
         law = _law(distance, bias)
-        return _probability(law, distance.square) >= lower_level(law) * factor
+        probability, level = _probability(law, distance.square), lower_level(law)
+        is_too_small = 1 - probability[0] < (error - level[0]) * factor
+        return np.stack([is_too_small, probability[1] >= level[1] * factor])
 
-    def is_too_large(bias: Array) -> Array:
-        law = _law(distance, bias)
-        return 1 - _probability(law, distance.square) < (error - lower_level(law)) * factor
-
-    return _last(is_too_large, distance.square), _last(is_not_too_small, distance.square + distance.variance)
+    low, high = _last(is_below_an_end, np.stack([distance.square, distance.square + distance.variance]))
+    return low, high
 
 
 def deviations(distance: Distance, bias: Float[Array, "*any"]) -> tuple[Float[Array, "*any"], Float[Array, "*any"]]:
     """How far E T may lie below and above an observed T, at a bias²: from the quantiles of T about its expectation.
 
-    >>> below, above = deviations(Distance(*(np.array(each) for each in (1.0, 1.0, 2.0, 4.0, 1e9))), np.array(0.0))
-    >>> print(f"{below:.2f} {above:.3f}")                                                # chi-square: 5.02 - 1, 1 - 0.001
+    >>> below, above = deviations(Distance(*(np.array([each]) for each in (1.0, 1.0, 2.0, 4.0, 1e9))), np.zeros(1))
+    >>> print(f"{below.item():.2f} {above.item():.3f}")                                  # chi-square: 5.02 - 1, 1 - 0.001
     4.02 0.999
     """
     law, expected = _law(distance, bias), bias + distance.variance
     tail = (1 - LEVEL) / 2 * as_normal(distance.degrees_of_freedom)
-    return _quantile(law, 1 - tail) - expected, expected - _quantile(law, tail)
+    high, low = _quantile(law, np.stack([1 - tail, tail]))
+    return high - expected, expected - low
 
 
 def as_normal(degrees_of_freedom: Float[Array, "*any"]) -> Float[Array, "*any"]:
     """By how much a tail of 2.5 % of the normal law must shrink to end where 2.5 % of Student's t begin.
 
     >>> as_normal(np.array([np.inf, 7.0])).round(4)
-    array([1.    , 0.7211])
+    array([1.   , 0.361])
     """
     tail = (1 - LEVEL) / 2
     return np.maximum(special.ndtr(special.stdtrit(degrees_of_freedom, tail)) / tail, SMALLEST_FACTOR)
@@ -158,7 +159,7 @@ class _Law(NamedTuple):
     shift: Float[Array, "*any"]
 
 
-def _law(distance: Distance, bias: Float[Array, "*any"]) -> _Law:
+def _law(distance: Distance, bias: Float[Array, "*ends times"]) -> _Law:
     """The law of T at a bias², by its mean and variance; its degrees of freedom are those without bias wherever that can be."""
     mean, half = bias + distance.variance, (distance.of_noise + distance.per_bias * bias) / 2
     freedom = 2 * distance.variance**2 / distance.of_noise
@@ -172,7 +173,7 @@ def _law(distance: Distance, bias: Float[Array, "*any"]) -> _Law:
     )
 
 
-def _probability(law: _Law, square: Float[Array, "*any"]) -> Float[Array, "*any"]:
+def _probability(law: _Law, square: Float[Array, "..."]) -> Float[Array, "..."]:
     """P(T <= square); by Sankaran's normal approximation where the sum over Poisson weights would be long."""
     x, k, shift = square / law.scale, law.degrees_of_freedom, law.shift
     is_long = k + shift > LARGEST_SHIFT
@@ -186,8 +187,9 @@ def _probability(law: _Law, square: Float[Array, "*any"]) -> Float[Array, "*any"
     return np.where(is_long, special.ndtr(normal), exact)
 
 
-def _quantile(law: _Law, level: Float[Array, "*any"]) -> Float[Array, "*any"]:
-    return _last(lambda square: _probability(law, square) < level, law.scale * (law.degrees_of_freedom + law.shift))
+def _quantile(law: _Law, level: Float[Array, "*levels times"]) -> Float[Array, "*levels times"]:
+    start = np.broadcast_to(law.scale * (law.degrees_of_freedom + law.shift), level.shape)
+    return _last(lambda square: _probability(law, square) < level, start)
 
 
 def _last(holds: Callable[[Array], Array], start: Float[Array, "*any"]) -> Float[Array, "*any"]:

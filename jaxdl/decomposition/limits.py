@@ -11,9 +11,9 @@ LEAST_CORRECTION = 0.5  # of a variance, by a covariance
 
 
 def reaches_of_strata(
-    strata: Strata, shared_nothing: Float[Array, " times"] | None
+    strata: Strata, shared_nothing: Float[Array, " times"] | None, *, with_components: bool
 ) -> tuple[Float[Array, "terms times"], Float[Array, "terms times"]]:
-    """How far below and above the estimates the intervals over runs reach: bias, components, total variance and risk.
+    """How far below and above the estimates the intervals over runs reach: bias, components (if any), total variance and risk.
 
     `shared_nothing` is the estimate of |E f - target|², and None without a target: then components and total variance only.
     """
@@ -23,7 +23,7 @@ def reaches_of_strata(
     low, high = stretched(chi_square_limits(2 / strata.normal_variance), (stretch[0], stretch[1]))
     parts = squares * (1 - low), squares * (high - 1)
     total = strata.of_components.sum(axis=0)
-    components = np.concatenate([strata.of_components, [total]])
+    components = np.concatenate([strata.of_components[: None if with_components else 0], [total]])
     below, above = combined(components[..., None], *parts)
     if shared_nothing is None or strata.projected is None:
         return below, above

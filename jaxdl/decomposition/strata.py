@@ -83,7 +83,7 @@ def moments(pairs: Pairs, counts: Sequence[int], axis: int) -> Moments:
     >>> one = np.ones(1)
     >>> found = moments(Pairs(64 * one, 24 * one, 16 * one), (4,), 0)
     >>> [round(each.item(), 6) for each in found]
-    [7.111111, 1.111111, -2.666667]
+    [7.333333, 0.666667, -2.666667]
     """
     if counts[axis] < 4:
         return normal_moments(pairs.squares, pairs.products, counts, axis)
