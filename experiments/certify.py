@@ -21,8 +21,6 @@ from experiments.certify_results import TOOLS
 
 if TYPE_CHECKING:
     import jax
-    from jaxtyping import Float
-    from numpy import ndarray
 
     from jaxdl.truths import Exact, Study
     from jaxdl.truths.certify import Estimator

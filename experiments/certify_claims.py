@@ -146,8 +146,6 @@ def _parity(results: Mapping[str, Any]) -> "Claim":
 
 def _coverage(config: "Config", results: Mapping[str, Any]) -> "Claim":
     """CERT6."""
-    import numpy as np
-
     from jaxdl.statistics import Claim, judge, mean_interval
 
     # Bootstrap draws share one data set: their intervals speak of it, and not of the average over data sets.
