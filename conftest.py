@@ -17,7 +17,7 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 # Programs of their own, not modules with doctests.
-collect_ignore = ["tests/ensembles/worker.py", "tests/ensembles/study_worker.py"]
+collect_ignore = ["tests/ensembles/lapack_worker.py", "tests/ensembles/worker.py", "tests/ensembles/study_worker.py"]
 
 
 @pytest.fixture(autouse=True)

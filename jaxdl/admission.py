@@ -118,8 +118,8 @@ def as_type(name: str, array: Shaped[np.ndarray, "*shape"], dtype: Any) -> Shape
         column = column[np.isfinite(column)]
         msg = (
             f"{name}: got numbers up to {np.abs(array[is_finite]).max():.3g} that differ by at most {np.ptp(column):.3g}, of which "
-            f"{dtype} keeps {distinct[0]} of {distinct[1]} distinct values, expected differences that {dtype} can hold; subtract an "
-            'offset and rescale, or ask for double precision: jax.config.update("jax_enable_x64", True)'
+            f"{dtype} keeps {distinct[0]} of {distinct[1]} distinct values, expected differences that {dtype} can hold; subtract "
+            'an offset and rescale, or ask for double precision: jax.config.update("jax_enable_x64", True)'
         )
         raise ValueError(msg)
     return converted

@@ -15,8 +15,9 @@ hyperparameter share their random numbers.
 import dataclasses
 import itertools
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -180,7 +181,10 @@ class RecordedKeys:
         self._keys = keys
         self.names_read: set[str] = set()
 
-    def __getitem__(self, name: str) -> Array:
+    def __getitem__(self, name: Any) -> Array:
+        if not isinstance(name, str):
+            msg = f"got keys[{name!r}] in the trial; a source of randomness is read by its name, one of {sorted(self._keys)}"
+            raise ValueError(msg)
         if name not in self._keys:
             msg = (
                 f"the trial reads the source {name!r}, but the design has only {sorted(self._keys)}. Add {name!r} to the "
@@ -235,6 +239,23 @@ def tied(keys: Keys, **followed: str) -> Keys:
 def _nested_name(path: Sequence[str]) -> str:
     *outer, name = path
     return f"{name}({','.join(outer)})" if outer else name
+
+
+def check_design(design: Any) -> None:
+    """Refuse what is no design, with the call that makes one.
+
+    >>> check_design({"data": 8})
+    Traceback (most recent call last):
+    ...
+    ValueError: design: got {'data': 8}, expected a design; make one by designs.crossed(data=8)
+    """
+    if isinstance(design, Design):
+        return
+    call = "designs.crossed(data=64, init=16)"
+    if isinstance(design, Mapping) and design and all(isinstance(name, str) for name in design):
+        call = f"designs.crossed({', '.join(f'{name}={count!r}' for name, count in design.items())})"
+    msg = f"design: got {design!r:.80}, expected a design; make one by {call}"
+    raise ValueError(msg)
 
 
 def _checked(design: Design) -> Design:

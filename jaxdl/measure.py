@@ -10,11 +10,19 @@ import jax
 import numpy as np
 
 from jaxdl import ensembles
+from jaxdl.admission import as_numbers
 from jaxdl.decomposition import Decomposition, LossDecomposition, Target, squared_error
 from jaxdl.decomposition.assemble import assemble
-from jaxdl.decomposition.loss_decomposition import canonical, check_dims, check_levels, point_shape, warn_of_fixed
+from jaxdl.decomposition.loss_decomposition import (
+    canonical,
+    check_dims,
+    check_levels,
+    check_loss,
+    point_shape,
+    warn_of_fixed,
+)
 from jaxdl.decomposition.target import Reference
-from jaxdl.designs import Design
+from jaxdl.designs import Design, check_design
 from jaxdl.ensembles import Chunk, DivergedRunsError, Plan
 from jaxdl.ensembles.collect import MEMORY_LIMIT
 from jaxdl.ensembles.diverged import summary
@@ -97,6 +105,8 @@ def decompose(
     >>> bool(abs(result.total_variance - 1 / 25) < 4 * result.standard_errors["total_variance"])
     True
     """
+    check_design(design)
+    check_loss(loss)
     check_dims(dims)
     varying = check_levels(design)
     warn_of_fixed(varying)
@@ -153,6 +163,7 @@ def _resolve(
         shapes = jax.tree.map(lambda leaf: leaf.shape[1:], first.outputs)
         msg = f"got predictions of shape {shapes} from one run, and dims={dims}; expected one array with one axis for each name"
         raise ValueError(msg)
+    as_numbers("predictions", first.outputs)
     if times is not None and ("times" not in dims or len(times) != first.outputs.shape[1 + dims.index("times")]):
         msg = f"got {len(times)} times for predictions of shape {first.outputs.shape[1:]} with dims={dims}; pass one for each "
         msg += "position on the axis 'times'"

@@ -1,8 +1,8 @@
 """A branch and a small eigendecomposition that stay cheap under `vmap`.
 
 `vmap` turns a `lax.cond` on a batched flag into both of its branches, and a decomposition into a batch of them, over which LAPACK
-spreads on the threads of a CPU; before jax 0.12 that can deadlock in a program over several devices, where `jaxdl.ensembles` then
-uses one. Both functions here have the values of their plain counterparts, member by member.
+spreads on the threads of a CPU: for small matrices that costs more than it gains. Both functions have the values of their plain
+counterparts, member by member.
 """
 
 from functools import partial

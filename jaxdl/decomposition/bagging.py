@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Num
 
 from jaxdl.admission import as_numbers, as_type
-from jaxdl.decomposition.doubles import check_finite, check_size, finite_doubles
+from jaxdl.decomposition.doubles import check_finite, check_largest, check_smallest, finite_doubles
 from jaxdl.decomposition.estimates import jackknife_variance
 
 Array = np.ndarray
@@ -134,7 +134,8 @@ def out_of_bag(
         msg += "several leave each row out; add runs"
         raise ValueError(msg)
     check_finite("predictions", values[mask])
-    check_size("predictions", values[mask])
+    check_largest("predictions", values[mask])
+    check_smallest("predictions", values[mask], truth)
     errors = np.where(mask[..., None], values - truth, 0)
     group = np.arange(num_runs) % NUM_GROUPS
 

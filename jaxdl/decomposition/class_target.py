@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Num
 
+from jaxdl.decomposition.doubles import finite_doubles
 from jaxdl.decomposition.target import (
     Target,
     checked_noise,
@@ -60,7 +61,7 @@ def resolve_classes(target: Target, num_points: int, num_classes: int | None) ->
         return ClassTarget(value / value.sum(axis=-1, keepdims=True), None)
     if name == "counts":
         _check_shape(name, value, (num_points, num_classes))
-        return _from_counts(value.astype(np.float64))
+        return _from_counts(name, finite_doubles(name, value))
     leading = value.shape[:1] if name == "replicates" else ()
     if value.shape == (*leading, num_points):
         value = _one_hot(name, value, num_classes)
@@ -72,7 +73,7 @@ def resolve_classes(target: Target, num_points: int, num_classes: int | None) ->
     if name == "labels":
         return ClassTarget(value.astype(np.float64), np.ones(num_points), noise)
     warn_of_copies(value, may_tie=True)
-    return _from_counts(value.sum(axis=0).astype(np.float64))
+    return _from_counts(name, value.sum(axis=0).astype(np.float64))
 
 
 def class_numbers(scores: Num[Array, "... points out"]) -> Int[Array, "... points"]:
@@ -128,10 +129,10 @@ def _one_hot(name: str, numbers: Array, num_classes: int | None) -> Array:
     return one_hot(numbers.astype(np.int64), largest + 1 if num_classes is None else num_classes)
 
 
-def _from_counts(counts: Float[Array, "points classes"]) -> ClassTarget:
+def _from_counts(name: str, counts: Float[Array, "points classes"]) -> ClassTarget:
     totals = counts.sum(axis=-1)
     if (counts < 0).any() or (totals < 2).any():
-        msg = f"counts: got annotator counts down to {counts.min():g}, at least {totals.min():g} for a point, expected none "
+        msg = f"{name}: got annotator counts down to {counts.min():g}, at least {totals.min():g} for a point, expected none "
         msg += "negative, and 2 or more for each point; pass single labels as labels="
         raise ValueError(msg)
     return ClassTarget(counts / totals[:, None], totals)

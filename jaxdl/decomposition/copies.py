@@ -10,13 +10,14 @@ neighbours differ by less than two labels do. A random order then takes its plac
 
 import math
 import warnings
+import zlib
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxdl.decomposition.doubles import check_flag, finite_doubles
+from jaxdl.decomposition.doubles import check_flag, check_smallest, finite_doubles
 
 Array = np.ndarray
 HostOrDevice = np.ndarray | jax.Array
@@ -63,6 +64,7 @@ def matrices(
     if len(inputs) < at_least or 0 in inputs.shape + labels.shape:
         msg = f"{got}, expected at least {at_least} rows, and a column in each"
         raise ValueError(msg)
+    check_smallest(names[1], labels)
     return inputs, labels
 
 
@@ -113,7 +115,8 @@ def in_no_order_of_labels(rows: Rows) -> Rows:
     order = np.argsort(group.reshape(-1), kind="stable")
     if not any(_is_sorted(column[order], counts) for column in rows.labels.T):
         return rows
-    shuffled = np.random.default_rng(0).permutation(len(order))
+    # The seed comes from the labels: one order for all tables would be another sort.
+    shuffled = np.random.default_rng(zlib.crc32(rows.labels.tobytes())).permutation(len(order))
     note = f"{rows.note}; rows of equal input were sorted by label, and have been shuffled"
     return rows._replace(inputs=rows.inputs[shuffled], labels=rows.labels[shuffled], note=note)
 

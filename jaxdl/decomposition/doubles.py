@@ -18,7 +18,7 @@ def finite_doubles(name: str, value: Any) -> Float[Array, "..."]:
     """`value` as doubles that equal it, up to rounding.
 
     Raises:
-        ValueError: what `admission.as_numbers` and `as_type` refuse, NaN and infinity, sizes beyond `SMALLEST` to `LARGEST`.
+        ValueError: what `admission.as_numbers` and `as_type` refuse, NaN and infinity, sizes beyond `LARGEST`.
 
     >>> finite_doubles("x", [1, 2])
     array([1., 2.])
@@ -29,7 +29,7 @@ def finite_doubles(name: str, value: Any) -> Float[Array, "..."]:
     """
     array = as_type(name, as_numbers(name, value), np.float64)
     check_finite(name, array)
-    check_size(name, array)
+    check_largest(name, array)
     return array
 
 
@@ -41,17 +41,25 @@ def check_finite(name: str, array: Shaped[Array, "..."]) -> None:
         raise ValueError(msg)
 
 
-def check_size(name: str, array: Num[Array, "..."]) -> None:
-    """Refuse finite numbers whose fourth powers are no doubles, or zero."""
-    size = max(float(array.max()), -float(array.min())) if array.size else 0.0
-    if size > LARGEST:
-        msg = f"{name}: got numbers of size up to {size:.3g}, expected at most {LARGEST:g}, as standard errors take their fourth "
-        msg += "powers; rescale them"
-        raise ValueError(msg)
-    if 0 < size < SMALLEST:
-        msg = f"{name}: got numbers of size up to {size:.3g}, expected some above {SMALLEST:g}, as standard errors take their "
+def check_largest(name: str, array: Num[Array, "..."]) -> None:
+    """Refuse numbers whose fourth powers are no doubles."""
+    if _size(array) > LARGEST:
+        msg = f"{name}: got numbers of size up to {_size(array):.3g}, expected at most {LARGEST:g}, as standard errors take their "
         msg += "fourth powers; rescale them"
         raise ValueError(msg)
+
+
+def check_smallest(name: str, *arrays: Num[Array, "..."]) -> None:
+    """Refuse numbers that are all so small, though not zero, that their fourth powers are zero."""
+    size = max(map(_size, arrays))
+    if 0 < size < SMALLEST:
+        msg = f"{name}: got numbers of size up to {size:.3g}, expected some above {SMALLEST:g}, as standard errors take their "
+        msg += "fourth powers; rescale predictions and target, or inputs and labels"
+        raise ValueError(msg)
+
+
+def _size(array: Num[Array, "..."]) -> float:
+    return max(float(array.max()), -float(array.min())) if array.size else 0.0
 
 
 def check_flag(name: str, value: Any) -> None:
@@ -61,6 +69,6 @@ def check_flag(name: str, value: Any) -> None:
         raise ValueError(msg)
 
 
-def as_counted(array: Shaped[Array, "*shape"]) -> Num[Array, "*shape"]:
+def as_counted(array: Shaped[Array, "*shape"]) -> Shaped[Array, "*shape"]:
     """False and True as the numbers 0 and 1, for arithmetic; numbers as they are."""
     return array.astype(np.int8) if array.dtype == bool else array

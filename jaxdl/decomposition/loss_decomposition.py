@@ -12,7 +12,7 @@ from jaxtyping import Num, Shaped
 from jaxdl import designs
 from jaxdl.admission import as_numbers, as_type
 from jaxdl.decomposition.assemble import assemble, check_options
-from jaxdl.decomposition.doubles import as_counted, check_flag
+from jaxdl.decomposition.doubles import as_counted, check_flag, check_smallest
 from jaxdl.decomposition.estimates import Estimates, Term
 from jaxdl.decomposition.grouped import GroupedMeans
 from jaxdl.decomposition.result import Decomposition
@@ -32,6 +32,8 @@ class LossDecomposition(ABC):
     """
 
     name: str
+    is_of_squares = False
+    """Whether predictions are squared, so that very small ones are refused."""
 
     def __call__(
         self,
@@ -81,6 +83,8 @@ class LossDecomposition(ABC):
         reference = self.reference(target, point_shape(predictions.shape[axes:], dims))
         if not np.isfinite(self.admitted(table, reference)).all():
             raise ValueError(_beyond_doubles(predictions, self.name))
+        if self.is_of_squares:
+            check_smallest("predictions", predictions, *(() if reference is None else (reference.center,)))
         estimates = self.estimate(table, varying, reference)
         if not np.isfinite(estimates.per_point).all() or np.isinf(estimates.per_point_variance).any():
             raise ValueError(_beyond_doubles(predictions, self.name))
@@ -161,6 +165,16 @@ def canonical(predictions: Array, dims: tuple[str, ...]) -> Num[Array, "... time
 def point_shape(shape: tuple[int, ...], dims: tuple[str, ...]) -> tuple[int, ...]:
     """The part of a prediction's shape that a target must have: `(points,)` or `(points, out)`."""
     return tuple(size for name, size in zip(dims, shape, strict=True) if name != "times")
+
+
+def check_loss(loss: LossDecomposition) -> None:
+    """Refuse what is no decomposition of a loss, such as its name or a loss of single examples."""
+    if not isinstance(loss, LossDecomposition):
+        msg = (
+            f"loss: got {loss!r:.80}, expected a decomposition; pass one of jaxdl.decomposition: squared_error, cross_entropy, "
+            "zero_one, kohavi_wolpert or bregman(potential)"
+        )
+        raise ValueError(msg)
 
 
 def check_dims(dims: Sequence[str]) -> None:
@@ -254,7 +268,7 @@ def _named_design(
     if predictions.ndim != num_factors + len(dims) or 0 in predictions.shape:
         named = names if design is None else design.factors
         msg = f"predictions: got shape {predictions.shape} for factors {named} and dims {dims}, expected one axis for each, none "
-        msg += f"of them empty{_way_out(predictions.shape, names, design, len(dims))}"
+        msg += f"of them empty{_ways_out(predictions.shape, names, design, len(dims))}"
         raise ValueError(msg)
     shape = predictions.shape[:num_factors]
     if design is None:
@@ -266,30 +280,27 @@ def _named_design(
     return design
 
 
-def _way_out(shape: tuple[int, ...], factors: tuple[str, ...], design: Design | None, num_dims: int) -> str:
-    """The names of axes, or the shape, that would fit."""
+def _ways_out(shape: tuple[int, ...], factors: tuple[str, ...], design: Design | None, num_dims: int) -> str:
+    """The shape, or the names of axes, that would fit."""
     if 0 in shape:
         return ""
     num_factors = len(factors) if design is None else len(design.shape)
-    fitting = [
-        names
+    ways = []
+    if num_factors > 1 and len(shape) == 1 + num_dims and (design is None or design.num_runs == shape[0]):
+        named = factors if design is None else tuple(map(str, design.shape))
+        levels = _two_levels(shape[0]) if design is None and num_factors == 2 else ()
+        example = f", for example reshape{(*levels, *shape[1:])}" if levels else ""
+        ways.append(
+            f"give each factor an axis of its own, predictions.reshape({', '.join([*named, *map(str, shape[1:])])}){example}"
+        )
+    dims = [
+        repr(names)
         for names in (("points",), ("points", "out"), ("times", "points"), KNOWN_DIMS)
         if len(names) == len(shape) - num_factors and (design is None or shape[:num_factors] == design.shape)
     ]
-    if fitting:
-        return f"; dims={' or '.join(map(repr, fitting))} would fit, dims naming the trailing axes"
-    if num_factors > 1 and len(shape) == 1 + num_dims:  # one axis for all runs
-        rest = ", ".join(map(str, shape[1:]))
-        if design is not None and design.num_runs == shape[0]:
-            return f"; give each factor an axis of its own: predictions.reshape({', '.join(map(str, design.shape))}, {rest})"
-        if design is None:
-            levels = _two_levels(shape[0]) if num_factors == 2 else ()
-            example = f", for example reshape({levels[0]}, {levels[1]}, {rest})" if levels else ""
-            return (
-                f"; give each factor an axis of its own: predictions.reshape({', '.join(factors)}, {rest}), with the levels "
-                f"of each as numbers{example}"
-            )
-    return ""
+    if dims:
+        ways.append(f"dims={' or '.join(dims)} would fit, which name the trailing axes")
+    return f"; {'; or '.join(ways)}" if ways else ""
 
 
 def _two_levels(runs: int) -> tuple[int, ...]:

@@ -27,7 +27,7 @@ from scipy.spatial import KDTree
 
 from jaxdl.admission import as_scalar
 from jaxdl.decomposition.copies import Rows, in_no_order_of_labels, matrices, measured_rows, with_doubt
-from jaxdl.decomposition.doubles import check_flag
+from jaxdl.decomposition.doubles import check_flag, check_smallest
 
 Array = np.ndarray
 HostOrDevice = np.ndarray | jax.Array
@@ -150,6 +150,7 @@ def nearest_neighbour(
     """
     rows = in_no_order_of_labels(measured_rows(x, y, at_least=2, measured_apart=measured_apart))
     inputs = rows.inputs
+    check_smallest("x", inputs)  # as squared distances
     if inputs.shape[1] > LARGEST_DIMENSION:
         warnings.warn(
             f"got {inputs.shape[1]} features: beyond {LARGEST_DIMENSION} the nearest neighbour is rarely near, and the estimate "

@@ -27,7 +27,8 @@ class Potential(NamedTuple):
 
     def is_beyond(self, eta: Num[Array, "*shape"]) -> Bool[Array, "*shape"]:
         """Where natural parameters are outside `smallest` to `largest`."""
-        return (eta > self.largest) | (eta < self.smallest)
+        with np.errstate(over="ignore"):  # narrow floats that end before
+            return (eta > self.largest) | (eta < self.smallest)
 
 
 def _log_sum_exp(eta: Float[Array, "*rows out"]) -> Float[Array, "*rows"]:

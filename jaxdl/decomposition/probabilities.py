@@ -33,7 +33,7 @@ def log_probabilities(
            [ 0.    , -4.6052]])
     """
     values = finite_doubles("probabilities", probabilities)
-    if values.ndim < 1 or values.shape[-1] < 2:
+    if values.ndim < 1 or values.shape[-1] < 2 or 0 in values.shape:
         msg = f"probabilities: got shape {values.shape}, expected (..., classes) with 2 or more; for the probability p of one of "
         msg += "two classes pass np.stack([1 - p, p], axis=-1)"
         raise ValueError(msg)

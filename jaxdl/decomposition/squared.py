@@ -36,6 +36,7 @@ class SquaredError(LossDecomposition):
     """
 
     name = "squared error"
+    is_of_squares = True
 
     def reference(self, target: Target | None, shape: tuple[int, ...]) -> Reference | None:
         return None if target is None else resolve(target, shape)

@@ -142,7 +142,7 @@ def check_no_labels(mean: Float[Array, "points out"], noise: Array | None) -> No
 
 def warn_of_copies(replicates: Num[Array, "replicates points ..."], *, may_tie: bool) -> None:
     """Copies of labels are no replicates: say so where labels are all alike, or, unless they may tie, some of them."""
-    if replicates.shape[1] < 2:
+    if len(replicates) < 2 or replicates.shape[1] < 2:
         return
     rows = np.unique(replicates.reshape(len(replicates), -1), axis=0)
     if len(rows) == 1 or (len(rows) < len(replicates) and not may_tie and (rows != np.round(rows)).any()):

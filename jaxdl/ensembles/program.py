@@ -10,8 +10,6 @@ silently train each other.
 """
 
 import functools
-import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,20 +17,20 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import jaxpr_as_fun
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxdl.designs import Design, RecordedKeys, keys_at
 from jaxdl.ensembles.devices import compiler_options
 from jaxdl.ensembles.identity import OPTIONS, identity_of, lowering_digest
+from jaxdl.ensembles.lapack import batches_lapack, one_matrix_at_a_time
+from jaxdl.ensembles.mistakes import callbacks_of, check_call, check_returned, explained
 from jaxdl.types import Key, Trial
 
 AXIS = "runs"
-LAPACK = re.compile(r"@(?:lapack|blas)_.* : \((?P<operands>.*)\) ->")
-"""Matches a call of either in the text of a lowering, where each is on one line."""
-AXES_IN_FRONT = re.compile(r"tensor<((?:\d+x)*)\d+x\d+x[a-z]")
-"""Matches the type of a matrix, or of a batch of them."""
 BUFFER_BYTES = 4 * 2**20  # outputs of one dispatch, per device: large beside what a dispatch costs, small beside memory
 SMALLEST_CAPACITY = 64  # so that small studies of different sizes share one program
+PROGRAMS_KEPT = 16
 
 
 class Executable(NamedTuple):
@@ -76,17 +74,33 @@ class Program:
         return lowering_digest(self.one_block.lower())
 
     @functools.cached_property
-    def executable(self) -> Executable:
-        """The program on all its devices; on one of each process where several would deadlock."""
-        devices, lowered = self.devices, self._lower(self.devices)
-        if _may_deadlock(devices) and _batches_lapack(lowered):
-            devices = tuple({device.process_index: device for device in reversed(devices)}.values())[::-1]
-            lowered = self._lower(devices)
-        compiled = lowered.compile(compiler_options(devices))
-        is_global = {device.process_index for device in devices} != {jax.process_index()}
-        return Executable(_on_global_arrays(compiled, devices) if is_global else compiled, devices, compiled)
+    def callbacks(self) -> frozenset[str]:
+        """How the trial calls back into Python, if it does: its lowering then does not tell all that it computes."""
+        return callbacks_of(self.one_block.jaxpr)
 
-    def _lower(self, devices: tuple[jax.Device, ...]) -> Any:
+    @functools.cached_property
+    def executable(self) -> Executable:
+        """The program on all its devices; an earlier one that lowers to the same is used again."""
+        lowered = self._lower()
+        if self.callbacks:
+            return self._compile(lowered)
+        options = tuple(getattr(jax.config, name) for name in OPTIONS)
+        structures = jax.tree.structure(self.arguments), jax.tree.structure(self.results)
+        compiler = tuple(compiler_options(self.devices).items())
+        meaning = (lowering_digest(lowered), structures, self.devices, self.capacity, options, compiler)
+        executable = _compiled.pop(meaning, None) or self._compile(lowered)
+        _compiled[meaning] = executable  # the latest at the end
+        while len(_compiled) > PROGRAMS_KEPT:
+            _compiled.pop(next(iter(_compiled)))
+        return executable
+
+    def _compile(self, lowered: Any) -> Executable:
+        compiled = lowered.compile(compiler_options(self.devices))
+        is_global = {device.process_index for device in self.devices} != {jax.process_index()}
+        execute = _on_global_arrays(compiled, self.devices) if is_global else compiled
+        return Executable(execute, self.devices, compiled)
+
+    def _lower(self) -> Any:
         root, levels, setting = self.arguments
 
         def blocks_of_one_device(root, levels, counts, setting):
@@ -101,14 +115,18 @@ class Program:
         each, all_devices = PartitionSpec(AXIS), PartitionSpec()
         sharded = jax.shard_map(
             blocks_of_one_device,
-            mesh=_mesh(devices),
+            mesh=_mesh(self.devices),
             in_specs=(all_devices, each, each, all_devices),
             out_specs=each,
             check_vma=False,
         )
-        shape = (len(devices) * self.capacity, *levels.shape)
-        counts = jax.ShapeDtypeStruct((len(devices),), jnp.int32)
+        shape = (len(self.devices) * self.capacity, *levels.shape)
+        counts = jax.ShapeDtypeStruct((len(self.devices),), jnp.int32)
         return jax.jit(sharded).lower(root, jax.ShapeDtypeStruct(shape, jnp.int32), counts, setting)
+
+
+_compiled: dict[tuple[Any, ...], Executable] = {}
+"""The programs compiled last, by all that they depend on. A trial is no part of that: its closure may change."""
 
 
 def trace_program(
@@ -120,36 +138,27 @@ def trace_program(
     root: Key,
     setting: Any,
 ) -> Program:
-    """The program for these inputs, from memory when an equal one was traced before (any root key, any setting's values)."""
+    """The program for these inputs (any root key, any setting's values), traced now.
+
+    Nothing of a trial is remembered: its closure, its attributes and the globals that it reads may have changed since the last
+    call. Only compiled programs are, and those are found by what the trial lowers to.
+    """
     outer_runs = int(np.prod([count for axis, count in enumerate(design.shape) if axis not in inner]))
     blocks_per_device = -(-outer_runs // (block * len(devices)))
-    leaves, structure = jax.tree.flatten(setting)
-    arguments = jax.eval_shape(lambda *arrays: arrays, *leaves)
+    max_blocks = max(SMALLEST_CAPACITY, 2 ** (blocks_per_device - 1).bit_length())
+    root, setting = jax.eval_shape(lambda *arguments: arguments, root, setting)
     # Levels are run-time values too: only the sizes of inner factors are part of the program.
-    canonical = Design(design.sources, tuple(n if i in inner else 1 for i, n in enumerate(design.shape)), design.paths)
-    # `jit` has these options in its own cache's key.
-    options = tuple(getattr(jax.config, name) for name in OPTIONS)
-    try:
-        hash(trial)
-    except TypeError as error:
-        msg = f"got a trial of type {type(trial).__name__}, which cannot be hashed; wrap it: lambda keys: trial(keys)"
-        raise ValueError(msg) from error
-    return _trace(
-        trial, canonical, inner, block, devices, jax.eval_shape(lambda key: key, root),
-        structure, arguments, max(SMALLEST_CAPACITY, 2 ** (blocks_per_device - 1).bit_length()), options,
-    )  # fmt: skip
-
-
-@functools.lru_cache(maxsize=16)
-def _trace(trial, design, inner, block, devices, root, structure, leaves, max_blocks, options) -> Program:
-    del options  # part of the cache's key alone
-    setting = jax.tree.unflatten(structure, leaves)
+    design = Design(design.sources, tuple(n if i in inner else 1 for i, n in enumerate(design.shape)), design.paths)
+    check_call(trial, setting)
     names_read: set[str] = set()
 
     def one_run(root, levels, setting):
         keys = RecordedKeys(keys_at(design, root, levels, inner))
-        result = trial(keys) if setting is None else trial(keys, setting)
+        with explained():
+            result = trial(keys) if setting is None else trial(keys, setting)
         names_read.update(keys.names_read)
+        for leaf in jax.tree.leaves(result):
+            check_returned(leaf)
         outputs, aux = result if type(result) is tuple and len(result) == 2 else (result, None)
         return outputs, aux
 
@@ -160,10 +169,20 @@ def _trace(trial, design, inner, block, devices, root, structure, leaves, max_bl
     one_block = alone if block == 1 else jax.vmap(one_run, in_axes=(None, 0, None))
     levels = jax.ShapeDtypeStruct((block, len(design.shape)), jnp.int32)
     traced = jax.jit(one_block).trace(root, levels, setting)
+    if devices[0].platform == "cpu" and jax.__version_info__ < (0, 12):
+        traced = _without_batches_of_lapack(traced, (root, levels, setting))
     _check_outputs(traced.out_info, tuple(design.shape[axis] for axis in inner))
     block_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(traced.out_info))
     capacity = max(1, min(max_blocks, BUFFER_BYTES // max(block_bytes, 1)))
     return Program(traced, (root, levels, setting), design, inner, block, devices, capacity, frozenset(names_read))
+
+
+def _without_batches_of_lapack(traced: jax.stages.Traced, arguments: tuple[Any, Any, Any]) -> jax.stages.Traced:
+    """`traced` with its decompositions one after the other: see `lapack`; itself where it has no batches of them."""
+    if not batches_lapack(traced.jaxpr):
+        return traced
+    flat, structure = jaxpr_as_fun(one_matrix_at_a_time(traced.jaxpr)), jax.tree.structure(traced.out_info)
+    return jax.jit(lambda *inputs: jax.tree.unflatten(structure, flat(*jax.tree.leaves(inputs)))).trace(*arguments)
 
 
 def _mesh(devices: tuple[jax.Device, ...]) -> Mesh:
@@ -188,23 +207,6 @@ def _on_global_arrays(compiled: Any, devices: tuple[jax.Device, ...]) -> Callabl
         return compiled(place(root, all_devices), place(levels, each), place(counts, each), placed)
 
     return execute
-
-
-def _may_deadlock(devices: tuple[jax.Device, ...]) -> bool:
-    """Whether batched LAPACK could deadlock here: in a CPU program over several devices, before jax 0.12.
-
-    Every thread of XLA's pool then waits for subtasks that are queued behind it. On one device the batches use all cores.
-    """
-    return len(devices) > 1 and devices[0].platform == "cpu" and jax.__version_info__ < (0, 12)
-
-
-def _batches_lapack(lowered: Any) -> bool:
-    """Whether a call has more than one matrix; a single one has no subtasks."""
-    text = lowered.compiler_ir().operation.get_asm(large_elements_limit=8)
-    in_front = (
-        axes.split("x")[:-1] for call in LAPACK.finditer(text) for axes in AXES_IN_FRONT.findall(call["operands"])
-    )
-    return any(math.prod(map(int, axes)) > 1 for axes in in_front)
 
 
 def _check_outputs(results: Any, inner_shape: tuple[int, ...]) -> None:

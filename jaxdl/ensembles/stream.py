@@ -1,5 +1,6 @@
 """`stream`: every run of a study in run order, computed now or found in its store."""
 
+import functools
 import tempfile
 import warnings
 from collections import OrderedDict
@@ -11,7 +12,8 @@ import jax
 import numpy as np
 from jaxtyping import Bool
 
-from jaxdl.designs import Design
+from jaxdl.admission import as_numbers, as_type
+from jaxdl.designs import Design, check_design
 from jaxdl.ensembles.devices import ensemble_devices
 from jaxdl.ensembles.dispatch import dispatch, levels_of, num_outer_runs
 from jaxdl.ensembles.identity import digest, setting_digest
@@ -87,12 +89,21 @@ def stream(
         StoreError: when the store is another study's, or cannot be read or written.
         UnfinishedStudyError: when this share is done and stored, and other shares are missing.
     """
+    check_design(design)
+    if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+        msg = (
+            "jax_disable_jit: got True, expected False, since jaxdl's ensembles are compiled programs; to look into one run, call "
+            "trial(designs.keys_of_run(design, key, run))"
+        )
+        raise ValueError(msg)
     inner_axes = _inner_axes(design, inner)
     _check_arguments(key, block, store, shard, fresh)
     num_settings = count_settings(settings)
+    settings = admitted_settings(settings)
     chosen = ensemble_devices(devices)
     each_setting = [None if settings is None else _setting_at(settings, index) for index in range(num_settings)]
 
+    @functools.cache  # for this call alone: naming the store and choosing the block may ask for one size twice
     def trace(size: int) -> Program:
         return trace_program(trial, design, inner_axes, size, chosen, key, each_setting[0])
 
@@ -103,6 +114,13 @@ def stream(
         created = None if store is None else stored_block(Path(store))
         block = default_block(chosen, trace) if created is None else created
     program = trace(int(block))
+    outside = program.callbacks - {"debug_callback", "debug_print"}
+    if store is not None and outside:
+        msg = (
+            f"store: got a trial that calls back into Python ({', '.join(sorted(outside))}), expected one whose program holds all "
+            "that it computes, since the store cannot tell when the Python function changes; run it without a store"
+        )
+        raise ValueError(msg)
     if shard != (1, 1) and in_several_processes(chosen):
         msg = f"got shard={shard} in several processes, which share the runs among themselves; choose one of the two"
         raise ValueError(msg)
@@ -265,9 +283,33 @@ def count_settings(settings: Any) -> int:
     return shapes[0][0]
 
 
+def admitted_settings(settings: Any) -> Any:
+    """Settings as arrays of the types in which they run; warned about where those cannot hold their values."""
+
+    def admitted(leaf: Any) -> Any:
+        if isinstance(leaf, jax.Array):
+            return leaf
+        if isinstance(leaf, np.ndarray) and np.iscomplexobj(leaf):
+            return leaf.astype(jax.dtypes.canonicalize_dtype(leaf.dtype))
+        array = as_numbers("settings", leaf)
+        dtype = jax.dtypes.canonicalize_dtype(array.dtype)
+        try:
+            return as_type("settings", array, dtype)
+        except ValueError as error:
+            with np.errstate(over="ignore"):
+                narrowed = array.astype(dtype)
+            changed = np.flatnonzero(narrowed != array)[0]
+            warnings.warn(
+                f"{error}. The runs use {narrowed.flat[changed].item()!r} for {array.flat[changed].item()!r}",
+                stacklevel=5,
+            )
+            return narrowed
+
+    return jax.tree.map(admitted, settings)
+
+
 def _setting_at(settings: Any, index: int) -> Any:
-    # As strongly typed arrays, so that Python numbers and arrays of one dtype share a compilation.
-    return jax.tree.map(lambda leaf: (leaf if isinstance(leaf, jax.Array) else np.asarray(leaf))[index], settings)
+    return jax.tree.map(lambda leaf: leaf[index], settings)
 
 
 def _inner_axes(design: Design, inner: Sequence[str]) -> tuple[int, ...]:

@@ -2,7 +2,6 @@ import itertools
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -104,14 +103,6 @@ def test_out_of_bag_means_obey_their_law(key):
     law = resampling.out_of_bag(Dataset(jnp.zeros((n, 1)), jnp.zeros((n, 1)), jnp.ones(n)))
     np.testing.assert_allclose(law.variance_factor * 18 / 380, 1 / n, rtol=1e-12)
     np.testing.assert_allclose(1 + 1 / 19 - law.excess_factor * 18 / 380, 1, rtol=1e-12)
-
-
-@pytest.fixture
-def unchecked():
-    """Without jaxtyping's checks, as users run: the library's own errors must say what is wrong."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 OUT = np.ones((60, 3), bool)

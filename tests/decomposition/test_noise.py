@@ -1,6 +1,5 @@
 """Noise estimators are quadratic in the labels, so that 2n noise vectors of covariance one give their exact expectation."""
 
-import jaxtyping
 import numpy as np
 import pytest
 from scipy import stats
@@ -293,14 +292,6 @@ def test_bias_without_noise_has_no_bracket(rng):
 def test_many_features_are_warned_about(rng):
     with pytest.warns(UserWarning, match="5 features: beyond 4 the nearest neighbour is rarely near"):
         nearest_neighbour(rng.normal(size=(10, 5)), rng.normal(size=(10, 1)))
-
-
-@pytest.fixture
-def unchecked():
-    """Without jaxtyping's checks, as users run: the library's own errors must say what is wrong."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 COLUMN = np.arange(6.0)[:, None]

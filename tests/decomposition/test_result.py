@@ -1,3 +1,6 @@
+import json
+import os
+
 import numpy as np
 import pytest
 
@@ -89,3 +92,111 @@ def test_selecting_a_time_gives_the_result_of_that_time_alone(result):
 def test_times_that_are_not_those_of_the_predictions_are_refused():
     with pytest.raises(ValueError, match="got 2 times for predictions with 3 times"):
         squared_error(np.zeros((5, 3, 4)), factors=("data",), dims=("times", "points"), times=(1, 2))
+
+
+def rewritten(path, **changes):
+    """The file with facts replaced, or arrays."""
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    facts = json.loads(str(arrays["facts"]))
+    for name, value in changes.items():
+        if name in arrays:
+            arrays[name] = value
+        else:
+            facts[name] = value
+    np.savez(path, **arrays | {"facts": np.array(json.dumps(facts))})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": "jaxdl.decomposition/2"},
+        {"terms": [1, 2]},
+        {"terms": []},
+        {"terms": "bias_squared"},
+        {"loss": 5},
+        {"axes": "times"},
+        {"axes": []},
+        {"axes": ["times", "settings"]},
+        {"shape": [5, 4.5]},
+        {"shape": [5, True]},
+        {"shape": None},
+        {"paths": [[0], [7]]},
+        {"paths": [[0], []]},
+        {"sources": ["data"]},
+        {"populations": ["everything"] * 7},
+        {"estimands": ["only one"]},
+        {"training_size": "40"},
+        {"training_size": -1},
+        {"study_notes": "a note"},
+        {"units": ["order"]},
+        {"diverged": [[0]]},
+        {"diverged": [["0", "run"]]},
+        {"estimates": np.zeros((7, 2))},
+        {"estimates": np.zeros(7)},
+        {"standard_errors": np.full((7, 3), "0.1")},
+        {"point_errors": np.zeros((7, 3, 5))},
+        {"replicates/data": np.zeros((7, 5, 4))},
+        {"times": np.zeros(4)},
+        {"times": np.array(["a", "b", "c"])},
+        {"facts": np.array("[]")},
+        {"facts": np.array("{")},
+        {"facts": np.zeros(3)},
+    ],
+    ids=str,
+)
+def test_a_file_that_was_changed_by_hand_is_refused(result, tmp_path, changes):
+    path = tmp_path / "study.npz"
+    result.save(path)
+    if "facts" in changes:
+        with np.load(path) as archive:
+            np.savez(path, **{name: archive[name] for name in archive.files} | changes)
+    else:
+        rewritten(path, **changes)
+    with pytest.raises(ValueError, match=r"^path: got .* not a saved decomposition"):
+        load(path)
+
+
+def test_damaged_bytes_are_refused_or_change_nothing(result, tmp_path):
+    path = tmp_path / "study.npz"
+    result.save(path)
+    content, expected = path.read_bytes(), result.table()
+    rng = np.random.default_rng(0)
+    for position in rng.integers(len(content), size=150):
+        spoiled = bytearray(content)
+        spoiled[position] ^= 1 << rng.integers(8)
+        path.write_bytes(spoiled)
+        try:
+            found = load(path).table()
+        except ValueError:
+            continue
+        assert found == expected
+    for length in rng.integers(len(content), size=20):
+        path.write_bytes(content[:length])
+        with pytest.raises(ValueError, match="not a saved decomposition"):
+            load(path)
+
+
+def test_the_home_folder_is_found(result, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    result.save("~/study")
+    assert (tmp_path / "study.npz").is_file()
+    assert load("~/study").table() == result.table()
+
+
+@pytest.mark.parametrize("path", ["", 5, None, ".", "/"])
+def test_a_path_that_names_no_file_is_refused(result, path, unchecked):
+    with pytest.raises(ValueError, match=r"^path: got .*expected"):
+        result.save(path)
+    with pytest.raises(ValueError, match=r"^path: got .*expected"):
+        load(path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["a pipe", "a folder"])
+def test_a_pipe_or_folder_is_neither_read_nor_replaced(result, tmp_path, make):
+    path = tmp_path / "study.npz"
+    make(path)
+    for use in (load, result.save):
+        with pytest.raises(ValueError, match=r"^path: got .*a folder or a device"):
+            use(path)
+    assert not path.is_file()

@@ -1,4 +1,5 @@
 import contextlib
+import functools
 import subprocess
 import sys
 import warnings
@@ -11,7 +12,7 @@ import optax
 import pytest
 import threadpoolctl
 
-from jaxdl import curvature, designs, ensembles, learners, losses, models, objectives
+from jaxdl import designs, ensembles, learners, losses, models, objectives
 from jaxdl.data import orders, problems
 from jaxdl.ensembles.collect import collect
 from jaxdl.ensembles.devices import compiler_options
@@ -62,7 +63,7 @@ def test_inner_sources_give_the_same_numbers():
 
 
 def test_settings_share_one_trace_and_their_random_numbers():
-    @chex.assert_max_traces(n=1)
+    @chex.assert_max_traces(n=2)  # once a study
     def trial(keys, setting):
         return setting["scale"] * two_normals(keys)
 
@@ -100,40 +101,96 @@ def test_the_compiled_engine_holds_no_collective():
         assert collective not in text
 
 
-def solve_once(keys):
-    return jnp.linalg.solve(jax.random.normal(keys["data"], (3, 3)), jnp.ones(3))
-
-
-def solve_twice(keys):
-    return jax.vmap(jnp.linalg.solve)(jax.random.normal(keys["data"], (2, 3, 3)), jnp.ones((2, 3)))
-
-
-def both_ends_of_a_spectrum(keys):
-    scales = jax.random.uniform(keys["data"], (60,))
-    return curvature.eigenpairs(lambda v: scales * v, scales, keys["data"], top=1, bottom=1, dense_size=0).values
-
-
-@pytest.mark.parametrize(
-    ("trial", "block", "is_batched"),
-    [(solve_once, 8, True), (solve_once, 1, False), (solve_twice, 1, True), (both_ends_of_a_spectrum, 8, False)],
-)
-def test_batched_lapack_stays_on_one_device_where_it_deadlocks(trial, block, is_batched):
-    program = trace_program(trial, designs.independent(16, "data"), (), block, tuple(jax.devices()), KEY, None)
-    deadlocks = is_batched and jax.__version_info__ < (0, 12)
-    assert len(program.executable.devices) == (1 if deadlocks else len(jax.devices()))
-
-
-def test_a_trial_is_traced_once_whatever_is_asked_of_it(tmp_path):
+def test_a_study_traces_its_trial_once_whatever_is_asked_of_it(tmp_path):
     traced = []
 
     def trial(keys):
         traced.append(True)
-        return jax.vmap(jnp.linalg.solve)(jax.random.normal(keys["data"], (2, 3, 3)), jnp.ones((2, 3)))
+        return jax.random.normal(keys["data"], (2,))
 
     design = designs.independent(8, "data")
-    for _ in range(2):  # named by its identity, lowered for one device and for all, executed, and found again
-        ensembles.run(trial, design, KEY, block=2, store=tmp_path / "{identity}")
+    # Named by its identity, its block chosen, lowered for one device and for all, executed.
+    ensembles.run(trial, design, KEY, store=tmp_path / "{identity}")
     assert len(traced) == 1
+
+
+class Scaled:
+    """A trial with an attribute."""
+
+    factor = 1.0
+
+    def __call__(self, keys):
+        return self.factor * jax.random.normal(keys["data"], (3,))
+
+
+FACTOR = 1.0
+
+
+def changed_trials():
+    """Trials as `(trial, change)`: after the change the same object answers ten times as much."""
+    array, cell, attribute, default, table = np.ones(3), [1.0], Scaled(), Scaled(), {"factor": 1.0}
+    step = functools.partial(lambda keys, box: box[0] * jax.random.normal(keys["data"], (3,)), box=cell)
+
+    def closure(keys):
+        return array * jax.random.normal(keys["data"], (3,))
+
+    def of_global(keys):
+        return FACTOR * jax.random.normal(keys["data"], (3,))
+
+    def of_mapping(keys):
+        return table["factor"] * jax.random.normal(keys["data"], (3,))
+
+    def on_host(keys):
+        draw = jax.random.normal(keys["data"], (3,))
+        return draw * jax.pure_callback(
+            lambda: np.float64(cell[0]), jax.ShapeDtypeStruct((), draw.dtype), vmap_method="sequential"
+        )
+
+    return {
+        "an array of its closure": (closure, lambda: array.__imul__(10)),
+        "an attribute": (attribute, lambda: setattr(attribute, "factor", 10.0)),
+        "a class attribute": (default, lambda: setattr(Scaled, "factor", 10.0)),
+        "a global": (of_global, lambda: globals().update(FACTOR=10.0)),
+        "a bound argument": (step, lambda: cell.__setitem__(0, 10.0)),
+        "an entry of a mapping": (of_mapping, lambda: table.update(factor=10.0)),
+        "a function that it calls back": (on_host, lambda: cell.__setitem__(0, 10.0)),
+    }
+
+
+@pytest.mark.parametrize("name", changed_trials())
+def test_a_trial_whose_surroundings_changed_is_seen_as_it_is_now(name, monkeypatch):
+    monkeypatch.setattr(Scaled, "factor", 1.0)
+    monkeypatch.setitem(globals(), "FACTOR", 1.0)
+    trial, change = changed_trials()[name]
+    before = ensembles.run(trial, designs.crossed(data=4), KEY).outputs
+    change()
+    np.testing.assert_allclose(ensembles.run(trial, designs.crossed(data=4), KEY).outputs, 10 * before, rtol=1e-14)
+
+
+def test_a_store_refuses_the_old_runs_of_a_trial_that_changed(tmp_path):
+    trial = Scaled()
+    ensembles.run(trial, designs.crossed(data=4), KEY, store=tmp_path)
+    trial.factor = 10.0
+    with pytest.raises(ensembles.StoreError, match="trial"):
+        ensembles.run(trial, designs.crossed(data=4), KEY, store=tmp_path)
+
+
+def test_a_store_refuses_a_trial_that_calls_back_into_python(tmp_path):
+    def trial(keys):
+        return jax.pure_callback(lambda: np.float64(1), jax.ShapeDtypeStruct((), jnp.float64)) + keys["data"].size
+
+    with pytest.raises(ValueError, match=r"store: got a trial that calls back .*pure_callback"):
+        ensembles.run(trial, designs.crossed(data=4), KEY, store=tmp_path)
+
+
+def test_a_program_that_lowers_to_the_same_is_compiled_once():
+    def make():
+        return lambda keys: 3 * jax.random.normal(keys["data"], (2,))
+
+    first, second = (
+        trace_program(make(), designs.independent(8, "data"), (), 8, tuple(jax.devices()), KEY, None) for _ in range(2)
+    )
+    assert first.executable is second.executable
 
 
 def test_a_block_of_one_is_the_trial_as_it_is():
@@ -188,6 +245,12 @@ def test_an_ignored_source_is_warned_about():
         ({"settings": {"a": jnp.ones(2), "b": jnp.ones(3)}}, "same, non-empty leading axis"),
         ({"devices": ()}, "no devices"),
         ({"trial": lambda keys: ()}, "return an array of predictions"),
+        ({"trial": lambda keys: "text"}, "trial's result: got text"),
+        ({"trial": lambda keys: np.ma.masked_less([1.0, -1.0], 0)}, "trial's result: got a masked array"),
+        ({"trial": lambda keys, setting: setting}, "there are no settings"),
+        ({"trial": lambda keys: 1.0, "settings": jnp.ones(2)}, "settings= is given"),
+        ({"settings": np.ma.masked_less([1.0, -1.0], 0)}, "settings: got a masked array"),
+        ({"settings": np.array(["a", "b"])}, "settings: got text"),
         ({"trial": lambda keys: jax.random.normal(keys["order"])}, r"'order'.*\['data', 'init'\]"),
     ],
 )

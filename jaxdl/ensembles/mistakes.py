@@ -1,0 +1,119 @@
+"""What people write into a trial that no program of jax can hold, told in the terms of this library.
+
+A trial is traced: jax runs it once on placeholders to learn what it computes. Where a trial asks a placeholder for its value,
+jax's own message speaks of tracers. Here it becomes an error that says what to write instead.
+"""
+
+import contextlib
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr, jaxprs_in_params
+
+from jaxdl.admission import as_numbers
+
+ARRAYS = (
+    "trial: got a call of NumPy, scikit-learn or another library on values that jax has yet to compute, expected jax.numpy "
+    "throughout, since a trial is compiled. Use jax.numpy and jaxdl.learners inside; or train outside, and pass the arrays you "
+    "already have to decomposition.squared_error"
+)
+SIZES = (
+    "trial: got a setting, or another value that jax has yet to compute, where a Python number is needed, expected sizes that are "
+    "known before the program runs. Shapes, numbers of steps and slices are static: run one study for each size; or keep one shape "
+    "for all (models.mlp_of_width for widths, a mask for degrees). Elsewhere drop float(), int() and .item(), and use jax.numpy "
+    "in place of math"
+)
+BRANCHES = (
+    "trial: got an if, while or boolean mask on a value that jax has yet to compute, expected branches that jax can compile; use "
+    "jax.numpy.where(condition, a, b), jax.lax.cond or jax.lax.while_loop"
+)
+SEEDS = (
+    "trial: got keys[name] used as a number, a seed or a key of another kind, expected it in jax.random alone: it is a random key "
+    'already. Draw from it: jax.random.normal(keys["data"], (n,)); split it for several draws: jax.random.split(keys["data"], 3)'
+)
+
+COMPILED = (
+    "trial: got a function that jax.jit has compiled, expected a plain one: its keys are no array. Drop the jit around the trial; "
+    "the whole study is compiled, and functions that the trial calls may be"
+)
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Turn jax's errors about placeholders, raised inside, into a ValueError with a remedy; let all others pass."""
+    try:
+        yield
+    except Exception as error:
+        told = _explanation(error)
+        if told is None:
+            raise
+        raise ValueError(told) from error
+
+
+def _explanation(error: Exception) -> str | None:
+    text = str(error)
+    if isinstance(error, TypeError) and any(word in text for word in ("SeedSequence", "was given a PRNG key", "key<")):
+        return SEEDS
+    if isinstance(error, TypeError) and "Error interpreting argument" in text and "RecordedKeys" in text:
+        return COMPILED
+    if isinstance(error, jax.errors.TracerBoolConversionError | jax.errors.NonConcreteBooleanIndexError):
+        return BRANCHES
+    if isinstance(error, jax.errors.TracerArrayConversionError):
+        return ARRAYS
+    is_static = "must be static" in text or "Shapes must be" in text or "must have __hash__" in text
+    if isinstance(error, jax.errors.ConcretizationTypeError | jax.errors.TracerIntegerConversionError) or (
+        "Tracer" in text and is_static
+    ):
+        return SIZES
+    return None
+
+
+def check_call(trial: Any, setting: Any) -> None:
+    """Refuse, before it is traced, what is no function of `(keys)`, or of `(keys, setting)` where there are settings.
+
+    Raises:
+        ValueError: something that cannot be called, or a function with other arguments.
+    """
+    wanted = "trial(keys)" if setting is None else "trial(keys, setting)"
+    if not callable(trial):
+        msg = f"trial: got a value of type {type(trial).__name__}, expected a function, {wanted}"
+        raise ValueError(msg)
+    try:
+        signature = inspect.signature(trial)
+    except (TypeError, ValueError):  # written in C: it says nothing about its arguments
+        return
+    try:
+        signature.bind(*(("keys",) if setting is None else ("keys", "setting")))
+    except TypeError as error:
+        msg = f"trial: got a function of {signature}, expected {wanted}, as "
+        msg += (
+            "there are no settings; pass settings=, or bind the rest by functools.partial"
+            if setting is None
+            else "settings= is given"
+        )
+        raise ValueError(msg) from error
+
+
+def check_returned(leaf: Any) -> None:
+    """Refuse a part of what a trial returns that is no array, or that an array would falsify."""
+    if isinstance(leaf, jax.Array | np.generic | bool | int | float | complex):
+        return
+    if isinstance(leaf, np.ndarray) and np.iscomplexobj(leaf) and not isinstance(leaf, np.ma.MaskedArray):
+        return
+    as_numbers("trial's result", leaf)
+
+
+def callbacks_of(program: ClosedJaxpr | Jaxpr) -> frozenset[str]:
+    """The operations by which a program calls back into Python, such as "pure_callback" and "debug_callback".
+
+    >>> callbacks_of(jax.make_jaxpr(lambda x: jax.debug.callback(print, x))(1.0))
+    frozenset({'debug_callback'})
+    """
+    equations = getattr(program, "jaxpr", program).eqns
+    own = {
+        each.primitive.name for each in equations if "callback" in each.primitive.name or "print" in each.primitive.name
+    }
+    return frozenset(own).union(*(callbacks_of(inner) for each in equations for inner in jaxprs_in_params(each.params)))
