@@ -153,7 +153,8 @@ def bands(
 ) -> None:
     """A line for each estimate, and its 95 % interval as error bars."""
     for (label, (estimate, (low, high))), colour in zip(lines.items(), colours, strict=True):
-        reach = np.stack([estimate - low, high - estimate])  # nan where there is no interval: none is drawn
+        # nan where there is no interval: none is drawn. Of an estimate below zero the interval begins at zero.
+        reach = np.maximum(np.stack([estimate - low, high - estimate]), 0)
         axes.errorbar(
             x, estimate, yerr=reach, label=label, color=colour, marker="o", markersize=3, linewidth=1.2, capsize=2
         )

@@ -17,6 +17,7 @@ def reaches_of_strata(
 
     `shared_nothing` is the estimate of |E f - target|², and None without a target: then components and total variance only.
     """
+    strata, shared_nothing, unit = _in_units(strata, shared_nothing)
     squares = strata.squares
     with np.errstate(invalid="ignore", divide="ignore"):
         stretch = [np.sqrt(each / strata.normal_variance) for each in (strata.lower_variance, strata.upper_variance)]
@@ -26,7 +27,7 @@ def reaches_of_strata(
     components = np.concatenate([strata.of_components[: None if with_components else 0], [total]])
     below, above = combined(components[..., None], *parts)
     if shared_nothing is None or strata.projected is None:
-        return below, above
+        return unit * below, unit * above
     distance, is_known = _distance(strata, shared_nothing)
     low, high = bias_limits(distance)
     of_bias = [np.where(is_known, 0.0, end) for end in (np.maximum(shared_nothing - low, 0), high - shared_nothing)]
@@ -43,9 +44,25 @@ def reaches_of_strata(
         correction = np.sqrt(np.clip(np.where(apart > 0, 1 + together / apart, 1.0), LEAST_CORRECTION, 2.0))
     of_risk = [end * correction for end in of_risk]
     return (
-        np.concatenate([[of_bias[0]], below, [of_risk[0]]]),
-        np.concatenate([[of_bias[1]], above, [of_risk[1]]]),
+        unit * np.concatenate([[of_bias[0]], below, [of_risk[0]]]),
+        unit * np.concatenate([[of_bias[1]], above, [of_risk[1]]]),
     )
+
+
+def _in_units(
+    strata: Strata, shared_nothing: Float[Array, " times"] | None
+) -> tuple[Strata, Float[Array, " times"] | None, Float[Array, " times"]]:
+    """All of it in units of its own size, whose fourth powers are doubles."""
+    size = strata.squares.sum(axis=0) + (0 if shared_nothing is None else np.abs(shared_nothing))
+    unit = np.where(size > 0, size, 1.0)
+    if shared_nothing is None or strata.projected is None or strata.covariance is None:
+        return strata._replace(squares=strata.squares / unit), shared_nothing, unit
+    scaled = strata._replace(
+        squares=strata.squares / unit,
+        projected=strata.projected / unit / unit,
+        covariance=strata.covariance / unit / unit,
+    )
+    return scaled, shared_nothing / unit, unit
 
 
 def _distance(strata: Strata, shared_nothing: Float[Array, " times"]) -> tuple[Distance, Bool[Array, " times"]]:
@@ -58,7 +75,8 @@ def _distance(strata: Strata, shared_nothing: Float[Array, " times"]) -> tuple[D
     variance = np.where(is_known, 1.0, variance)
     root = (weights * strata.squares / np.sqrt(strata.effective_points)).sum(axis=0)
     tau = np.clip(np.maximum(root, least / np.sqrt(strata.effective_points[-1])) / variance, 1e-8, 1) ** 2
-    freedom = 2 * variance**2 / ((weights * strata.squares) ** 2 * strata.lower_variance).sum(axis=0)
+    with np.errstate(divide="ignore"):  # nothing varies: nothing is uncertain
+        freedom = 2 * variance**2 / ((weights * strata.squares) ** 2 * strata.lower_variance).sum(axis=0)
     square = np.maximum(shared_nothing + estimate, 0)
     along = weights * strata.projected
     projected = np.maximum(along.sum(axis=0), np.abs(along[-1]))
