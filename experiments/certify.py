@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from experiments import certify_claims, certify_figures, certify_results, runner
+from experiments import certify_claims, certify_coverage, certify_figures, certify_results, runner
 from experiments.certify_results import TOOLS
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class Config:
     """bootstrap rounds for each"""
     num_checked: int = 5
     """of these data sets, how many mlxtend itself is run on"""
+    num_repetitions: int = 200
+    """studies of each line of the table of coverage"""
     smallest_share: float = 0.98
     """CERT1: the share of terms that must be right"""
     ratio: tuple[float, float] = (0.9, 1.1)
@@ -59,7 +61,10 @@ class Config:
             raise ValueError(msg)
 
 
-PROFILES = {"quick": Config(), "full": Config(num_seeds=1000, num_data_sets=4000, num_checked=100)}
+PROFILES = {
+    "quick": Config(),
+    "full": Config(num_seeds=1000, num_data_sets=4000, num_checked=100, num_repetitions=2000),
+}
 
 
 def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
@@ -100,6 +105,7 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
             for name in (*TOOLS, "low", "high", "excess")
         },
         **bootstrapped(config, key_data_sets),
+        **certify_coverage.measure(config.num_repetitions, config.seed),
     }
 
 

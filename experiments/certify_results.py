@@ -8,6 +8,8 @@ to bias². The arrays `bootstrap ...` hold mlxtend's loss, bias and variance for
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from experiments import certify_coverage
+
 if TYPE_CHECKING:
     from experiments.certify import Config
     from jaxdl.truths import Comparison, ReportCard
@@ -66,7 +68,7 @@ def rows_of(results: Mapping[str, Any], kind: str) -> Any:
 
 
 def tables(config: "Config", results: Mapping[str, Any]) -> str:
-    """Three blocks: right answers by kind of term, mlxtend's bootstrap of one data set, and every answer."""
+    """Four blocks: right answers by kind of term, mlxtend's bootstrap of one data set, coverage, and every answer."""
     num_studies = len(set(results["study"].tolist()))
     lines = [
         f"Right answers on {num_studies} problems: averages over {config.num_seeds} seeds, "
@@ -74,6 +76,8 @@ def tables(config: "Config", results: Mapping[str, Any]) -> str:
         *_scores(results),
         "",
         *_bootstrap(config, results),
+        "",
+        *certify_coverage.table(results, config.num_repetitions),
         "",
         f"Every term: exact value, average ± standard error over {config.num_seeds} seeds, verdict",
         str(comparison(results, SIDE_BY_SIDE)),
