@@ -9,8 +9,8 @@ over subsets gives the components V_u, and C of the empty set is |E f|² (Efron 
 squares of the two-way analysis of variance).
 
 Standard errors delete one level of a factor at a time and add the factors' jackknife variances, which counts what cells contribute
-once for each factor: intervals of interactions are somewhat wide. Deleting a level changes every margin, but each deleted T is a
-quadratic in the level's own margins, so all of them come from one pass over the table.
+once for each factor: those of interactions are somewhat large. Intervals are not made from them; see `intervals`. Deleting a level
+changes every margin, but each deleted T is a quadratic in the level's own margins, so all of them come from one pass over the table.
 """
 
 import itertools
