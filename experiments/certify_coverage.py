@@ -109,9 +109,7 @@ def _shares(cell: Cell, repetitions: int, generator: "Generator") -> dict[str, f
     else:
         labels = NOISE**0.5 * generator.normal(size=(repetitions, 2, *shape[1:]))
         results = [
-            squared_error(
-                f[..., index, :, :], dims=("points", "out"), target=Target(replicates=labels[index]), **arguments
-            )
+            decompose(f[..., index, :, :], dims=("points", "out"), target=Target(replicates=labels[index]))
             for index in range(repetitions)
         ]
         exact["risk"] += NOISE

@@ -10,7 +10,7 @@ squares of the two-way analysis of variance).
 
 Standard errors delete one level of a factor at a time and add the factors' jackknife variances, which counts what cells contribute
 once for each factor: those of interactions are somewhat large. Intervals are not made from them; see `intervals`. Deleting a level
-changes every margin, but each deleted T is a quadratic in the level's own margins, so all of them come from one pass over the table.
+changes every margin, but each deleted T is a quadratic in the level's own margins, so all come from one pass over the table.
 """
 
 import itertools

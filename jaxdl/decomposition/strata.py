@@ -23,6 +23,7 @@ PRIOR_LEVELS = 4.0  # a kurtosis below the normal one counts n / (n + 4)
 PRIOR_UNITS = 16.0  # and n / (n + 16) when it is that of mean squares within n units, which are skewed themselves
 FULL_LEVELS = 32.0  # one above it counts n / 32 up to 32
 ABOVE = 2.0  # and twice at the upper end, as heavy tails are seen too late: a variance that missed them is too small
+ABOVE_UNSEEN = 3.0  # where no Gram matrix tells more of the shape of the law
 SKEWED = 3.0  # times the squared skewness, likewise: of gamma laws 1.5 is the kurtosis, and skewness is seen earlier
 LEAST_PART = 0.15  # of the normal variance of a mean square, for effects of lightest tails
 
@@ -145,10 +146,10 @@ def spread_of(
     light = np.minimum(kurtosis, 0) * count / (count + prior)
     seen = min(1, count / FULL_LEVELS)
     heavy = np.maximum(kurtosis if shape is None else shape.kurtosis, 0) * seen
-    skewed = SKEWED * seen * shape.skewness if shape is not None else 0.0
+    above, skewed = (ABOVE_UNSEEN, 0.0) if shape is None else (ABOVE, SKEWED * seen * shape.skewness)
     least = LEAST_PART * normal
     lower = np.maximum(normal + (light + heavy) / count, least) + dependence
-    upper = np.maximum(normal + (light + ABOVE * heavy + skewed) / count, least) + dependence
+    upper = np.maximum(normal + (light + above * heavy + skewed) / count, least) + dependence
     return Spread(normal, lower, upper, 1 / inverse_points, kurtosis)
 
 

@@ -11,7 +11,7 @@ from experiments.certify_results import FROM_LABELS, KINDS, MLXTEND, OURS, SKLEA
 from jaxdl import truths
 from jaxdl.statistics import Verdict
 
-SMALLEST = Config(num_seeds=30, num_data_sets=100, num_checked=1)
+SMALLEST = Config(num_seeds=30, num_data_sets=100, num_checked=1, num_repetitions=4)
 
 
 @pytest.fixture(scope="module")
