@@ -12,8 +12,9 @@ from typing import Any, get_args
 
 import experiments
 from experiments import book, readme, run_folder
-from experiments.options import Device
+from experiments.options import Device, Options
 from experiments.runner import Experiment
+from experiments.terminal import print_anything
 
 
 def experiments_in(package: ModuleType) -> Iterator[Experiment]:
@@ -48,9 +49,10 @@ def _verdicts(claims: Sequence[Mapping[str, Any]]) -> str:
 
 def main(found: Sequence[Experiment], arguments: Sequence[str]) -> int:
     """Run the command line; returns the exit status: 0, 1 (an experiment failed), 2 (usage) or 130 (Ctrl-C)."""
+    print_anything()
     parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__, allow_abbrev=False)
     where = "folder of the runs (default: results)"
-    parser.add_argument("--out", type=Path, default=Path("results"), help=where)
+    parser.add_argument("--out", default="results", help=where)
     commands = parser.add_subparsers(dest="command", title="instead of the list")
     everything = commands.add_parser("all", help="run all experiments, and write OUT/report.html", allow_abbrev=False)
     profiles = sorted({profile for experiment in found for profile in experiment.profiles}, reverse=True)
@@ -62,11 +64,13 @@ def main(found: Sequence[Experiment], arguments: Sequence[str]) -> int:
     everything.add_argument("--no-progress", action="store_true", help="do not show how far it is")
     table = commands.add_parser("readme", help="write the table of claims from the full runs", allow_abbrev=False)
     for command in (everything, table):
-        command.add_argument("--out", type=Path, default=argparse.SUPPRESS, help=where)
+        command.add_argument("--out", default=argparse.SUPPRESS, help=where)
     given = parser.parse_args(arguments)
 
     try:
+        out = run_folder.given_path(given.out, "out")
         if given.command == "all":
+            Options(device=given.device, devices=given.devices)  # raises for what each of them would refuse
             only = given.only.split(",") if given.only else []
             unknown = sorted(set(only) - {experiment.name for experiment in found})
             if unknown:
@@ -76,7 +80,7 @@ def main(found: Sequence[Experiment], arguments: Sequence[str]) -> int:
             return book.write(
                 found,
                 given.profile,
-                given.out,
+                out,
                 only=only,
                 fresh=given.fresh,
                 arguments=[word for name, value in passed if value is not None for word in (name, str(value))],
@@ -84,13 +88,13 @@ def main(found: Sequence[Experiment], arguments: Sequence[str]) -> int:
                 again=shlex.join(["python", "-m", "experiments", *(word for word in arguments if word != "--fresh")]),
             )
         if given.command == "readme":
-            stored = readme.write(found, given.out)
-            print(f"stored from {given.out}: {', '.join(stored) or 'nothing'}\nwritten: {readme.README}")
+            stored = readme.write(found, out)
+            print(f"stored from {out}: {', '.join(stored) or 'nothing'}\nwritten: {readme.README}")
             return 0
+        print("\n\n".join(summary(experiment, out) for experiment in found))
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print("\n\n".join(summary(experiment, given.out) for experiment in found))
     return 0
 
 

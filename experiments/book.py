@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from experiments import book_page, run_folder
+from experiments import book_page, report, run_folder
 from experiments.book_page import Chapter
 from experiments.runner import Experiment, interruptible
 
@@ -42,6 +42,7 @@ def write(
     is the command that goes on after an interruption. Returns the exit status: 0, 1 when an experiment failed, which
     stops no other one, or 130 after Ctrl-C and 143 when told to terminate, after which what is finished stays.
     """
+    report.check_own(out / "report.html")
     chosen = [experiment for experiment in experiments if not only or experiment.name in only]
     started, finished, errors = time.monotonic(), 0, {}
     interrupted = None
@@ -77,7 +78,7 @@ def write(
 def chapter(experiment: Experiment, profile: str, out: Path, error: str = "") -> Chapter:
     """What the report says of an experiment: its finished run below `out`, or the error, or neither."""
     run = None if error else _finished(experiment, profile, out)
-    drawings = sorted((run.folder / "figures").glob("*.svg")) if run else []
+    drawings = sorted(path for path in (run.folder / "figures").glob("*.svg") if path.is_file()) if run else []
     return Chapter(
         name=experiment.name,
         description=experiment.description,

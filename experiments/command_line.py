@@ -5,9 +5,9 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
-from experiments import run_folder
+from experiments import forms, run_folder
 from experiments.options import Options
 
 if TYPE_CHECKING:
@@ -27,12 +27,16 @@ def parse(experiment: "Experiment", arguments: Sequence[str]) -> tuple[str, Any,
     # The profile and the file are looked up first, because they supply the defaults of the other options.
     defaults = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     defaults.add_argument("--profile", nargs="?")
-    defaults.add_argument("--config", nargs="?", type=Path)
+    defaults.add_argument("--config", nargs="?")
+    defaults.add_argument("--out", nargs="?")
     chosen = defaults.parse_known_args(arguments)[0]
-    if chosen.config and chosen.profile:
+    if chosen.config is not None and chosen.profile:
         msg = "config and profile both supply the configuration; choose one."
         raise ValueError(msg)
-    profile, config = run_folder.read_config(chosen.config, experiment.name) if chosen.config else (chosen.profile, {})
+    profile, config = chosen.profile, dict[str, Any]()
+    if chosen.config is not None:
+        profile, config = run_folder.read_config(run_folder.given_path(chosen.config, "config"), experiment.name)
+    out = {} if chosen.out is None else {"out": run_folder.given_path(chosen.out, "out")}
     profile = profile if profile in experiment.profiles else next(iter(experiment.profiles))
     names: Any = Literal[tuple(experiment.profiles)]  # type: ignore[valid-type]
     fields = [
@@ -52,7 +56,8 @@ def parse(experiment: "Experiment", arguments: Sequence[str]) -> tuple[str, Any,
         description=experiment.description,
         config=(tyro.conf.OmitArgPrefixes,),
     )
-    return profile if parsed.config else parsed.profile, parsed.configuration, parsed.run
+    _check_fields(parsed.configuration, dataclasses.asdict(parsed.configuration))
+    return profile if parsed.config else parsed.profile, parsed.configuration, dataclasses.replace(parsed.run, **out)
 
 
 def _configured(default: Any, given: Mapping[str, Any]) -> Any:
@@ -62,7 +67,18 @@ def _configured(default: Any, given: Mapping[str, Any]) -> Any:
     if unknown:
         msg = f"The configuration file has {', '.join(unknown)}; this version knows {', '.join(sorted(known))}."
         raise ValueError(msg)
+    _check_fields(default, given)
     return dataclasses.replace(default, **{name: _as_tuples(value) for name, value in given.items()})
+
+
+def _check_fields(config: Any, given: Mapping[str, Any]) -> None:
+    """Raises ValueError for a value of another type than the field of that name, or beyond what can be computed with."""
+    types = get_type_hints(type(config))
+    for name, value in given.items():
+        if name == "seed" and type(value) is int and not 0 <= value <= forms.LARGEST:  # jax takes it for another
+            msg = f"seed: got {value}, expected a whole number from 0 to {forms.LARGEST}"
+            raise ValueError(msg)
+        forms.check(value, types[name], name)
 
 
 def _as_tuples(value: Any) -> Any:

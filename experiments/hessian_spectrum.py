@@ -204,7 +204,7 @@ def by_layers(config: Config, key: "jax.Array", options: runner.Options) -> dict
                 "nodes": density.nodes,
                 "weights": density.weights * density.probe_weights[:, None],
                 "bulk": share.estimate[1] - share.estimate[0],
-                "bulk_low": share.low[1] - share.high[0],
+                "bulk_low": share.probed_low[1] - share.probed_high[0],
             }
 
         return jax.lax.map(at, trained(config, keys, model, data))

@@ -103,7 +103,7 @@ def tables(config: "Config", results: Mapping[str, Any]) -> str:
             "11th",
             "smallest",
             "within 1 % of the largest",
-            "guaranteed",
+            "of the directions probed",
             "outliers",
             *(f"{name} layer" for name in LAYERS),
         )

@@ -2,10 +2,14 @@
 
 import contextlib
 import os
+import select
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+
+SECONDS_TO_HEAR = 5.0
+"""How long a compilation or a block may keep Python from hearing a signal; then the process ends, with what is stored."""
 
 
 class Interruption:
@@ -15,25 +19,38 @@ class Interruption:
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[Interruption]:
+def interruptible(last_words: Callable[[], str] = lambda: "Interrupted") -> Iterator[Interruption]:
     """Make SIGTERM stop like Ctrl-C, and a second one of either end the process at once.
 
-    The second one is seen by a thread of its own: handlers run between two steps of the main thread, which may be waiting for
-    a compilation or a long run.
+    Python's handlers run between two steps of the main thread, which may be waiting for a compilation or a long block. So a
+    thread of its own sees the signals too: it ends the process at a second one, and when the first is not heard in time, after
+    `last_words()` on standard error.
     """
     interruption = Interruption()
+    heard = threading.Event()
 
     def stop(number: int, frame: Any) -> None:
         del frame
         interruption.signal = signal.Signals(number)
+        heard.set()
         raise KeyboardInterrupt
 
     def watch(arrived: int) -> None:
-        stopping = 0
-        while number := os.read(arrived, 1):
-            stopping += number[0] in (signal.SIGINT, signal.SIGTERM)
-            if stopping > 1:
-                os._exit(128 + number[0])
+        first = 0
+        while True:
+            is_waiting = first and not heard.is_set()
+            if not select.select([arrived], [], [], SECONDS_TO_HEAR if is_waiting else None)[0]:
+                if not heard.is_set():
+                    os.write(2, f"{last_words()}\n".encode(errors="replace"))
+                    os._exit(128 + first)
+                continue
+            number = os.read(arrived, 1)
+            if not number:
+                break
+            if number[0] in (signal.SIGINT, signal.SIGTERM):
+                if first:
+                    os._exit(128 + number[0])
+                first = number[0]
         os.close(arrived)
 
     if threading.current_thread() is not threading.main_thread():  # Python handles signals in the main thread alone

@@ -45,6 +45,10 @@ class Options:
         if self.devices is not None and self.devices < 1:
             msg = f"devices is {self.devices}; expected at least 1, or nothing for one per core."
             raise ValueError(msg)
+        if self.devices is not None:
+            from jaxdl.ensembles.devices import check_count
+
+            check_count(self.devices)
         if self.devices is not None and self.device not in (None, "cpu"):
             msg = f"devices is a number of CPU devices; on a {self.device}, CUDA_VISIBLE_DEVICES and its like choose them."
             raise ValueError(msg)
@@ -100,7 +104,7 @@ def execution_of(options: Options, experiment: str) -> Execution:
 
 def share_of(text: str, name: str) -> tuple[int, int]:
     """`"2/8"` as `(2, 8)`; raises ValueError for anything else."""
-    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
     position, count = map(int, found.groups()) if found else (0, 0)
     if not 1 <= position <= count:
         msg = f"{name} is {text!r}; expected k/K with k from 1 to K, such as 2/8."

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments import report, run_folder
+from experiments import forms, report, run_folder
 from experiments.runner import Experiment
 
 README = Path(__file__).with_name("README.md")
@@ -55,7 +55,7 @@ def record(run: run_folder.Run) -> Record:
 def kept(name: str, verdicts: Path = VERDICTS) -> Record | None:
     """The record of an experiment of this name, or None without one."""
     path = verdicts / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return forms.read(path, forms.Verdicts) if path.exists() else None
 
 
 def current(experiment: Experiment, verdicts: Path = VERDICTS) -> Record | None:

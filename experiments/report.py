@@ -91,6 +91,13 @@ def page(title: str, header: str, main: str) -> str:
 """
 
 
+def check_own(path: Path) -> None:
+    """Raises ValueError when there is a file at `path` that is no page of this module, which must not be replaced."""
+    if path.exists() and not (path.is_file() and b'class="label">jaxdl' in path.read_bytes()):
+        msg = f"{path} is not a report of jaxdl and would be replaced; move it, or name another folder with --out."
+        raise ValueError(msg)
+
+
 def paragraphs_of(description: str) -> list[str]:
     """The paragraphs of a docstring; the first, its question, on one line."""
     question, *others = inspect.cleandoc(description).split("\n\n")

@@ -7,10 +7,13 @@ many devices it ran is no part of it.
 import dataclasses
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from experiments import forms
 
 MANIFEST = "manifest.json"
 
@@ -33,6 +36,15 @@ def check_name(name: str) -> None:
         raise ValueError(msg)
 
 
+def given_path(text: str, name: str) -> Path:
+    """The path that the option `name` was given, with `~` as the home folder; raises ValueError for an empty one."""
+    path = os.path.expanduser(text)
+    if not text.strip() or "\0" in text or path.startswith("~"):
+        msg = f"{name} is {text!r}; expected a path. The current folder is '.', and one named ~ is './~'."
+        raise ValueError(msg)
+    return Path(path)
+
+
 def path_of(out: Path, experiment: str, config: Any) -> Path:
     """The folder of the run of `experiment` with the dataclass `config`."""
     identity = json.dumps([experiment, dataclasses.asdict(config)], sort_keys=True, allow_nan=False)
@@ -44,9 +56,17 @@ def read(folder: Path) -> Run | None:
     if not (folder / MANIFEST).exists():
         return None
     config, manifest, claims = (
-        json.loads((folder / name).read_text(encoding="utf-8")) for name in ("config.json", MANIFEST, "claims.json")
+        forms.read(folder / name, form)
+        for name, form in (
+            ("config.json", forms.Configured),
+            (MANIFEST, forms.Manifest),
+            ("claims.json", list[forms.Claimed]),
+        )
     )
-    return Run(folder, config, manifest, (folder / "table.txt").read_text(encoding="utf-8"), claims)
+    if hashlib.sha256(forms.content_of(folder / "config.json")).hexdigest() != manifest["config_sha256"]:
+        msg = f"config.json is not the one that {MANIFEST} was written for"
+        raise ValueError(msg)
+    return Run(folder, config, manifest, forms.content_of(folder / "table.txt").decode(), claims)
 
 
 def finished_runs(out: Path, experiment: str) -> Iterator[Run]:
@@ -80,18 +100,14 @@ def read_config(path: Path, experiment: str) -> tuple[str, dict[str, Any]]:
     Raises ValueError when the file cannot be read, or is another experiment's.
     """
     try:
-        described = json.loads(path.read_text(encoding="utf-8"))
-        found, profile, fields = (described[name] for name in ("experiment", "profile", "fields"))
-        fields = dict(fields)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        described = forms.read(path, forms.Configured)
+    except (OSError, ValueError) as error:
         msg = f"{path} is not the config.json of a run ({type(error).__name__}: {error})."
         raise ValueError(msg) from error
-    if found != experiment:
-        msg = (
-            f"{path} is of the experiment {found!r}, not {experiment!r}: python -m experiments.{found} --config {path}"
-        )
+    if described["experiment"] != experiment:
+        msg = f"{path} is of the experiment {described['experiment']!r}, not {experiment!r}; give it to that one's command."
         raise ValueError(msg)
-    return profile, fields
+    return described["profile"], described["fields"]
 
 
 def to_json(value: Any) -> str:

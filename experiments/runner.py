@@ -25,6 +25,7 @@ from experiments.interruption import interruptible
 from experiments.options import Execution, Options, execution_of
 from experiments.run_folder import Run
 from experiments.set_up import CannotRunError, set_up_jax
+from experiments.terminal import print_anything
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,7 +75,18 @@ def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     arguments = sys.argv[1:] if arguments is None else arguments
     command = shlex.join(["python", "-m", f"experiments.{experiment.name}", *arguments])
-    with interruptible() as interruption:
+    command = command.encode(errors="replace").decode()  # bytes of a path that are no UTF-8 cannot be kept
+    print_anything()
+
+    def last_words() -> str:
+        if "--dry-run" in arguments:
+            return "Interrupted; nothing was written"
+        resume = shlex.join(
+            ["python", "-m", f"experiments.{experiment.name}", *(a for a in arguments if a != "--fresh")]
+        )
+        return f"Interrupted after {time.monotonic() - started:.0f} s; finished runs are stored. To continue: {resume}"
+
+    with interruptible(last_words) as interruption:
         try:
             return _answer(experiment, arguments, command)
         except CannotRunError as error:
@@ -82,15 +94,7 @@ def main(experiment: Experiment, arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             return _fail(1, f"error: {error}; finished runs are stored, and the same command continues")
         except KeyboardInterrupt:
-            if "--dry-run" in arguments:
-                return _fail(128 + interruption.signal, "Interrupted; nothing was written")
-            resume = shlex.join(
-                ["python", "-m", f"experiments.{experiment.name}", *(a for a in arguments if a != "--fresh")]
-            )
-            return _fail(
-                128 + interruption.signal,
-                f"Interrupted after {time.monotonic() - started:.0f} s; finished runs are stored. To continue: {resume}",
-            )
+            return _fail(128 + interruption.signal, last_words())
 
 
 def compute(
@@ -168,7 +172,7 @@ def banner(name: str, profile: str, config: Any, machine: Mapping[str, Any], fol
         machine["dtype"],
     ]
     versions = [f"{package} {packages[package]}" for package in ("jaxdl", "jax")]
-    stopping = "Ctrl-C stops within a second, or one block where that is longer, and keeps finished runs"
+    stopping = "Ctrl-C stops within a second, or five amid a compilation or a long block, and keeps finished runs"
     return "\n".join(
         " · ".join(parts) for parts in (what, [*versions, f"python {machine['python']}", str(folder)], [stopping])
     )

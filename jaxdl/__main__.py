@@ -1,6 +1,7 @@
 """`python -m jaxdl`: examine the installation, or join the stores of shards."""
 
 import argparse
+import io
 import sys
 from pathlib import Path
 
@@ -11,14 +12,23 @@ def main() -> int:
     tasks = parser.add_subparsers(dest="task", required=True)
     tasks.add_parser("doctor", help="what is installed, which devices, and three exact answers as a check")
     merging = tasks.add_parser("merge", help="copy the finished runs of other folders, of any depth, into one")
-    merging.add_argument("target", type=Path)
-    merging.add_argument("sources", type=Path, nargs="+")
+    merging.add_argument("target")
+    merging.add_argument("sources", nargs="+")
     arguments = parser.parse_args()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a name of a folder may hold what the terminal lacks
     if arguments.task == "doctor":
         from jaxdl import doctor
 
         return doctor.main()
-    return _merge(arguments.target, arguments.sources)
+    from jaxdl.paths import as_path
+
+    try:
+        target, *sources = (as_path("merge", each) for each in (arguments.target, *arguments.sources))
+        return _merge(target, sources)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
 
 
 def _merge(target: Path, sources: list[Path]) -> int:

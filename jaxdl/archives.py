@@ -1,11 +1,14 @@
 """Files that are written whole or not at all, and NumPy archives without pickle whose bytes depend on their arrays alone."""
 
+import contextlib
+import errno
 import io
 import math
 import os
 import re
 import secrets
 import socket
+import stat
 import time
 import zipfile
 from collections.abc import Mapping
@@ -27,6 +30,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: what the system says (disk full, no permission, no such folder); no temporary file stays behind.
     """
+    if path.exists() and not path.is_file():  # a pipe, say, which the new file would replace
+        raise OSError(errno.EEXIST, f"{path.name} is there and is no file", str(path))
     temporary = path.with_name(f".{path.name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -38,24 +43,26 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def sweep_temporaries(folder: Path) -> int:
-    """Remove what killed processes left behind in `folder`; returns the number of files removed.
+def sweep_temporaries(folder: Path, names: str) -> int:
+    """Remove what killed processes left behind in `folder` of files whose names match `names`; returns how many.
 
     That is those of this machine whose process is gone, and those of others after a day.
     """
     swept = 0
     for path in folder.glob(".*.tmp"):
-        found = re.fullmatch(r"\..+\.([^.]+)\.(\d+)\.[0-9a-f]{8}\.tmp", path.name)
-        if not found:
-            continue  # not ours
-        host, pid = found.groups()
+        found = re.fullmatch(rf"\.(?:{names})\.([^.]+)\.(\d{{1,10}})\.[0-9a-f]{{8}}\.tmp", path.name)
         try:
-            is_old = time.time() - path.stat().st_mtime > SECONDS_OF_A_DAY
+            status = path.lstat()
         except FileNotFoundError:
             continue
+        if not found or not stat.S_ISREG(status.st_mode):
+            continue  # not ours
+        host, pid = found.groups()
+        is_old = time.time() - status.st_mtime > SECONDS_OF_A_DAY
         if is_old or (host == _host() and not _is_alive(int(pid))):
-            path.unlink(missing_ok=True)
-            swept += 1
+            with contextlib.suppress(OSError):  # another user's, or swept by a peer
+                path.unlink()
+                swept += 1
     return swept
 
 
@@ -89,10 +96,16 @@ def from_npz(content: bytes) -> dict[str, Shaped[np.ndarray, "..."]]:
             if any(each.compress_type != zipfile.ZIP_STORED for each in members):
                 msg = "the archive is compressed, which jaxdl never writes"
                 raise ValueError(msg)
-            return {each.filename.removesuffix(".npy"): _array(file.read(each)) for each in members}
-    except (zipfile.BadZipFile, EOFError, OSError, KeyError, NotImplementedError, RuntimeError) as error:
+            arrays = {each.filename.removesuffix(".npy"): _array(file.read(each)) for each in members}
+    except (ValueError, MemoryError):
+        raise
+    except Exception as error:  # zipfile and NumPy's parser of headers raise a dozen kinds on bytes that are not theirs
         msg = f"the archive is damaged: {error}"
         raise ValueError(msg) from error
+    if len(arrays) < len(members):
+        msg = "the archive is damaged: two of its arrays have one name"
+        raise ValueError(msg)
+    return arrays
 
 
 def _array(content: bytes) -> Shaped[np.ndarray, "..."]:

@@ -14,6 +14,7 @@ hyperparameter share their random numbers.
 
 import dataclasses
 import itertools
+import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,9 +25,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
+from jaxdl.kinds import as_count
 from jaxdl.types import Key, Keys
 
 Component = tuple[str, ...]
+MOST_RUNS = 2**31 - 1
+"""Runs and levels are numbered by 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Design:
     @property
     def num_runs(self) -> int:
         """Number of trainings."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @property
     def is_nested(self) -> bool:
@@ -147,9 +151,7 @@ def independent(num_runs: int, *sources: str) -> Design:
 
 def keys_of_run(design: Design, root: Key, run: int) -> dict[str, Key]:
     """The keys that a study with root key `root` hands to its run number `run`."""
-    if not 0 <= run < design.num_runs:
-        msg = f"run {run} is not in this design of {design.num_runs} runs; pass 0 to {design.num_runs - 1}"
-        raise ValueError(msg)
+    run = as_count("run", run, low=0, high=design.num_runs - 1, remedy=f"this design has {design.num_runs} runs")
     return keys_at(design, root, jnp.asarray(design.levels(np.array([run]))[0]))
 
 
@@ -200,6 +202,14 @@ class RecordedKeys:
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys)
 
+    def keys(self) -> Iterator[str]:
+        """The names, so that `dict(keys)` has all keys."""
+        return iter(self._keys)
+
+    def __getattr__(self, name: str) -> Any:
+        msg = f"got keys.{name} in the trial; read a source by its name, keys[{sorted(self._keys)[0]!r}]"
+        raise AttributeError(msg)
+
 
 class _TiedKeys:
     """`keys` with further sources, each derived from one that is there."""
@@ -218,6 +228,10 @@ class _TiedKeys:
 
     def __iter__(self) -> Iterator[str]:
         return iter([*self._keys, *self._followed])
+
+    def keys(self) -> Iterator[str]:
+        """The names, so that `dict(keys)` has all keys."""
+        return iter(self)
 
 
 def tied(keys: Keys, **followed: str) -> Keys:
@@ -260,20 +274,26 @@ def check_design(design: Any) -> None:
 
 def _checked(design: Design) -> Design:
     if not all(isinstance(name, str) for name in design.sources):
-        msg = f"got the sources {design.sources}; name each by a string: independent(512, 'data', 'init')"
+        msg = f"sources: got {design.sources}, expected strings; name each: independent(512, 'data', 'init')"
         raise ValueError(msg)
     if not design.sources:
-        msg = "got a design without sources; name at least one, for example crossed(data=64, init=16)"
+        msg = "sources: got none, expected at least one; name it, for example crossed(data=64, init=16)"
         raise ValueError(msg)
     if len(set(design.sources)) < len(design.sources):
-        msg = f"got sources {design.sources}, of which some are named twice; give each source one name"
+        msg = f"sources: got {design.sources}, some of them twice, expected different names; give each source one"
         raise ValueError(msg)
     for name in design.sources:
         if not name.isidentifier():
-            msg = f"got the source name {name!r}; a source is named by a Python identifier, such as 'data' or 'init'"
+            msg = f"sources: got {name!r}, expected Python identifiers; name it as 'data' or 'init' are"
             raise ValueError(msg)
-    for count in design.shape:
-        if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
-            msg = f"got {count!r} levels in {dict(zip(design.sources, design.shape, strict=False))}; pass whole numbers, at least 1"
-            raise ValueError(msg)
-    return dataclasses.replace(design, shape=tuple(map(int, design.shape)))
+    levels = zip(design.sources, design.shape, strict=False)
+    checked = dataclasses.replace(
+        design, shape=tuple(as_count("levels", count, what=name, remedy="levels are counted") for name, count in levels)
+    )
+    if checked.num_runs > MOST_RUNS:
+        msg = (
+            f"levels: got {checked.num_runs} runs in {dict(zip(design.sources, design.shape, strict=False))}, expected at most "
+            f"{MOST_RUNS}, as levels are numbers of 32 bits; pass fewer levels"
+        )
+        raise ValueError(msg)
+    return checked

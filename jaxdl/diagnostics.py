@@ -78,7 +78,7 @@ def diagnose(
     >>> diagnose(training=Measured(0.04, 0.01), validation=Measured(0.32, 0.01), reference=Measured(0.05)).remedy
     <Remedy.DATA: 'more data or regularisation'>
     """
-    _check(worthwhile, level, training, validation, reference, trained_longer or training)
+    _check(worthwhile, level, training, validation, reference, training if trained_longer is None else trained_longer)
     threshold = worthwhile * validation.value
     quantile = NormalDist().inv_cdf(level)
 
@@ -132,6 +132,9 @@ def diagnose_with_noise(
     >>> diagnose_with_noise(training=Measured(0.30, 0.01), validation=Measured(0.32, 0.01), noise=repeated).remedy
     <Remedy.NONE: 'none'>
     """
+    if not isinstance(noise, NoiseEstimate):
+        msg = f"got noise={noise!r}; expected an estimate of decomposition.noise, such as replicates(x, y)"
+        raise ValueError(msg)
     if noise.direction == "lower":
         msg = f"got a noise estimate by {noise.method} that bounds the noise from below only; a reference too low makes noise "
         msg += "look like a lack of capacity: use replicates, rice or nearest_neighbour"
@@ -151,6 +154,9 @@ def _check(worthwhile: float, level: float, *measured: Measured) -> None:
         msg = f"got worthwhile={worthwhile} and level={level}; expected a share between 0 and 1, and a level from 0.5 to 1"
         raise ValueError(msg)
     for each in measured:
+        if not isinstance(each, Measured):
+            msg = f"got {each!r}; expected a number with its standard error, as Measured(0.3, 0.01)"
+            raise ValueError(msg)
         if not (math.isfinite(each.value) and math.isfinite(each.standard_error) and each.standard_error >= 0):
             msg = f"got {each}; expected finite numbers, and a standard error of zero or more"
             raise ValueError(msg)

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import importlib.util
-import os
 import platform
 import time
 import warnings
@@ -12,6 +11,7 @@ from typing import NamedTuple
 import jax
 
 from jaxdl import ensembles, truths
+from jaxdl.ensembles.devices import num_cores
 
 REQUIRED = ("jaxdl", "jax", "jaxlib", "flax", "optax", "chex", "numpy", "scipy", "jaxtyping", "rich", "threadpoolctl")
 EXTRAS = {
@@ -71,8 +71,7 @@ def devices() -> Iterator[Finding]:
             "devices", f"none ({asked}: {error})", 'unset JAX_PLATFORMS, or pip install "jax[cuda13]" or "jax[tpu]"'
         )
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    told = f"{len(found)} x {found[0].device_kind} ({found[0].platform}), {cores} cores"
+    told = f"{len(found)} x {found[0].device_kind} ({found[0].platform}), {num_cores()} cores"
     yield Finding("devices", told)
     cache = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     yield Finding("compilations", f"kept in {cache}" if cache else "kept by the experiments only (~/.cache/jaxdl)")

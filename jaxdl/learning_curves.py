@@ -3,17 +3,19 @@
     E(n) = floor + amplitude n^-exponent
 
 The floor is the noise and the bias that more data leave; the exponent is 1 for well-specified parametric models, and
-2s/(2s + d) at best for functions of smoothness s in d dimensions (Stone, 1982). Needs NumPy and SciPy, not JAX.
+2s/(2s + d) at best for functions of smoothness s in d dimensions (Stone, 1982). All is NumPy and SciPy, on the host.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from scipy import special
 
+from jaxdl.kinds import as_count, as_scalar
 from jaxdl.statistics import Interval
+from jaxdl.statistics.intervals import as_floats, check_level
 
 Array = np.ndarray
 Real = int | float | np.number
@@ -38,9 +40,9 @@ class LearningCurve(NamedTuple):
 
 
 def fit(
-    sizes: Float[Array, " sizes"],
-    risks: Float[Array, " sizes"],
-    standard_errors: Float[Array, " sizes"],
+    sizes: Float[Array, " sizes"] | Any,
+    risks: Float[Array, " sizes"] | Any,
+    standard_errors: Float[Array, " sizes"] | Any,
     *,
     degrees_of_freedom: Real = math.inf,
     smallest_floor: Real = 0.0,
@@ -65,24 +67,32 @@ def fit(
     >>> print(f"{curve.floor:.4f} {curve.amplitude:.4f} {curve.exponent:.4f}")
     0.1000 2.0000 1.0000
     """
-    _check(sizes, risks, standard_errors, degrees_of_freedom)
-    floor, amplitude, exponent, squares = _fit_rows(sizes, risks[None], standard_errors, float(smallest_floor))
+    sizes, risks = as_floats("sizes", sizes), as_floats("risks", risks)
+    standard_errors = as_floats("standard_errors", standard_errors)
+    remedy = "take K - 1 for K training sets at each size"
+    degrees_of_freedom = _positive("degrees_of_freedom", degrees_of_freedom, remedy=remedy)
+    expected = "a number, or -inf where a risk has no lower bound"
+    smallest_floor = as_scalar(
+        "smallest_floor", smallest_floor, expected=expected, allowed=lambda floor: floor < math.inf
+    )
+    _check(sizes, risks, standard_errors)
+    floor, amplitude, exponent, squares = _fit_rows(sizes, risks[None], standard_errors, smallest_floor)
     free = len(sizes) - 3
     misfit = float(special.chdtrc(free, squares[0])) if free else math.nan
     return LearningCurve(
         float(floor[0]), float(amplitude[0]), float(exponent[0]), sizes, standard_errors,
-        float(degrees_of_freedom), float(smallest_floor), misfit,
+        degrees_of_freedom, smallest_floor, misfit,
     )  # fmt: skip
 
 
 def risk_at(curve: LearningCurve, size: Real) -> float:
-    """E(size): the expected risk with so many examples.
+    """E(size): the expected risk with so many examples. Raises ValueError for a size that is not positive.
 
     >>> sizes = np.array([10.0, 20.0, 40.0])
     >>> round(risk_at(fit(sizes, 1 + 5 / sizes, np.ones(3)), 500), 4)
     1.01
     """
-    return curve.floor + curve.amplitude * float(size) ** -curve.exponent
+    return _curve(curve).floor + curve.amplitude * _positive("size", size) ** -curve.exponent
 
 
 def predictive_interval(
@@ -111,13 +121,14 @@ def predictive_interval(
     >>> bool(low < 1.005 < high)
     True
     """
-    if not size > 0 or not standard_error >= 0:
-        msg = f"got size {size} and standard_error {standard_error}; expected a positive size and an error of 0 or more"
-        raise ValueError(msg)
+    size, expected = _positive("size", size), "a finite number of 0 or more"
+    standard_error = as_scalar(
+        "standard_error", standard_error, expected=expected, allowed=lambda error: 0 <= error < math.inf
+    )
     floors, amplitudes, exponents = _resampled(curve, num_resamples, seed)
-    generator = np.random.default_rng((seed, 1))
+    generator = np.random.default_rng((as_count("seed", seed, low=0), 1))
     errors = standard_error * _standard_draws(generator, curve.degrees_of_freedom, (num_resamples,))
-    return _middle(floors + amplitudes * float(size) ** -exponents + errors, level)
+    return _middle(floors + amplitudes * size**-exponents + errors, level)
 
 
 def size_needed(curve: LearningCurve, risk: Real) -> float:
@@ -128,6 +139,7 @@ def size_needed(curve: LearningCurve, risk: Real) -> float:
     >>> round(size_needed(curve, 1.01), 3), size_needed(curve, 0.9)
     (500.0, inf)
     """
+    _curve(curve)
     return float(
         _sizes_needed(np.array([curve.floor]), np.array([curve.amplitude]), np.array([curve.exponent]), risk)[0]
     )
@@ -153,6 +165,7 @@ def size_needed_interval(
 def _sizes_needed(
     floors: Float[Array, " rows"], amplitudes: Float[Array, " rows"], exponents: Float[Array, " rows"], risk: Real
 ) -> Float[Array, " rows"]:
+    risk = as_scalar("risk", risk, allowed=lambda risk: not math.isnan(risk))
     is_reached = floors < risk
     ratios = amplitudes / np.where(is_reached, risk - floors, 1)
     with np.errstate(over="ignore"):
@@ -161,10 +174,9 @@ def _sizes_needed(
 
 def _resampled(curve: LearningCurve, num_resamples: int, seed: int) -> tuple[Array, Array, Array]:
     """Floors, amplitudes and exponents of curves fitted to new risks around this one."""
-    if num_resamples < 1:
-        msg = f"num_resamples is {num_resamples}; expected at least 1, and some hundreds for a 90 % interval"
-        raise ValueError(msg)
-    generator = np.random.default_rng((seed, 0))
+    _curve(curve)
+    num_resamples = as_count("num_resamples", num_resamples, remedy="take some hundreds for a 90 % interval")
+    generator = np.random.default_rng((as_count("seed", seed, low=0), 0))
     draws = _standard_draws(generator, curve.degrees_of_freedom, (num_resamples, len(curve.sizes)))
     expected = curve.floor + curve.amplitude * curve.sizes**-curve.exponent
     risks = expected[None] + curve.standard_errors[None] * draws
@@ -178,9 +190,7 @@ def _standard_draws(generator: np.random.Generator, degrees_of_freedom: float, s
 
 
 def _middle(values: Float[Array, " resamples"], level: float) -> Interval:
-    if not 0 < level < 1:
-        msg = f"level is {level}; expected a probability between 0 and 1, such as 0.9"
-        raise ValueError(msg)
+    level = check_level(level)
     # Order statistics rather than their interpolation, which infinite values would turn into nan.
     low = np.quantile(values, (1 - level) / 2, method="lower")
     return Interval(low, np.quantile(values, (1 + level) / 2, method="higher"))
@@ -232,19 +242,28 @@ def _fit_rows(
     return floor, slope * np.exp(exponent * centre), exponent, squares / standard_errors.min() ** 2
 
 
-def _check(sizes: Array, risks: Array, standard_errors: Array, degrees_of_freedom: Real) -> None:
+def _curve(value: Any) -> LearningCurve:
+    if not isinstance(value, LearningCurve):
+        msg = f"curve: got {value!r:.60}, expected a LearningCurve; fit one by learning_curves.fit"
+        raise ValueError(msg)
+    return value
+
+
+def _positive(name: str, value: Real, remedy: str = "") -> float:
+    return as_scalar(name, value, expected="a positive number", allowed=lambda number: number > 0, remedy=remedy)
+
+
+def _check(sizes: Array, risks: Array, standard_errors: Array) -> None:
     if sizes.ndim != 1 or not sizes.shape == risks.shape == standard_errors.shape or len(sizes) < 3:
-        msg = (
-            f"got sizes, risks and standard errors of shapes {sizes.shape}, {risks.shape} and {standard_errors.shape}; "
-        )
-        msg += "expected one length, at least 3: a curve has three parameters"
+        msg = f"sizes: got shape {sizes.shape}, risks {risks.shape} and standard_errors {standard_errors.shape}, "
+        msg += "expected one length, at least 3; a curve has three parameters"
         raise ValueError(msg)
     if len(np.unique(sizes)) < len(sizes) or not (sizes > 0).all() or not np.isfinite(sizes).all():
-        msg = f"got sizes {sizes}; expected positive numbers, all different: average the risks of equal sizes first"
+        msg = f"sizes: got {sizes}, expected positive numbers, all different; average the risks of equal sizes first"
         raise ValueError(msg)
-    if not np.isfinite(risks).all() or not (np.isfinite(standard_errors) & (standard_errors > 0)).all():
-        msg = f"got risks {risks} with standard errors {standard_errors}; expected finite risks and positive errors"
+    if not np.isfinite(risks).all():
+        msg = f"risks: got {risks}, expected finite numbers"
         raise ValueError(msg)
-    if not degrees_of_freedom > 0:
-        msg = f"degrees_of_freedom is {degrees_of_freedom}; expected a positive number, K - 1 for K training sets at each size"
+    if not (np.isfinite(standard_errors) & (standard_errors > 0)).all():
+        msg = f"standard_errors: got {standard_errors}, expected finite numbers above 0"
         raise ValueError(msg)

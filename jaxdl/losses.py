@@ -1,14 +1,21 @@
 """Losses of single examples: `(predictions "*n out", targets "*n out") -> "*n"`.
 
-They sum over outputs and never over examples: reducing, with the examples' weights, is what `jaxdl.objectives` does.
+They sum over outputs and never over examples: reducing, with the examples' weights, is what `jaxdl.objectives` does. Whole numbers
+and lists of numbers are taken as floats.
 """
 
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, ScalarLike
+
+from jaxdl.admission import as_array, as_type, at_hand
+from jaxdl.kinds import check_scalar
 
 
 def _of_equal_shapes(loss: Callable[..., Array]) -> Callable[..., Array]:
@@ -16,15 +23,41 @@ def _of_equal_shapes(loss: Callable[..., Array]) -> Callable[..., Array]:
 
     @functools.wraps(loss)
     def checked(predictions: Array, targets: Array, **settings: ScalarLike) -> Array:
+        predictions = _as_array(loss.__name__, "predictions", predictions)
+        targets = _as_array(loss.__name__, "targets", targets)
         if predictions.shape != targets.shape or predictions.ndim == 0:
             msg = (
                 f"{loss.__name__}: got predictions of shape {predictions.shape} and targets of shape {targets.shape}, "
                 'expected one shape "*n out"; for a single output give both a last axis of length one, y[:, None]'
             )
             raise ValueError(msg)
-        return loss(predictions, targets, **settings)
+        return loss(*_as_floats(loss.__name__, predictions, targets), **settings)
 
     return checked
+
+
+def _as_array(name: str, what: str, value: Any) -> Array:
+    if isinstance(value, jax.Array):
+        return value
+    if isinstance(value, tuple | Mapping) or any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(value)):
+        msg = f"{name}: got {what} of type {type(value).__name__}, expected an array; return the {what} alone"
+        raise ValueError(msg)
+    return as_array(f"{name}: {what}", value)
+
+
+def _as_floats(name: str, predictions: Array, targets: Array) -> tuple[Array, Array]:
+    """Whole numbers as floats of the other's precision: differences of unsigned ones would wrap around."""
+    dtype = jnp.result_type(predictions, targets)
+    if not jnp.issubdtype(dtype, jnp.inexact):
+        dtype = jnp.result_type(float)
+
+    def as_float(what: str, values: Array) -> Array:
+        if jnp.issubdtype(values.dtype, jnp.inexact):
+            return values
+        host = at_hand(values)
+        return values.astype(dtype) if host is None else jnp.asarray(as_type(f"{name}: {what}", host, dtype))
+
+    return as_float("predictions", predictions), as_float("targets", targets)
 
 
 @_of_equal_shapes
@@ -65,9 +98,15 @@ def huber(
 
     Note the 1/2 (Huber, 1964). `functools.partial(huber, delta=...)` is a loss of another `delta`, which may be traced.
 
+    Raises:
+        ValueError: shapes differ; a delta that is no scalar, or a number that is not positive.
+
     >>> print(huber(jnp.array([[3.0]]), jnp.array([[0.0]])))
     [2.5]
     """
+    check_scalar(
+        "huber", delta, what="delta", expected="a positive scalar", allowed=lambda number: 0 < number < math.inf
+    )
     return jnp.sum(optax.losses.huber_loss(predictions, targets, delta=delta), axis=-1)
 
 

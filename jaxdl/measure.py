@@ -12,7 +12,7 @@ import numpy as np
 from jaxdl import ensembles
 from jaxdl.admission import as_numbers
 from jaxdl.decomposition import Decomposition, LossDecomposition, Target, squared_error
-from jaxdl.decomposition.assemble import assemble
+from jaxdl.decomposition.assemble import assemble, check_options
 from jaxdl.decomposition.loss_decomposition import (
     canonical,
     check_dims,
@@ -21,6 +21,7 @@ from jaxdl.decomposition.loss_decomposition import (
     point_shape,
     warn_of_fixed,
 )
+from jaxdl.decomposition.named_axes import check_names_of_target
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design, check_design
 from jaxdl.ensembles import Chunk, DivergedRunsError, Plan
@@ -108,6 +109,7 @@ def decompose(
     check_design(design)
     check_loss(loss)
     check_dims(dims)
+    check_options(random_points, training_size, times)
     varying = check_levels(design)
     warn_of_fixed(varying)
     if not 0 <= max_diverged <= 1:
@@ -168,6 +170,7 @@ def _resolve(
         msg = f"got {len(times)} times for predictions of shape {first.outputs.shape[1:]} with dims={dims}; pass one for each "
         msg += "position on the axis 'times'"
         raise ValueError(msg)
+    check_names_of_target(target, dims)
     return loss.reference(target, point_shape(first.outputs.shape[1:], dims))
 
 

@@ -1,11 +1,17 @@
-"""Objectives: what training minimises. The one place where losses are reduced over examples."""
+"""Objectives: what training minimises. The one place where losses are reduced over examples.
+
+Each checks, while a program is traced, that its data set fits together and that its loss gives one number for each example.
+"""
 
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree, Scalar, ScalarLike
+from jaxtyping import Array, PyTree, Real, Scalar, ScalarLike, Shaped
 
+from jaxdl.arguments import check_loss, check_model, check_objective, check_penalty, check_value, value_of
+from jaxdl.examples import fitting_examples, losses_of_examples
+from jaxdl.kinds import as_strength, check_function
 from jaxdl.types import Dataset, Key, Loss, Model, Objective, Penalty, Variables
 
 
@@ -18,27 +24,26 @@ def empirical_risk(model: Model, loss: Loss) -> Objective:
     Returns:
         An objective, `(variables, dataset, key) -> (value, variables)`, with the model's further collections updated.
 
+    Raises:
+        ValueError: what is no model or no loss; when called, data that do not fit together, a loss that does not give one float for
+            each example, no key for a stochastic model.
+
     >>> from jaxdl import losses, models
     >>> risk = empirical_risk(models.constant(), losses.squared_error)
     >>> data = Dataset(jnp.ones((2, 1)), jnp.array([[1.0], [3.0]]), jnp.array([3.0, 1.0]))
     >>> print(risk({"params": {"weights": jnp.zeros((1, 1))}}, data, None)[0])
     3.0
     """
-
-    def objective(variables: Variables, dataset: Dataset, key: Key | None) -> tuple[Scalar, Variables]:
-        if model.train_apply is None:
-            outputs, updated = model.apply(variables, dataset.x), variables
-        else:
-            outputs, updated = model.train_apply(variables, dataset.x, key)
-        return _weighted_mean(loss(outputs, dataset.y), dataset.weight), updated
-
-    return objective
+    return _risk("empirical_risk", model, loss, is_trained=True)
 
 
 def evaluation_risk(model: Model, loss: Loss) -> Objective:
     """The weighted mean loss of the model *as it predicts* (`model.apply`): no dropout, frozen batch statistics.
 
-    For held-out examples. Variables are returned as they came, and the key is ignored.
+    For held-out examples. Variables are returned as they came, and the key is ignored. The loss may count errors.
+
+    Raises:
+        ValueError: as `empirical_risk`.
 
     >>> from jaxdl import losses, models
     >>> risk = evaluation_risk(models.constant(), losses.squared_error)
@@ -46,11 +51,17 @@ def evaluation_risk(model: Model, loss: Loss) -> Objective:
     >>> print(risk({"params": {"weights": jnp.zeros((1, 1))}}, data, None)[0])
     5.0
     """
-    return empirical_risk(model._replace(train_apply=None, stochastic=False), loss)
+    check_model("evaluation_risk", model)
+    as_it_predicts = model._replace(train_apply=None, stochastic=False)
+    return _risk("evaluation_risk", as_it_predicts, loss, is_trained=False)
 
 
 def regularized(objective: Objective, penalty: Penalty, strength: ScalarLike) -> Objective:
     """An objective plus strength * penalty(params); `strength` may be traced, so one compilation serves a sweep.
+
+    Raises:
+        ValueError: what is no objective or no penalty, or a value of either that is no scalar; a strength that is
+            negative or no scalar.
 
     >>> from jaxdl import losses, models, penalties
     >>> risk = empirical_risk(models.constant(), losses.squared_error)
@@ -58,17 +69,20 @@ def regularized(objective: Objective, penalty: Penalty, strength: ScalarLike) ->
     >>> print(regularized(risk, penalties.l2, 0.5)({"params": {"weights": jnp.full((1, 1), 2.0)}}, data, None)[0])
     3.0
     """
+    check_objective("regularized", objective)
+    check_penalty("regularized", penalty)
+    strength = as_strength("regularized", strength)
 
     def penalised(variables: Variables, dataset: Dataset, key: Key | None) -> tuple[Scalar, Variables]:
-        value, updated = objective(variables, dataset, key)
-        return value + strength * penalty(variables["params"]), updated
+        value, updated = value_of("regularized", objective, variables, dataset, key)
+        return value + strength * check_value("regularized", "a penalty", penalty(variables["params"])), updated
 
     return penalised
 
 
 def with_activity_penalty(
     objective: Objective,
-    activity: Callable[[Variables, Float[Array, "n features"]], PyTree[Float[Array, "n ..."]]],
+    activity: Callable[[Variables, Shaped[Array, "n *features"]], PyTree[Real[Array, "n ..."]]],
     penalty: Penalty,
     strength: ScalarLike,
 ) -> Objective:
@@ -88,7 +102,7 @@ def with_activity_penalty(
         strength: may be traced.
 
     Raises:
-        ValueError: activations that do not have one row for each example.
+        ValueError: activations that do not have one row for each example; a penalty that is no scalar; as `regularized`.
 
     >>> from jaxdl import losses, models, penalties
     >>> risk = empirical_risk(models.constant(), losses.squared_error)
@@ -97,9 +111,23 @@ def with_activity_penalty(
     >>> print(sparse({"params": {"weights": jnp.zeros((1, 1))}}, data, None)[0])
     2.0
     """
+    check_objective("with_activity_penalty", objective)
+    check_function(
+        "with_activity_penalty",
+        activity,
+        ("variables", "x"),
+        "return activations with a row for each example",
+        what="activity",
+    )
+    check_penalty("with_activity_penalty", penalty)
+    strength = as_strength("with_activity_penalty", strength)
+
+    def penalty_of(row: PyTree) -> Scalar:
+        return check_value("with_activity_penalty", "a penalty", penalty(row))
 
     def penalised(variables: Variables, dataset: Dataset, key: Key | None) -> tuple[Scalar, Variables]:
-        value, updated = objective(variables, dataset, key)
+        dataset = fitting_examples("with_activity_penalty", dataset)
+        value, updated = value_of("with_activity_penalty", objective, variables, dataset, key)
         rows = activity(variables, dataset.x)
         shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(rows)]
         if any(shape[:1] != dataset.weight.shape for shape in shapes):
@@ -108,7 +136,7 @@ def with_activity_penalty(
                 "one row for each example on their first axis"
             )
             raise ValueError(msg)
-        return value + strength * _weighted_mean(jax.vmap(penalty)(rows), dataset.weight), updated
+        return value + strength * _weighted_mean(jax.vmap(penalty_of)(rows), dataset.weight), updated
 
     return penalised
 
@@ -130,21 +158,50 @@ def map_estimate(model: Model, likelihood: Loss, prior: Penalty) -> Objective:
     Returns:
         An objective, `(variables, dataset, key) -> (value, variables)`.
 
+    Raises:
+        ValueError: as `empirical_risk`; a prior that is no function of the parameters, or whose value is no scalar.
+
     >>> from jaxdl import losses, models, penalties
     >>> posterior = map_estimate(models.constant(), losses.squared_error, penalties.l2)
     >>> data = Dataset(jnp.ones((2, 1)), jnp.array([[1.0], [3.0]]), jnp.ones(2))
     >>> print(posterior({"params": {"weights": jnp.full((1, 1), 2.0)}}, data, None)[0])
     6.0
     """
-    risk = empirical_risk(model, likelihood)
+    risk = _risk("map_estimate", model, likelihood, is_trained=True)
+    check_penalty("map_estimate", prior, what="prior")
 
     def posterior(variables: Variables, dataset: Dataset, key: Key | None) -> tuple[Scalar, Variables]:
         mean, updated = risk(variables, dataset, key)
-        return jnp.sum(dataset.weight) * mean + prior(variables["params"]), updated
+        return jnp.sum(dataset.weight) * mean + check_value(
+            "map_estimate", "a prior", prior(variables["params"])
+        ), updated
 
     return posterior
 
 
-def _weighted_mean(values: Float[Array, " n"], weight: Float[Array, " n"]) -> Scalar:
+def _risk(name: str, model: Model, loss: Loss, *, is_trained: bool) -> Objective:
+    check_model(name, model)
+    check_loss(name, loss)
+
+    def objective(variables: Variables, dataset: Dataset, key: Key | None) -> tuple[Scalar, Variables]:
+        dataset = fitting_examples(name, dataset)
+        if model.train_apply is None:
+            outputs, updated = model.apply(variables, dataset.x), variables
+        elif model.stochastic and key is None:
+            msg = (
+                f"{name}: got no key for a model that draws random numbers while it trains, expected one; give the learner the "
+                "same model, or take objectives.evaluation_risk, which draws none"
+            )
+            raise ValueError(msg)
+        else:
+            outputs, updated = model.train_apply(variables, dataset.x, key)
+        return _weighted_mean(
+            losses_of_examples(name, loss, outputs, dataset, is_trained=is_trained), dataset.weight
+        ), updated
+
+    return objective
+
+
+def _weighted_mean(values: Real[Array, " n"], weight: Real[Array, " n"]) -> Scalar:
     total = jnp.sum(weight)
     return jnp.sum(weight * values) / jnp.where(total > 0, total, 1)

@@ -4,16 +4,18 @@ No computation but clipping stacks at zero and smoothing spectra, both of which 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Num
 
+from jaxdl.admission import as_numbers
 from jaxdl.curvature import SpectralDensity, cumulative
 from jaxdl.decomposition import Decomposition
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.result import label_of
+from jaxdl.kinds import as_scalar
 from jaxdl.statistics import Interval
 
 if TYPE_CHECKING:
@@ -34,15 +36,14 @@ def decomposition(result: Decomposition, *, label: str | None = None, logarithmi
     Along settings or times, whichever the result has; as bars when it has neither.
 
     Raises:
-        ValueError: for a result with both settings and times; select one of them first.
+        ValueError: no result of a decomposition, or one with both settings and times; select one of them first.
     """
+    _check_kind(result, Decomposition)
+    if len(result.axes) > 1:
+        msg = f"result: got axes {result.axes}, expected one at most, as a figure shows; select from the other: result.at(time=0)"
+        raise ValueError(msg)
     figure = new_figure()
     left, right = figure.subplots(1, 2)
-    if len(result.axes) > 1:
-        msg = (
-            f"got a result with axes {result.axes}; a figure shows one. Select from the other first: result.at(time=0)"
-        )
-        raise ValueError(msg)
     if not result.axes:
         _bars(left, right, result)
         return figure
@@ -69,11 +70,17 @@ def decomposition(result: Decomposition, *, label: str | None = None, logarithmi
 
 
 def density(result: SpectralDensity, *, width: float | None = None) -> "Figure":
-    """Two panels: the density of the eigenvalues, smoothed; and their cumulative share, not smoothed, with its band.
+    """Two panels: the density of the eigenvalues, smoothed; and their cumulative share, not smoothed, with its bands.
 
     Every node becomes a normal density of standard deviation `width`, by default a hundredth of the range of the nodes.
     Narrower than the spacing of the nodes, it shows them and not the spectrum.
+
+    Raises:
+        ValueError: no spectral density, or a width that is not positive.
     """
+    _check_kind(result, SpectralDensity)
+    if width is not None:
+        as_scalar("width", width, expected="a positive number", allowed=lambda width: 0 < width < np.inf)
     nodes, weights = np.asarray(result.nodes), np.asarray(result.weights * result.probe_weights[:, None])
     width = width or float(np.ptp(nodes)) / 100 or 1.0
     x = np.linspace(nodes.min() - 5 * width, nodes.max() + 5 * width, 1001)
@@ -87,17 +94,11 @@ def density(result: SpectralDensity, *, width: float | None = None) -> "Figure":
     left.annotate(f"smoothed, width {width:.2g}", (0.99, 0.98), xycoords="axes fraction", ha="right", va="top")
     share = cumulative(result, jnp.asarray(x, result.nodes.dtype))
     right.plot(x, share.estimate, color=RISK_COLOUR, linewidth=1, label="estimate")
-    right.fill_between(x, share.low, share.high, color=BIAS_COLOUR, alpha=0.4, linewidth=0, label="guaranteed band")
-    reach = 2 * np.asarray(share.standard_error)
-    right.fill_between(
-        x,
-        np.maximum(share.low - reach, 0),
-        np.minimum(share.high + reach, 1),
-        color=BIAS_COLOUR,
-        alpha=0.15,
-        linewidth=0,
-        label="and 2 standard errors of the probes",
-    )
+    for low, high, alpha, label in (
+        (share.probed_low, share.probed_high, 0.4, "left open for these probes"),
+        (share.low, share.high, 0.15, "and for the spectrum, 99.8 % at each point"),
+    ):
+        right.fill_between(x, low, high, color=BIAS_COLOUR, alpha=alpha, linewidth=0, label=label)
     right.set_ylabel("share of the eigenvalues")
     right.legend(fontsize="small")
     for axes in (left, right):
@@ -136,7 +137,7 @@ def stacked(
     axes: "Axes", x: Num[Array, " x"], parts: Mapping[str, Num[Array, " x"]], *, colours: Sequence[str]
 ) -> None:
     """Areas on top of each other; negative estimates are drawn as zero, here and nowhere else."""
-    heights = [np.maximum(values, 0) for values in parts.values()]
+    heights = [np.maximum(as_numbers(f"parts[{label!r}]", values), 0) for label, values in parts.items()]
     axes.stackplot(x, *heights, labels=list(parts), colors=list(colours), alpha=0.85, linewidth=0)
     if any((np.asarray(values) < 0).any() for values in parts.values()):
         axes.annotate(
@@ -158,6 +159,12 @@ def bands(
         axes.errorbar(
             x, estimate, yerr=reach, label=label, color=colour, marker="o", markersize=3, linewidth=1.2, capsize=2
         )
+
+
+def _check_kind(result: Any, kind: type) -> None:
+    if not isinstance(result, kind):
+        msg = f"result: got a value of type {type(result).__name__}, expected a {kind.__name__}"
+        raise ValueError(msg)
 
 
 def _bars(left: "Axes", right: "Axes", result: Decomposition) -> None:

@@ -8,10 +8,13 @@ parameters, errors N(0, σ²) and a prior N(0, τ²) the most probable weights a
 which is strength 1/(2τ²) of |w|² beside the negative log-likelihood, and σ²/(2nτ²) beside the *mean* of half the squares.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Scalar, ScalarLike
 
+from jaxdl.kinds import check_scalar
 from jaxdl.penalties import l1, l2
 from jaxdl.types import Loss, Params, Penalty
 
@@ -93,9 +96,14 @@ def ridge_strength(noise_std: ScalarLike, prior_std: ScalarLike) -> ScalarLike:
 
     Hoerl and Kennard (1970); Bishop (2006), equation 3.55. Both may be traced.
 
+    Raises:
+        ValueError: a standard deviation that is no scalar, or a number that is not positive.
+
     >>> ridge_strength(0.5, 2.0)
     0.0625
     """
+    _check_scale("ridge_strength", "noise_std", noise_std)
+    _check_scale("ridge_strength", "prior_std", prior_std)
     return (noise_std / prior_std) ** 2
 
 
@@ -104,6 +112,11 @@ def _count(params: Params) -> int:
 
 
 def _check_scale(name: str, what: str, scale: ScalarLike) -> None:
-    if jnp.ndim(scale) != 0 or (isinstance(scale, int | float) and not scale > 0):
-        msg = f"{name}: got {what}={scale}, expected a positive scalar; vmap over several"
-        raise ValueError(msg)
+    check_scalar(
+        name,
+        scale,
+        what=what,
+        expected="a positive scalar",
+        allowed=lambda number: 0 < number < math.inf,
+        remedy="vmap over several",
+    )

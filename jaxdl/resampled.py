@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxdl import designs, ensembles
+from jaxdl.admission import as_array, as_numbers, check_finite
 from jaxdl.data import resampling
 from jaxdl.data.resampling import Resampling
 from jaxdl.decomposition import Decomposition, Target, squared_error
@@ -23,6 +23,8 @@ from jaxdl.decomposition.estimates import jackknife_variance
 from jaxdl.ensembles import DivergedRunsError
 from jaxdl.ensembles.collect import Runs
 from jaxdl.ensembles.diverged import summary
+from jaxdl.examples import weighted_examples
+from jaxdl.kinds import as_count, as_key, check_function
 from jaxdl.measure import decompose
 from jaxdl.types import Dataset, Key, Keys, Learner
 
@@ -84,8 +86,8 @@ def triangulate(
     learner: Learner,
     predict: Predict,
     dataset: Dataset,
-    x_test: Float[Array, "points features"],
-    y_test: Float[Array, "points out"],
+    x_test: Float[Array, "points *features"] | Any,
+    y_test: Float[Array, "points out"] | Any,
     key: Key,
     *,
     num_runs: int = 200,
@@ -121,9 +123,10 @@ def triangulate(
         progress: show progress on standard error.
 
     Raises:
-        ValueError: shapes that do not fit, negative weights, too few parts or runs, a source that the learner reads and `held`
-            does not name.
+        ValueError: arguments of the wrong kind, shapes that do not fit, labels or inputs that are no finite real numbers, negative
+            weights, too few parts or runs, a source that the learner reads and `held` does not name.
 
+    >>> import jax.numpy as jnp
     >>> def mean(keys, dataset):                          # the simplest learner; its variance over fresh sets is s²/n
     ...     return {"mean": jnp.average(dataset.y, axis=0, weights=dataset.weight)}
     >>> data = Dataset(jnp.zeros((20, 1)), jnp.arange(20.0)[:, None], jnp.ones(20))      # s² = 35
@@ -135,11 +138,12 @@ def triangulate(
     >>> bool(abs(variance.estimate - 35 / 20) < 4 * variance.standard_error)
     True
     """
-    dataset = _without_padding(dataset)
-    n = _checked(dataset, x_test, y_test, num_runs, num_parts)
-    key_bootstrap, key_half, key_subsample, key_split, key_out, key_held = jax.random.split(key, 6)
+    dataset = _without_padding(weighted_examples("dataset", dataset))
+    x_test, y_test = _held_out(dataset, x_test, y_test)
+    n, num_runs, num_parts = _checked(dataset, learner, predict, num_runs, num_parts, held)
+    key_bootstrap, key_half, key_subsample, key_split, key_out, key_held = jax.random.split(as_key("key", key), 6)
     keys_held = _HeldKeys({name: jax.random.fold_in(key_held, index) for index, name in enumerate(held)})
-    design, target = designs.independent(num_runs, "data"), Target(labels=np.asarray(y_test))
+    design, target = designs.independent(num_runs, "data"), Target(labels=y_test)
 
     def predictions(training_set: Dataset, x: Array) -> Array:
         return predict(learner(keys_held, training_set), x)
@@ -301,26 +305,47 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _without_padding(dataset: Dataset) -> Dataset:
     """The rows that count: a draw, which treats all rows alike, must not see the others."""
-    weight = np.asarray(dataset.weight)
-    if not (np.isfinite(weight).all() and (weight >= 0).all()):
-        msg = f"got weights between {weight.min():.4g} and {weight.max():.4g}; expected finite ones, none negative, and zero for "
-        msg += "rows that are padding"
+    is_used = np.asarray(dataset.weight) > 0
+    used = dataset if is_used.all() else Dataset(*(field[is_used] for field in dataset))
+    for name in ("x", "y"):
+        check_finite(f"dataset: {name}", getattr(used, name))
+    return used
+
+
+def _held_out(
+    dataset: Dataset, x_test: Any, y_test: Any
+) -> tuple[Float[Array, "points *features"], Float[np.ndarray, "points out"]]:
+    """Test points as arrays of finite numbers that fit the data set."""
+    # Labels meet predictions on the host, and keep their precision.
+    x, y = as_array("x_test", x_test), as_numbers("y_test", y_test)
+    for name, array, field in (("x_test", x, dataset.x), ("y_test", y, dataset.y)):
+        if array.shape[1:] != field.shape[1:] or len(array.shape) < 2 or array.shape[0] < 2:
+            msg = f"{name}: got shape {array.shape}, expected 2 points or more of shape {field.shape[1:]}, as in the data set; "
+            msg += "a vector becomes a column by [:, None]"
+            raise ValueError(msg)
+        check_finite(name, array)
+    if len(x) != len(y):
+        msg = f"y_test: got {len(y)} rows, expected {len(x)}, one for each row of x_test"
         raise ValueError(msg)
-    return dataset if weight.all() else Dataset(*(jnp.asarray(field)[weight > 0] for field in dataset))
+    return x, y
 
 
-def _checked(dataset: Dataset, x_test: Array, y_test: Array, num_runs: int, num_parts: int) -> int:
-    """The number of examples, once the arguments are known to make sense."""
+def _checked(
+    dataset: Dataset,
+    learner: Any,
+    predict: Any,
+    num_runs: int,
+    num_parts: int,
+    held: Sequence[str],
+) -> tuple[int, int, int]:
+    """The numbers of examples, runs and parts, once these and the functions are known to make sense."""
+    check_function("learner", learner, ("keys", "dataset"), "pass one such as learners.ridge(model, 0.1)")
+    check_function("predict", predict, ("variables", "x"), "pass one such as model.apply")
+    if isinstance(held, str) or not all(isinstance(name, str) for name in held):
+        msg = f"held: got {held!r:.60}, expected a sequence of names; one is written ({held!r:.60},)"
+        raise ValueError(msg)
     n = len(dataset.x)
-    if jnp.ndim(x_test) != 2 or jnp.ndim(y_test) != 2 or len(x_test) != len(y_test) or len(x_test) < 2:
-        msg = f"got x_test of shape {jnp.shape(x_test)} and y_test of shape {jnp.shape(y_test)}, expected (points, features) and "
-        msg += "(points, out), of 2 points or more; a vector becomes a column by [:, None]"
-        raise ValueError(msg)
-    if not 3 <= num_parts <= n // 2:
-        msg = f"got num_parts={num_parts} for {n} examples of positive weight, expected 3 to {n // 2}: 3 give an error, and a part "
-        msg += "holds 2 examples"
-        raise ValueError(msg)
-    if num_runs < MIN_RUNS:
-        msg = f"got num_runs={num_runs}, expected {MIN_RUNS} or more: about 3 runs in 8 leave a row out, and each needs several"
-        raise ValueError(msg)
-    return n
+    remedy = f"there are {n} examples of positive weight, 3 parts give an error, and a part holds 2 examples"
+    num_parts = as_count("num_parts", num_parts, low=3, high=n // 2, remedy=remedy)
+    remedy = "about 3 runs in 8 leave a row out, and each needs several"
+    return n, as_count("num_runs", num_runs, low=MIN_RUNS, remedy=remedy), num_parts

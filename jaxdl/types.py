@@ -20,7 +20,7 @@ batch    examples of one minibatch
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Real, Scalar
 
 Key = PRNGKeyArray
 
@@ -51,9 +51,10 @@ Outputs = PyTree[Array]
 class Dataset(NamedTuple):
     """Examples with weights; a weight of zero removes an example without changing a shape (folds, bootstrap counts)."""
 
-    x: Float[Array, "n features"]
-    y: Float[Array, "n out"]
-    weight: Float[Array, " n"]
+    x: Real[Array, "n *features"]
+    """Floats; or whatever the model takes, such as images "n height width channels" or whole numbers to embed."""
+    y: Real[Array, "n out"]
+    weight: Real[Array, " n"]
 
 
 class Model(NamedTuple):

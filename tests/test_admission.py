@@ -1,6 +1,7 @@
 """What is admitted equals what was handed over; what an array would falsify is refused with a remedy."""
 
 import datetime
+from decimal import Decimal
 from fractions import Fraction
 
 import jax
@@ -9,12 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 from jax.experimental.sparse import BCOO
 
-from jaxdl.admission import LARGEST_LOSS, as_numbers, as_type
+from jaxdl.admission import as_numbers
 
 REFUSED = {
     "masked": (np.ma.array([1.0, 2.0], mask=[0, 1]), "remove or impute"),
@@ -43,6 +41,9 @@ REFUSED = {
     "a generator": ((i for i in range(3)), "array of numbers"),
     "fields": (np.zeros(2, [("a", int)]), "booleans, integers or floats"),
     "huge integers": ([2**70], "64 bits"),
+    "huge decimals": ([Decimal(2**60 + 1)], "2**53"),
+    "decimals beyond the floats": ([Decimal("1e400")], "2**53"),
+    "fractions beyond the floats": ([Fraction(10**400, 3)], "rescale"),
     "huge integers beside floats": (np.array([2**60 + 1, 0.5], object), "2**53"),
 }
 
@@ -75,6 +76,8 @@ def test_a_traced_value_is_refused():
         np.array([1, 2.5, True], object),
         np.array([2**62, 1], object),
         [Fraction(1, 2)],
+        [Decimal("0.5"), 2, Decimal(3)],
+        Decimal(1),
         [1.0, np.nan, np.inf],
         3,
     ],
@@ -84,45 +87,3 @@ def test_numbers_of_any_container_are_admitted_unchanged(value):
     admitted = as_numbers("x", value)
     assert admitted.dtype != object
     np.testing.assert_array_equal(admitted, np.asarray(value))
-
-
-@given(arrays.arrays(np.float64, st.integers(1, 20), elements=st.floats(allow_nan=True, allow_infinity=True)))
-def test_narrowing_keeps_every_difference_or_refuses(values):
-    try:
-        narrowed = as_type("x", values, np.float32)
-    except ValueError as error:
-        assert str(error).startswith("x: got ")  # noqa: PT017 - either outcome is right
-        return
-    finite = np.isfinite(values)
-    reach = np.ptp(values[finite]) if finite.any() else 0.0
-    flushed = np.where(np.abs(narrowed) < np.finfo(np.float32).tiny, 0, narrowed).astype(float)
-    np.testing.assert_array_equal(np.isfinite(narrowed), finite)
-    assert reach == 0 or (np.abs(flushed[finite] - values[finite]) <= LARGEST_LOSS * reach).all()
-
-
-@given(arrays.arrays(np.int64, st.integers(1, 20)), st.sampled_from([np.int32, np.uint32, np.int8]))
-def test_whole_numbers_stay_exact_or_are_refused(values, dtype):
-    bounds = np.iinfo(dtype)
-    if ((values >= bounds.min) & (values <= bounds.max)).all():
-        np.testing.assert_array_equal(as_type("seed", values, dtype), values)
-    else:
-        with pytest.raises(ValueError, match="cannot hold"):
-            as_type("seed", values, dtype)
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_numbers_beyond_the_range_are_refused(dtype):
-    with pytest.raises(ValueError, match="beyond the range"):
-        as_type("x", np.array([0.0, 1e300]), dtype)
-
-
-def test_only_the_column_that_loses_its_differences_is_judged():
-    table = np.stack([np.linspace(0, 1, 60), 1.7e9 + np.arange(60)], axis=1)
-    with pytest.raises(ValueError, match="1 of 60 distinct"):
-        as_type("x", table, np.float32)
-    as_type("x", table - [0, 1.7e9], np.float32)
-
-
-def test_ordinary_rounding_is_no_loss():
-    values = np.random.default_rng(0).normal(3.0, 1.0, (1000, 3))
-    np.testing.assert_array_equal(as_type("x", values, np.float32), values.astype(np.float32))

@@ -9,8 +9,11 @@ import jaxdl
 
 ROOT = Path(jaxdl.__file__).parent
 LAYERS = (
+    {"narrowing", "paths"},
     {"admission"},
+    {"kinds"},
     {"archives", "types", "statistics"},
+    {"arguments", "examples"},
     {"curvature", "designs", "learning_curves"},
     {"data", "models", "losses", "penalties", "decomposition"},
     {"diagnostics", "objectives", "plots", "priors"},

@@ -80,12 +80,12 @@ def test_a_design_says_what_it_identifies():
 @pytest.mark.parametrize(
     ("build", "told"),
     [
-        (lambda: designs.crossed(), "without sources"),
-        (lambda: designs.independent(4), "without sources"),
-        (lambda: designs.crossed(data=0), "at least 1"),
-        (lambda: designs.independent(4, "a", "a"), "named twice"),
+        (lambda: designs.crossed(), "sources: got none"),
+        (lambda: designs.independent(4), "sources: got none"),
+        (lambda: designs.crossed(data=0), "data=0, .* 1 or more"),
+        (lambda: designs.independent(4, "a", "a"), "some of them twice"),
         (lambda: designs.independent(4, "a b"), "identifier"),
-        (lambda: designs.keys_of_run(designs.crossed(a=2), ROOT, 2), "pass 0 to 1"),
+        (lambda: designs.keys_of_run(designs.crossed(a=2), ROOT, 2), "run: got 2, .* from 0 to 1"),
         (lambda: designs.tied({"init": ROOT}, order="data"), "the sources here are"),
     ],
 )

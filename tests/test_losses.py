@@ -95,3 +95,34 @@ def test_the_width_of_hubers_loss_may_be_traced():
     deltas = jnp.array([0.1, DELTA])
     values = jax.vmap(lambda delta: losses.huber(predictions, targets, delta=delta))(deltas)
     np.testing.assert_allclose(values[1], huber_formula(np.array(predictions), np.array(targets)), rtol=1e-12)
+
+
+@every_loss
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int8, np.uint32, np.int32])
+@pytest.mark.parametrize("convert", [jnp.asarray, np.asarray, np.ndarray.tolist])
+def test_whole_numbers_and_lists_are_taken_as_floats(loss, formula, dtype, convert, unchecked):
+    predictions, targets = np.array([[1, 0], [100, 3]]).astype(dtype), np.array([[1, 0], [0, 1]]).astype(dtype)
+    expected = formula(predictions.astype(float), targets.astype(float))
+    np.testing.assert_allclose(loss(convert(predictions), convert(targets)), expected, rtol=1e-12)
+    found = loss(jnp.asarray(predictions, jnp.float32), jnp.asarray(targets))
+    assert found.dtype == jnp.float32
+
+
+def test_the_distance_of_unsigned_numbers_does_not_wrap_around():
+    found = jax.jit(losses.absolute_error)(jnp.array([[1]], jnp.uint8), jnp.array([[200]], jnp.uint8))
+    np.testing.assert_array_equal(found, [199.0])
+
+
+def test_whole_numbers_whose_differences_floats_cannot_hold_are_refused(unchecked):
+    whole = jnp.array([[2**30], [2**30 + 1]], jnp.int32)
+    with pytest.raises(ValueError, match=r"targets: got numbers up to .* that differ by at most 1"):
+        losses.absolute_error(jnp.zeros((2, 1), jnp.float32), whole)
+
+
+@every_loss
+@pytest.mark.parametrize("pack", [lambda f: (f, f), lambda f: {"logits": f}, lambda f: [f, f]])
+def test_predictions_among_other_things_are_refused_by_name(loss, formula, pack, unchecked):
+    with pytest.raises(
+        ValueError, match=r"predictions of type (tuple|dict|list), expected an array; return the predic"
+    ):
+        jax.jit(lambda f, y: loss(pack(f), y))(*example())

@@ -1,12 +1,16 @@
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 from flax import linen as nn
 from flax import nnx
 
 from jaxdl import models
+from jaxdl.models.dependence import depends, depends_on_draws
 
 
 class Noisy(nn.Module):
@@ -132,7 +136,7 @@ def test_a_polynomial_of_two_features_is_refused(key):
 
 
 def test_a_negative_degree_is_refused():
-    with pytest.raises(ValueError, match="got degree=-1, expected 0 or more"):
+    with pytest.raises(ValueError, match="got degree=-1, expected a whole number of 0 or more"):
         models.polynomial(-1)
 
 
@@ -198,3 +202,245 @@ def test_an_nnx_module_keeps_its_state_beside_its_parameters(key):
     hidden = x @ variables["params"]["layers"][0]["kernel"]
     np.testing.assert_allclose(updated["state"]["layers"][1]["mean"], 0.01 * hidden.mean(0), rtol=1e-5)
     chex.assert_trees_all_equal_shapes_and_dtypes(updated, variables)
+
+
+class Dropped(nn.Module):
+    rate: float = 0.5
+
+    @nn.compact
+    def __call__(self, x, *, deterministic=True):
+        return nn.Dense(2)(nn.Dropout(self.rate)(x, deterministic=deterministic))
+
+
+class DroppedWithItsKey(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(2)(nn.Dropout(0.5)(x, deterministic=not self.has_rng("dropout")))
+
+
+class Drawing(nnx.Module):
+    """Draws in training, in evaluation as well, or inside a transformation of nnx."""
+
+    def __init__(self, rngs, rate=0.5, *, always=False, transformed=False):
+        self.dropout, self.linear = nnx.Dropout(rate, rngs=rngs), nnx.Linear(1, 2, rngs=rngs)
+        self.always, self.transformed = always, transformed
+
+    def __call__(self, x):
+        def call(self, x):
+            return self.linear(self.dropout(x, deterministic=False if self.always else None))
+
+        return nnx.jit(call)(self, x) if self.transformed else call(self, x)
+
+
+class Frozen(nn.Module):
+    """Both layers switched off by words that no argument of a call could change."""
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(2)(nn.BatchNorm()(nn.Dropout(0.5)(x, deterministic=True), use_running_average=True))
+
+
+class Forgotten(nn.Module):
+    """Statistics that move, and dropout that is on, only where an argument says so."""
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        x = nn.BatchNorm(use_running_average=not train)(nn.Dense(4)(x))
+        return nn.Dense(2)(nn.Dropout(0.5, deterministic=not train)(x))
+
+
+class FrozenBesideDropout(nn.Module):
+    @nn.compact
+    def __call__(self, x, train):
+        x = nn.BatchNorm(use_running_average=True)(x)
+        return nn.Dense(2)(nn.Dropout(0.5)(x, deterministic=not train))
+
+
+class Keyed(nnx.Module):
+    """Keeps a key, draws from a stream without counting it, or takes its streams by name alone."""
+
+    def __init__(self, *, rngs, keeps=False, folds=False):
+        self.linear = nnx.Linear(1, 2, rngs=rngs)
+        if keeps:
+            self.key = rngs.noise()
+        if folds:
+            self.rngs = rngs.fork()
+        self.folds = folds
+
+    def __call__(self, x):
+        noise = jax.random.normal(jax.random.fold_in(self.rngs.default.key[...], 0)) if self.folds else 0.0
+        return self.linear(x) + noise
+
+
+class Recurrent(nnx.Module):
+    """Splits a key for its carry, which is zero unless it starts at random."""
+
+    def __init__(self, rngs, cell=nnx.LSTMCell, *, is_random=False):
+        self.recurrent, self.is_random = nnx.RNN(cell(1, 2, rngs=rngs), rngs=rngs), is_random
+
+    def __call__(self, x):
+        cell, rngs = self.recurrent.cell, self.recurrent.rngs
+        start = cell.initialize_carry(x.shape, rngs, jax.random.normal) if self.is_random else None
+        return self.recurrent(x[:, None, :], initial_carry=start)[:, 0]
+
+
+BATCHES = {"train_kwargs": {"train": True}, "eval_kwargs": {"train": False}}
+BUILT = nnx.Linear(1, 2, rngs=nnx.Rngs(0))
+SILENT = {
+    "dropout that is never on": (lambda: models.from_flax(Dropped()), "nn.Dropout and no different training"),
+    "dropout that stochastic alone does not switch on": (
+        lambda: models.from_flax(Dropped(), stochastic=True),
+        "draws no random numbers as it is called",
+    ),
+    "dropout without a key": (
+        lambda: models.from_flax(Dropped(), train_kwargs={"deterministic": False}),
+        "draws random numbers while it is trained.*stochastic=True",
+    ),
+    "dropout in evaluation": (
+        lambda: models.from_flax(Dropped(), eval_kwargs={"deterministic": False}, stochastic=True),
+        "draws random numbers while it is initialised|evaluated",
+    ),
+    "batch statistics that never move": (lambda: models.from_flax(Normalised(), **BATCHES), "nn.BatchNorm.*mutable="),
+    "batch statistics by letters": (
+        lambda: models.from_flax(Normalised(), **BATCHES, mutable="batch_stats"),
+        r"mutable='batch_stats', expected names.*\('batch_stats',\)",
+    ),
+    "batch statistics that no call moves": (
+        lambda: models.from_flax(Forgotten(), mutable=["batch_stats"]),
+        r"mutable=\('batch_stats',\) for a module that changes none",
+    ),
+    "statistics and dropout that nobody switches on": (
+        lambda: models.from_flax(Forgotten()),
+        "nn.BatchNorm, nn.Dropout and no different training",
+    ),
+    "a first layer that nobody switches on": (
+        lambda: models.from_flax(nn.Sequential([Dropped(), nn.Dense(2)])),
+        "nn.Dropout and no different training",
+    ),
+    "dropout for which there is no key": (
+        lambda: models.from_flax(DroppedWithItsKey()),
+        "nn.Dropout and no different training",
+    ),
+    "a key that is kept": (lambda: models.from_nnx(lambda rngs: Keyed(rngs=rngs, keeps=True)), "keep nnx.Rngs, not a"),
+    "a draw that nothing counts": (
+        lambda: models.from_nnx(lambda rngs: Keyed(rngs=rngs, folds=True)),
+        "draws random numbers while it predicts",
+    ),
+    "a random start of a recurrent network": (
+        lambda: models.from_nnx(lambda rngs: Recurrent(rngs, is_random=True)),
+        "draws random numbers while it predicts",
+    ),
+    "streams of its own": (
+        lambda: models.from_nnx(lambda rngs: nnx.Linear(1, 2, rngs=nnx.Rngs(0))),
+        "draw from the rngs you are given",
+    ),
+    "dropout from streams of its own": (
+        lambda: models.from_nnx(
+            lambda rngs: nnx.Sequential(nnx.Linear(1, 2, rngs=rngs), nnx.Dropout(0.5, rngs=nnx.Rngs(0))),
+            stochastic=True,
+        ),
+        "draw from the rngs you are given",
+    ),
+    "a class of further arguments": (
+        lambda: models.from_nnx(nnx.Linear),
+        r"not one of \(in_features, out_features",
+    ),
+    "a class of linen": (lambda: models.from_flax(nn.Dense), "got Dense, expected an instance"),
+    "nnx as linen": (lambda: models.from_flax(BUILT), "models.from_nnx"),
+    "one mask for all steps": (
+        lambda: models.from_nnx(Drawing),
+        "draws random numbers while it trains.*stochastic=True",
+    ),
+    "one mask for all steps, transformed": (
+        lambda: models.from_nnx(lambda rngs: Drawing(rngs, transformed=True)),
+        "draws random numbers while it trains.*stochastic=True",
+    ),
+    "one mask for all predictions": (
+        lambda: models.from_nnx(lambda rngs: Drawing(rngs, always=True), stochastic=True),
+        "draws random numbers while it predicts",
+    ),
+    "one module for all starts": (lambda: models.from_nnx(lambda rngs: BUILT), "returns the same module each time"),
+    "a module as its builder": (lambda: models.from_nnx(BUILT), "expected a function that builds it"),
+    "linen as nnx": (lambda: models.from_nnx(nn.Dense(2)), "for a module of linen use models.from_flax"),
+    "a builder of linen": (lambda: models.from_nnx(lambda rngs: nn.Dense(2)), "a builder that returns Dense"),
+    "a builder of no arguments": (
+        lambda: models.from_nnx(lambda: BUILT),
+        r"expected a function \(rngs\), not one of \(\)",
+    ),
+}
+HEARD = {
+    "no dropout in linen": lambda: models.from_flax(Dropped(0.0)),
+    "dropout in linen": lambda: models.from_flax(Dropped(), train_kwargs={"deterministic": False}, stochastic=True),
+    "dropout where there is a key": lambda: models.from_flax(DroppedWithItsKey(), stochastic=True),
+    "frozen layers": lambda: models.from_flax(Frozen()),
+    "frozen statistics": lambda: models.from_flax(
+        nn.Sequential([nn.Dense(4), nn.BatchNorm(use_running_average=True), nn.Dense(2)])
+    ),
+    "frozen statistics first": lambda: models.from_flax(
+        nn.Sequential([nn.BatchNorm(use_running_average=True), nn.Dense(2)])
+    ),
+    "frozen statistics beside dropout": lambda: models.from_flax(FrozenBesideDropout(), **BATCHES, stochastic=True),
+    "zeros as a start": lambda: models.from_nnx(
+        lambda rngs: nnx.Linear(1, 2, kernel_init=nnx.initializers.zeros, rngs=rngs)
+    ),
+    "a copy of a trained module": lambda: models.from_nnx(lambda rngs: nnx.clone(BUILT)),
+    "a class": lambda: models.from_nnx(Keyed),
+    "a class and its sizes": lambda: models.from_nnx(functools.partial(nnx.Linear, 1, 2)),
+    "long short-term memory": lambda: models.from_nnx(Recurrent),
+    "gated recurrent units": lambda: models.from_nnx(lambda rngs: Recurrent(rngs, nnx.GRUCell)),
+    "no dropout in nnx": lambda: models.from_nnx(lambda rngs: Drawing(rngs, 0.0)),
+    "no dropout in a transformation": lambda: models.from_nnx(lambda rngs: Drawing(rngs, 0.0, transformed=True)),
+    "dropout in nnx": lambda: models.from_nnx(Drawing, stochastic=True),
+}
+
+
+def trained_outputs(model, key):
+    x = inputs(jnp.float32)
+    variables = model.init(key, x)
+    model.apply(variables, x)
+    if model.train_apply is None:
+        return model.apply(variables, x)
+    outputs = model.train_apply(variables, x, key if model.stochastic else None)[0]
+    return outputs if model.stochastic else model.apply(variables, x)
+
+
+@pytest.mark.parametrize("case", SILENT)
+def test_a_module_that_would_train_otherwise_than_it_says_is_refused(case, key, monkeypatch):
+    # Users run without the run-time type checker, which would refuse some of these first.
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    make, match = SILENT[case]
+    with pytest.raises(ValueError, match=match):
+        jax.eval_shape(lambda key: trained_outputs(make(), key), key)
+
+
+@pytest.mark.parametrize("case", HEARD)
+def test_a_module_that_trains_as_it_says_is_taken(case, key):
+    assert jax.eval_shape(lambda key: trained_outputs(HEARD[case](), key), key).shape == (7, 2)
+
+
+@pytest.mark.parametrize("model", [NORMALISED, NNX], ids=["linen", "nnx"])
+def test_a_model_takes_keys_of_both_of_jaxs_kinds(model, key):
+    x = inputs(jnp.float32)
+    found, expected = (model.init(each, x) for each in (jax.random.key_data(key), key))
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+    found, expected = (model.train_apply(expected, x, each)[0] for each in (jax.random.key_data(key), key))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_dependence_is_followed_through_loops_and_branches(key):
+    def looped(key, is_used):
+        start = jnp.zeros(2), jax.random.key_data(key), jnp.zeros(2)
+
+        def step(carry, _):
+            total, bits, last = carry
+            return (total + last, bits, bits.astype(float) if is_used else last), last
+
+        (total, _, _), each = jax.lax.scan(step, start, length=3)
+        return jax.lax.cond(total.sum() > 0, lambda pair: pair[0], lambda pair: pair[1], (total, each[0]))
+
+    assert depends(lambda key: looped(key, True), key)
+    assert not depends(lambda key: looped(key, False), key)
+    assert not depends(lambda key: jax.random.normal(jax.random.key(0)), key)
+    assert depends_on_draws(lambda key: jax.jit(jax.random.normal)(jax.random.key(0)), key)
+    assert not depends_on_draws(lambda key: jax.random.split(key), key)
+    assert depends(lambda key: jax.lax.fori_loop(0, key, lambda i, total: total + 1, 0), 3)

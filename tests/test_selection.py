@@ -215,7 +215,7 @@ def test_one_trace_serves_every_key_and_strength(key, dataset):
         (lambda key: selection.grid({}), "a vector of values"),
         (lambda key: selection.search(lambda s: s, jnp.array(1.0)), "one leading axis"),
         (lambda key: selection.search(lambda s: s[0], (jnp.ones(2), jnp.ones(3))), "one leading axis"),
-        (lambda key: selection.draws(key, {}, 3), "0 laws"),
+        (lambda key: selection.draws(key, {}, 3), "no laws"),
         (lambda key: selection.draws(key, selection.uniform(0, 1), 0), "num_draws=0"),
         (lambda key: selection.log_uniform(0.0, 1.0), "0 < low < high"),
         (lambda key: selection.uniform(1.0, 1.0), "low < high"),
@@ -229,3 +229,20 @@ def test_what_cannot_be_split_or_searched_is_refused(key, call, words):
 def test_cross_validation_refuses_a_single_split(key, dataset):
     with pytest.raises(ValueError, match="use validate for one split"):
         selection.cross_validate(ridge_of(1.0), RISK, dataset, {}, splits=selection.hold_out(key, 23, 5))
+
+
+@pytest.mark.parametrize(
+    "of", [selection.grid, lambda axes: selection.search(lambda setting: setting["a"] * 1.0, axes)]
+)
+def test_settings_that_the_precision_cannot_hold_are_refused(of):
+    with (
+        jax.enable_x64(False),
+        pytest.raises(ValueError, match=r"settings\['a'\]: got 1099511627783.*int32 cannot hold"),
+    ):
+        of({"a": np.array([2**40 + 7, 5])})
+    of({"a": np.array([2**40 + 7, 5])})
+
+
+def test_random_keys_are_settings_too(key):
+    found = selection.search(jax.random.uniform, jax.random.split(key, 3))
+    assert found.scores.shape == (3,)

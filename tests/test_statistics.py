@@ -170,8 +170,8 @@ def test_a_claim_survives_strict_json(theory):
         (lambda: claim(condition="when n is large"), "state the condition"),
         (lambda: statistics.judge(Interval(0.0, 1.0), inside=(1.0, 0.0)), "lower end first"),
         (lambda: statistics.judge_all([]), "at least one"),
-        (lambda: statistics.mean_interval(np.ones(1)), r"shapes \[\(1,\)\]; expected .* at least 2"),
-        (lambda: statistics.t_interval(0.0, 1.0, 3, level=95.0), "level is 95.0; expected a probability"),
+        (lambda: statistics.mean_interval(np.ones(1)), r"samples: got shapes \[\(1,\)\], expected .* at least 2"),
+        (lambda: statistics.t_interval(0.0, 1.0, 3, level=95.0), "level: got 95.0, expected a probability"),
         (
             lambda: statistics.bootstrap_interval(np.ones(2), statistic=max, num_resamples=0, seed=0),
             "num_resamples",
@@ -189,10 +189,53 @@ def test_bad_input_is_refused_with_a_remedy(call, message):
         call()
 
 
-def test_the_module_does_not_need_jax():
+def test_the_module_computes_with_numpy_and_scipy_alone():
     allowed = {*sys.stdlib_module_names, "numpy", "scipy", "jaxtyping"}
     for path in Path(statistics.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
-            assert all(name.split(".")[0] in allowed or name.startswith("jaxdl.statistics") for name in names)
+            assert all(
+                name.split(".")[0] in allowed
+                or name.startswith(tuple(f"jaxdl.{own}" for own in ("statistics", "admission", "kinds", "narrowing")))
+                for name in names
+            )
+
+
+def test_whole_numbers_and_booleans_neither_wrap_around_nor_cut_off():
+    """Unsigned bytes have no -1, their products end at 255; a margin of 0.3 beside whole numbers is no 0."""
+    a, b = np.array([1, 2, 4, 3], np.uint8), np.array([2, 4, 5, 5], np.uint8)
+    assert statistics.paired_t_test(a, b) == statistics.paired_t_test(a.astype(float), b.astype(float)) > 0.5
+    assert statistics.wilson_interval(np.uint8(200), np.uint8(250)) == statistics.wilson_interval(200, 250)
+    differences = np.array([0, 1, 0, -1])
+    assert statistics.equivalence_test(differences, margin=0.9) == statistics.equivalence_test(
+        1.0 * differences, margin=0.9
+    )
+    wins = np.array([True, True, False, True])
+    assert statistics.paired_t_test(wins, ~wins) == statistics.paired_t_test(1.0 * wins, 1.0 - wins)
+    np.testing.assert_array_equal(statistics.holm([0, 1]), [0.0, 1.0])
+    large = np.full(3, 40_000, np.float16) * np.array([1, 1.5, 1], np.float16)
+    assert statistics.mean_interval(large) == statistics.mean_interval(large.astype(float))
+
+
+@pytest.mark.parametrize("test", [statistics.paired_t_test, statistics.sign_test, statistics.rank_correlation])
+def test_an_answer_that_hangs_on_a_nan_is_nan(test):
+    assert math.isnan(test(np.array([1.0, np.nan, 3.0]), np.array([0.0, 1.0, 2.0])))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: statistics.t_interval(0.0, -1.0, 3),
+        lambda: statistics.wilson_interval(True, 3),
+        lambda: statistics.wilson_interval([True, False], 1),
+        lambda: statistics.wilson_interval(1.5, 3),
+        lambda: statistics.holm([0.1, 1.5]),
+        lambda: statistics.holm([0.1, -0.5]),
+        lambda: statistics.trend_test(np.arange(3.0)),
+        lambda: statistics.slope_interval([1.0, np.inf], np.ones((3, 2)), seed=0),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(call, unchecked):
+    with pytest.raises(ValueError, match=r"^(standard_error|successes|p_values|values|x): got "):
+        call()

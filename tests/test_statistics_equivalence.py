@@ -131,14 +131,17 @@ def test_a_slope_interval_depends_on_its_seed_alone():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: wilson_interval(5, 4), "5 successes in 4 trials; expected between 0 and all"),
+        (lambda: wilson_interval(5, 4), "successes: got 5 in 4 trials, expected between 0 and all"),
         (lambda: wilson_interval(0, 0), "at least 1 trial"),
         (lambda: wilson_interval(-1, 4), "expected between 0"),
-        (lambda: wilson_interval(1, 4, level=95.0), "level is 95.0"),
-        (lambda: equivalence_test(np.ones(3), margin=0.0), "margin is 0.0; expected .* positive"),
-        (lambda: equivalence_test(np.ones(3), margin=math.nan), "margin is nan"),
+        (lambda: wilson_interval(1, 4, level=95.0), "level: got 95.0"),
+        (lambda: equivalence_test(np.ones(3), margin=0.0), "margin: got 0.0, expected .* positive"),
+        (lambda: equivalence_test(np.ones(3), margin=math.nan), "margin: got nan"),
         (lambda: equivalence_test(np.ones(1), margin=1.0), "at least 2"),
-        (lambda: slope_interval(np.ones(2), np.ones((3, 2)), seed=0), "All 2 values of x are 1.0"),
+        (
+            lambda: slope_interval(np.ones(2), np.ones((3, 2)), seed=0),
+            r"x: got \[1. 1.\], expected .* two differ",
+        ),
         (lambda: slope_interval(np.arange(2.0), np.ones((1, 2)), seed=0), "at least 2"),
     ],
 )

@@ -10,7 +10,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, PyTree, Scalar
 
-from jaxdl.curvature.critical_points import CriticalPoints, Kind, check_points
+from jaxdl.curvature.checks import check_callable, check_counts, check_numbers, check_type
+from jaxdl.curvature.critical_points import CriticalPoints, Kind, check_point
 from jaxdl.curvature.levenberg_marquardt import derivatives, product
 from jaxdl.types import Params
 
@@ -55,9 +56,16 @@ def merge(
     >>> merge(found).counts.tolist(), merge(found, symmetries=[lambda w: -w]).counts.tolist()
     ([1, 2, 1], [3, 1])
     """
+    check_type("merge", "a record", found, CriticalPoints, "critical_points")
+    if callable(symmetries):
+        msg = "merge: got symmetries of type function, expected a sequence of functions; put it into a list"
+        raise ValueError(msg)
+    for image in symmetries:
+        check_callable("merge", "symmetry", image)
     if tolerance is None:
         tolerance = 2 * float(np.finfo(np.asarray(found.value).dtype).eps) ** 0.375
-    if not tolerance > 0:
+    check_numbers("merge", 0, tolerance=tolerance)
+    if tolerance == 0:
         msg = f"merge: got tolerance={tolerance}, expected a positive distance"
         raise ValueError(msg)
     if np.ndim(found.value) != 1:
@@ -112,6 +120,11 @@ def completeness(points: CriticalPoints, *, euler_characteristic: int = 1) -> Co
     >>> completeness(merge(found).points)
     Completeness(index_sum=1, num_degenerate=0, adds_up=True)
     """
+    check_type("completeness", "points", points, CriticalPoints, "merge(...).points")
+    check_counts("completeness", -(2**31), euler_characteristic=euler_characteristic)
+    if np.ndim(points.kind) != 1:
+        msg = f"completeness: got kinds of shape {np.shape(points.kind)}, expected one axis of points, as of merge"
+        raise ValueError(msg)
     inertia = np.asarray(points.inertia)[np.isin(np.asarray(points.kind), CRITICAL)]
     is_degenerate = inertia[:, 1] > 0
     index_sum = int(np.sum((-1) ** inertia[~is_degenerate, 0]))
@@ -134,9 +147,10 @@ def escape_directions(
     >>> print(curvatures, abs(directions[0, 0]), directions[0, 1])
     [-2.] 0.0 -1.0
     """
-    check_points(loss, jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params))
+    check_counts("escape_directions", 1, num=num)
+    check_point("escape_directions", loss, params)
     flat, unravel = ravel_pytree(params)
-    if not 1 <= num <= flat.size:
+    if num > flat.size:
         msg = f"escape_directions: got num={num} for {flat.size} parameters, expected between 1 and {flat.size}"
         raise ValueError(msg)
     gradient, hessian = derivatives(lambda w: loss(unravel(w)), flat)

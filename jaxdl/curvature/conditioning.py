@@ -4,14 +4,17 @@ Everything is a function of a symmetric matrix's eigenvalues, of the matrix, or 
 the quadratic with that Hessian, and hold near a minimum.
 """
 
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, Scalar, ScalarLike
 
-from jaxdl.curvature.operators import Matvec, ravelled
+from jaxdl.curvature.checks import check_axes, check_finite, check_numbers, check_vector, known
+from jaxdl.curvature.operators import ASYMMETRY, Matvec, ravelled, refuse_nonlinear
 from jaxdl.types import Params
 
 
@@ -82,6 +85,10 @@ def conditioning(
     >>> print(conditioning(jnp.array([4.0, 1.0, 0.0]), ridge=1.0).condition_number)
     5.0
     """
+    check_vector("conditioning", "eigenvalues", values)
+    check_numbers("conditioning", -math.inf, ridge=ridge)
+    if tolerance is not None:
+        check_numbers("conditioning", 0, tolerance=tolerance)
     values = values + ridge
     sizes = jnp.abs(values)
     if tolerance is None:
@@ -97,7 +104,7 @@ def conditioning(
     root = jnp.sqrt(largest / smallest)
 
     def descent(step: Scalar, momentum: Scalar) -> Descent:
-        rates = jnp.where(is_known, jnp.where(is_zero, 1, heavy_ball_rates(values, step, momentum)), jnp.nan)
+        rates = jnp.where(is_known, jnp.where(is_zero, 1, _rates(values, step, momentum)), jnp.nan)
         return Descent(step, momentum, jnp.where(is_known, jnp.max(jnp.where(is_zero, 0, rates)), jnp.nan), rates)
 
     return Conditioning(
@@ -118,6 +125,8 @@ def descent_rates(values: Float[Array, " p"], step: ScalarLike) -> Float[Array, 
     >>> print(descent_rates(jnp.array([0.0, 1.0, 2.0, 4.0]), 0.5))
     [1.  0.5 0.  1. ]
     """
+    check_vector("descent_rates", "eigenvalues", values, jnp.integer)
+    check_numbers("descent_rates", -math.inf, step=step)
     return jnp.abs(1 - step * values)
 
 
@@ -129,6 +138,13 @@ def heavy_ball_rates(values: Float[Array, " p"], step: ScalarLike, momentum: Sca
     >>> print(heavy_ball_rates(jnp.array([0.0, 1.0, 4.0]), 0.5, 0.25))
     [1.  0.5 0.5]
     """
+    check_vector("heavy_ball_rates", "eigenvalues", values)
+    check_numbers("heavy_ball_rates", -math.inf, step=step)
+    check_numbers("heavy_ball_rates", 0, momentum=momentum)
+    return _rates(values, step, momentum)
+
+
+def _rates(values: Float[Array, " p"], step: ScalarLike, momentum: ScalarLike) -> Float[Array, " p"]:
     middle = (1 + momentum - step * values) / 2
     discriminant = middle**2 - momentum
     # The best step and momentum make double roots, whose discriminant is zero but for rounding, of which the root is 1e-8.
@@ -146,6 +162,8 @@ def effective_dimension(values: Float[Array, " p"], strength: ScalarLike) -> Sca
     >>> print(effective_dimension(jnp.array([1.0, 1.0, 0.0]), 1.0))
     1.0
     """
+    check_vector("effective_dimension", "eigenvalues", values, jnp.integer)
+    check_numbers("effective_dimension", 0, strength=strength)
     return jnp.sum(values / (values + strength))
 
 
@@ -158,7 +176,8 @@ def step_test(matvec: Matvec, gradient: Params, step: ScalarLike) -> StepTest:
         step: ε; it may be traced.
 
     Raises:
-        ValueError: an operator or a gradient that `operators.ravelled` refuses.
+        ValueError: an operator or a gradient that `operators.ravelled` refuses; an operator that is not linear, a gradient
+            that is not finite (both unless traced).
 
     Source: Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 8.2.1.
 
@@ -166,8 +185,11 @@ def step_test(matvec: Matvec, gradient: Params, step: ScalarLike) -> StepTest:
     >>> print(test.ratio, test.predicted_change, test.best_step)
     0.5 -0.125 0.25
     """
-    flat_matvec, *_ = ravelled("step_test", matvec, gradient)
+    check_numbers("step_test", -math.inf, step=step)
+    flat_matvec, zeros, _ = ravelled("step_test", matvec, gradient)
+    check_finite("step_test", "a gradient", gradient, "did the training diverge?")
     flat = ravel_pytree(gradient)[0]
+    refuse_nonlinear("step_test", flat_matvec, zeros)
     gradient_term = jnp.vdot(flat, flat)
     curvature = jnp.vdot(flat, flat_matvec(flat))
     curvature_term = jnp.asarray(step * curvature / 2)
@@ -190,6 +212,11 @@ def rescaled(matrix: Float[Array, "p p"], scales: Float[Array, " p"]) -> Float[A
     [[1.  0.5]
      [0.5 1. ]]
     """
+    check_axes("rescaled", "a matrix", matrix, "(p, p)", jnp.integer)
+    check_vector("rescaled", "scales", scales, jnp.integer)
+    if scales.size != len(matrix):
+        msg = f"rescaled: got {scales.size} scales for a matrix of shape {matrix.shape}, expected one for each row"
+        raise ValueError(msg)
     return matrix / (scales[:, None] * scales[None])
 
 
@@ -198,11 +225,23 @@ def whitening(matrix: Float[Array, "p p"], *, ridge: ScalarLike = 0.0) -> Float[
 
     Inputs multiplied by the whitening of their second-moment matrix, x W, give least squares the condition number one.
 
+    Raises:
+        ValueError: a matrix that is not of shape (p, p) or, where known, not symmetric.
+
     >>> matrix = jnp.array([[4.0, 0.0], [0.0, 0.0]])
     >>> print(whitening(matrix) @ matrix @ whitening(matrix))
     [[1. 0.]
      [0. 0.]]
     """
+    check_axes("whitening", "a matrix", matrix, "(p, p)")
+    check_numbers("whitening", -math.inf, ridge=ridge)
+    if known(matrix):
+        gap, size = (
+            float(np.max(np.abs(part))) for part in (np.asarray(matrix) - np.asarray(matrix).T, np.asarray(matrix))
+        )
+        if gap > ASYMMETRY * float(jnp.finfo(matrix.dtype).eps) * size:
+            msg = f"whitening: got a matrix that differs from its transpose by {gap:.1e}, expected a symmetric one"
+            raise ValueError(msg)
     values, vectors = jnp.linalg.eigh(matrix)
     values = values + ridge
     is_kept = values > 10 * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values)) * values.size**0.5

@@ -5,14 +5,23 @@ Everything is dense: one search holds a Hessian, so this is for up to a few hund
 
 import enum
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Int, Scalar, ScalarLike
+from jaxtyping import Array, Float, Int, PyTree, Scalar, ScalarLike
 
+from jaxdl.curvature.checks import (
+    check_counts,
+    check_floats,
+    check_loss,
+    check_numbers,
+    check_precision,
+    shapes_of,
+    tell_of_tied,
+)
 from jaxdl.curvature.levenberg_marquardt import (
     FlatLoss,
     Tolerances,
@@ -25,7 +34,7 @@ from jaxdl.curvature.levenberg_marquardt import (
     product,
     rounding,
 )
-from jaxdl.curvature.operators import check_precision
+from jaxdl.curvature.linearised import linearised_gradient
 from jaxdl.types import Params
 
 SAFETY = 4
@@ -127,10 +136,9 @@ def critical_points(
     Sources: Frye et al., "Critical point-finding methods reveal gradient-flat regions of deep network losses" (2021);
     Nielsen, "Damping parameter in Marquardt's method" (1999).
     """
-    check_points(loss, starts)
-    if max_steps < 1:
-        msg = f"critical_points: got max_steps={max_steps}, expected at least 1"
-        raise ValueError(msg)
+    check_counts("critical_points", 1, max_steps=max_steps)
+    _check_tolerances("critical_points", gradient_tolerance, flat_tolerance, radius)
+    check_points("critical_points", loss, starts)
 
     def search(start: Params) -> CriticalPoints:
         flat, unravel = ravel_pytree(start)
@@ -161,7 +169,8 @@ def critical_point(
     >>> print(saddle.inertia, Kind(int(saddle.kind)).name)
     [1 0 1] SADDLE
     """
-    check_points(loss, jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params))
+    _check_tolerances("critical_point", gradient_tolerance, flat_tolerance, radius)
+    check_point("critical_point", loss, params)
     flat, unravel = ravel_pytree(params)
     tolerances = _tolerances(flat.dtype, gradient_tolerance, flat_tolerance, radius)
     found = _inspected(lambda w: loss(unravel(w)), flat, tolerances)
@@ -200,32 +209,40 @@ def _inspected(loss: FlatLoss, flat: Float[Array, " p"], tolerances: Tolerances)
     )
 
 
-def check_points(loss: Callable[[Params], Scalar], points: Params) -> None:
-    """Refuse points without a common leading axis, or not of single or double precision, and a loss that is no real scalar.
+def check_points(name: str, loss: Callable[[Params], Scalar], starts: Params) -> None:
+    """Refuse, in the name of the caller, points without a common leading axis, and what `check_point` refuses.
+
+    >>> check_points("critical_points", lambda w: w, jnp.ones(3))
+    """
+    check_floats(name, starts)
+    tell_of_tied(name, starts)
+    shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(starts)]
+    if len({shape[:1] for shape in shapes} - {()}) != 1 or () in shapes:
+        msg = f"{name}: got points of shapes {shapes}, expected one common leading axis; for one point add it by leaf[None]"
+        raise ValueError(msg)
+    first = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), shapes_of(starts))
+    check_point(name, loss, first)
+
+
+def check_point(name: str, loss: Callable[[Params], Scalar], params: PyTree) -> None:
+    """Refuse, in the name of the caller, a point not of single or double precision, and a loss without a Hessian.
 
     Raises:
-        ValueError: in these cases.
+        ValueError: what `check_floats` and `check_loss` refuse; a loss that jax cannot differentiate twice.
 
-    >>> check_points(lambda w: w, jnp.ones(3))
+    >>> check_point("critical_point", lambda w: w, jnp.ones(()))
     """
-    leaves = jax.tree.leaves(points)
-    shapes = [jnp.shape(leaf) for leaf in leaves]
-    if len({shape[:1] for shape in shapes} - {()}) != 1 or () in shapes:
-        msg = f"got points of shapes {shapes}, expected one common leading axis; for one point add it by leaf[None]"
-        raise ValueError(msg)
-    dtypes = [jnp.result_type(leaf) for leaf in leaves]
-    if not all(jnp.issubdtype(dtype, jnp.floating) for dtype in dtypes):
-        msg = f"got parameters of types {[str(dtype) for dtype in dtypes]}, expected floating point; convert them first"
-        raise ValueError(msg)
-    for dtype in dtypes:
-        check_precision("critical points", dtype)
-    values = jax.eval_shape(jax.vmap(loss), points)
-    if not isinstance(values, jax.ShapeDtypeStruct) or values.shape != shapes[0][:1]:
-        msg = f"got a loss that returns {values} for {shapes[0][0]} points, expected one number each; reduce it"
-        raise ValueError(msg)
-    if not jnp.issubdtype(values.dtype, jnp.floating):
-        msg = f"got a loss of type {values.dtype}, expected a real float"
-        raise ValueError(msg)
+    check_floats(name, params)
+    tell_of_tied(name, params)
+    shapes = shapes_of(params)
+    check_precision(name, jax.tree.leaves(shapes)[0].dtype)
+    check_loss(name, loss, shapes)
+    jax.eval_shape(lambda at: linearised_gradient(name, loss, at)[0], shapes)
+
+
+def _check_tolerances(name: str, gradient: ScalarLike | None, flat: ScalarLike | None, radius: ScalarLike) -> None:
+    given: dict[str, Any] = {"gradient_tolerance": gradient, "flat_tolerance": flat, "radius": radius}
+    check_numbers(name, 0, **{label: number for label, number in given.items() if number is not None})
 
 
 def _tolerances(

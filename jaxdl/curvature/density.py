@@ -1,4 +1,4 @@
-"""Spectral densities by stochastic Lanczos quadrature, with a band that the cumulative spectrum cannot leave.
+"""Spectral densities by stochastic Lanczos quadrature, with bands for what the probes saw and for the spectrum itself.
 
 A random direction v sees the spectrum with weights (v · u_j)², u_j the eigenvectors: its measure μ_v. After m Lanczos
 steps, the eigenvalues θ_i of the tridiagonal matrix and the squared first entries w_i of its eigenvectors are the nodes
@@ -14,26 +14,31 @@ the second form of which follows from the orthonormal polynomials' recurrence, w
 nodes to what lies outside. Gauss's own sum up to x is one of those measures, so μ_v(x) is also within ρ(x) of it: beside
 a converged eigenvalue of high multiplicity, that leaves nothing open where the first band is as wide as its weight.
 
-What remains is the scatter over v, and for normal v that is known too: the mean over P of them, weighted by |v|², of the
-mass of k eigenvalues out of p follows the Beta(kP/2, (p-k)P/2) distribution, exactly.
+These bounds are those of the probes' measure, which no rounding aside can leave them. The spectrum can: what remains is the
+scatter over v. For normal v that is known too: the mean over P of them, weighted by |v|², of the mass of k eigenvalues out
+of p follows the Beta(kP/2, (p-k)P/2) distribution, exactly. With it, the band is widened to one for the spectrum.
 """
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, Scalar
 
 from jaxdl.curvature.batching import eigh
+from jaxdl.curvature.checks import check_axes, check_counts, check_key, check_numbers, check_type, known
 from jaxdl.curvature.lanczos import FlatMatvec, tridiagonalise
-from jaxdl.curvature.operators import Matvec, check_symmetric, ravelled
+from jaxdl.curvature.operators import Matvec, ravelled, refuse_asymmetric
 from jaxdl.types import Key, Params
 
 ROUNDING = 50
 """Nodes and eigenvalues closer than this many units of rounding, relative to the operator, cannot be ordered."""
 BISECTIONS = 50
 """More than the bits of any number used here."""
+ERROR_PROBABILITY = 1e-3
+"""Of each bound on the spectrum."""
 
 
 class SpectralDensity(NamedTuple):
@@ -57,12 +62,15 @@ class Cumulative(NamedTuple):
     """The share of the eigenvalues that are at most x."""
 
     estimate: Float[Array, " x"]
-    """Within the band: nodes that have not converged are spread to their neighbours."""
+    """Within the probes' band: nodes that have not converged are spread to their neighbours."""
     low: Float[Array, " x"]
-    """With `high`, the guaranteed band for the mean over *these* probes; from 0 to 1 where products were not finite."""
+    """With `high`, the band for the spectrum, at each x: either bound fails with the error probability at most."""
     high: Float[Array, " x"]
     standard_error: Float[Array, " x"]
     """What drawing the probes adds: (2 α (1 - α) / (p P + 2))^½, of the share α itself."""
+    probed_low: Float[Array, " x"]
+    """With `probed_high`, the band for the mean over *these* probes, which cannot fail; the spectrum is not bound to it."""
+    probed_high: Float[Array, " x"]
 
 
 def spectral_density(matvec: Matvec, like: Params, key: Key, *, probes: int = 8, steps: int = 64) -> SpectralDensity:
@@ -76,7 +84,7 @@ def spectral_density(matvec: Matvec, like: Params, key: Key, *, probes: int = 8,
         steps: of Lanczos, for each; the dimension, where that is less. The band narrows like 1 / steps.
 
     Returns:
-        Nodes and weights. `cumulative` gives the share of the eigenvalues below x, its band and its standard error, and
+        Nodes and weights. `cumulative` gives the share of the eigenvalues below x, its bands and its standard error, and
         `plots.density` the picture.
 
     Raises:
@@ -91,13 +99,12 @@ def spectral_density(matvec: Matvec, like: Params, key: Key, *, probes: int = 8,
     [[0. 1. 2.]
      [0. 1. 2.]]
     """
-    if probes < 1 or steps < 1:
-        msg = f"spectral_density: got probes={probes} and steps={steps}, expected at least 1 of each"
-        raise ValueError(msg)
+    check_counts("spectral_density", 1, probes=probes, steps=steps)
+    check_key("spectral_density", key)
     flat_matvec, zeros, _ = ravelled("spectral_density", matvec, like)
     steps = min(steps, zeros.size)
     key_symmetry, key_probes = jax.random.split(key)
-    check_symmetric(matvec, like, key_symmetry, probes=1)
+    refuse_asymmetric("spectral_density", flat_matvec, zeros, key_symmetry, probes=1)
     nodes, weights, couplings, squares = quadratures(flat_matvec, zeros, key_probes, probes, steps)
     return SpectralDensity(
         nodes,
@@ -113,7 +120,7 @@ def spectral_density(matvec: Matvec, like: Params, key: Key, *, probes: int = 8,
 def cumulative_band(
     density: SpectralDensity, x: Float[Array, " x"]
 ) -> tuple[Float[Array, "probes x"], Float[Array, "probes x"]]:
-    """The guaranteed bounds of every probe's μ_v(x) = Σ_{λ_j <= x} (v · u_j)².
+    """Bounds that every probe's own μ_v(x) = Σ_{λ_j <= x} (v · u_j)² cannot leave; those of the spectrum are `cumulative`'s.
 
     Nodes within rounding of x, `ROUNDING` eps |A|, count as either below or above it, whichever is worse: the bounds are
     those of an operator as near to A as that.
@@ -123,6 +130,7 @@ def cumulative_band(
     >>> print(low[0].round(6), high[0].round(6))
     [0. 1.] [0. 1.]
     """
+    _check_points("cumulative_band", density, x)
     eps = jnp.finfo(density.nodes.dtype).eps
     rounding = ROUNDING * eps * density.norm
 
@@ -151,13 +159,25 @@ def cumulative_band(
     return jax.vmap(one_probe)(density.nodes, density.weights, density.couplings)
 
 
-def cumulative(density: SpectralDensity, x: Float[Array, " x"]) -> Cumulative:
-    """The share of the eigenvalues that are at most x: estimate, guaranteed band for these probes, standard error.
+def cumulative(
+    density: SpectralDensity, x: Float[Array, " x"], *, error_probability: float = ERROR_PROBABILITY
+) -> Cumulative:
+    """The share of the eigenvalues that are at most x: estimate, band, standard error, and the band for these probes alone.
+
+    The probes' mass X of a share α of all eigenvalues has P(X beyond x) <= exp(-(pP/2) KL(α | x)) on either side, by
+    Chernoff's bound for the Beta distribution. The band holds all shares that this allows for the masses within the probes'
+    band: at one x the spectrum is outside with twice the `error_probability` at most, at m of them somewhere with 2 m times
+    as much. Where products were not finite, both bands are from 0 to 1.
 
     >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), probes=2)
     >>> print(cumulative(density, jnp.array([-0.5, 2.5])).estimate.round(6))
     [0. 1.]
+    >>> share = cumulative(density, jnp.array([0.5]))
+    >>> print(share.low < share.probed_low, share.probed_high < share.high)
+    [ True] [ True]
     """
+    _check_points("cumulative", density, x)
+    check_numbers("cumulative", 0, 1, error_probability=error_probability)
 
     def one_probe(
         nodes: Float[Array, " steps"], weights: Float[Array, " steps"], couplings: Float[Array, " steps"]
@@ -175,42 +195,30 @@ def cumulative(density: SpectralDensity, x: Float[Array, " x"]) -> Cumulative:
     low, high = map(mean, cumulative_band(density, x))
     estimates = jax.vmap(one_probe)(density.nodes, density.weights, density.couplings)
     estimate = jnp.where(jnp.isfinite(density.norm), jnp.clip(mean(estimates), low, high), jnp.nan)
-    variance = 2 * estimate * (1 - estimate) / (density.dimension * density.probe_weights.size + 2)
-    return Cumulative(estimate, low, high, jnp.sqrt(variance))
+    num_squares = density.dimension * density.probe_weights.size
+    variance = 2 * estimate * (1 - estimate) / (num_squares + 2)
+    limit = 2 * jnp.log(1 / jnp.asarray(error_probability)) / num_squares.astype(low.dtype)
+    return Cumulative(estimate, _farthest(low, 0.0, limit), _farthest(high, 1.0, limit), jnp.sqrt(variance), low, high)
 
 
 def eigenvalue_counts(
-    density: SpectralDensity, x: Float[Array, " x"], *, error_probability: float = 1e-3
+    density: SpectralDensity, x: Float[Array, " x"], *, error_probability: float = ERROR_PROBABILITY
 ) -> tuple[Int[Array, " x"], Int[Array, " x"]]:
     """Bounds on the number of eigenvalues that are at most x, of which each fails with `error_probability` at most.
 
-    The guaranteed band, widened by what the probes may have missed: their mass X of a share α of all eigenvalues has
-    P(X beyond x) <= exp(-(pP/2) KL(α | x)) on either side, by Chernoff's bound for the Beta distribution. Where products
-    were not finite, the bounds are 0 and p.
+    The whole numbers inside the band of `cumulative` for the spectrum. Where products were not finite, 0 and p.
 
     >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), probes=2)
     >>> low, high = eigenvalue_counts(density, jnp.array([-0.5, 2.5]))
     >>> print(low, high)
     [0 3] [0 3]
     """
-    result = cumulative(density, x)
-    size = density.dimension.astype(result.low.dtype)
-    limit = 2 * jnp.log(1 / error_probability) / (size * density.probe_weights.size)
-
-    def farthest(mass: Float[Array, " x"], end: float) -> Float[Array, " x"]:
-        """The share towards `end` that is still compatible with this mass."""
-
-        def halve(bracket: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
-            near, far = bracket
-            middle = (near + far) / 2
-            is_compatible = _relative_entropy(middle, mass) <= limit
-            return (jnp.where(is_compatible, middle, near), jnp.where(is_compatible, far, middle)), None
-
-        return lax.scan(halve, (mass, jnp.full_like(mass, end)), None, length=BISECTIONS)[0][1]
-
+    _check_points("eigenvalue_counts", density, x)
+    check_numbers("eigenvalue_counts", 0, 1, error_probability=error_probability)
+    share = cumulative(density, x, error_probability=error_probability)
+    size = density.dimension.astype(share.low.dtype)
     # A thousandth of a count, so that rounding does not lose a whole one.
-    low = jnp.ceil(farthest(result.low, 0.0) * size - 1e-3)
-    high = jnp.floor(farthest(result.high, 1.0) * size + 1e-3)
+    low, high = jnp.ceil(share.low * size - 1e-3), jnp.floor(share.high * size + 1e-3)
     return low.astype(jnp.int32), high.astype(jnp.int32)
 
 
@@ -229,6 +237,26 @@ def quadratures(
 
     # One after the other: the basis of a probe takes `steps` times the memory of the parameters.
     return lax.map(one_probe, jax.random.split(key, probes))
+
+
+def _check_points(name: str, density: SpectralDensity, x: Float[Array, " x"]) -> None:
+    check_type(name, "a density", density, SpectralDensity, "spectral_density")
+    check_axes(name, "points x", x, "(x,)", jnp.integer)
+    if known(x) and np.isnan(np.asarray(x)).any():
+        msg = f"{name}: got points x with NaN, expected numbers"
+        raise ValueError(msg)
+
+
+def _farthest(mass: Float[Array, " x"], end: float, limit: Scalar) -> Float[Array, " x"]:
+    """The share α nearest to the end, 0 or 1, that has KL(α | mass) <= limit."""
+
+    def halve(bracket: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+        near, far = bracket
+        middle = (near + far) / 2
+        is_compatible = _relative_entropy(middle, mass) <= limit
+        return (jnp.where(is_compatible, middle, near), jnp.where(is_compatible, far, middle)), None
+
+    return lax.scan(halve, (mass, jnp.full_like(mass, end)), None, length=BISECTIONS)[0][1]
 
 
 def _ramp(x: Float[Array, " x"], start: Float[Array, " steps"], end: Float[Array, " steps"]) -> Float[Array, "x steps"]:

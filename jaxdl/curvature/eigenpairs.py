@@ -15,8 +15,9 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
 from jaxdl.curvature.batching import eigh
+from jaxdl.curvature.checks import check_counts, check_key, check_numbers, check_same_form
 from jaxdl.curvature.lanczos import FlatMatvec, Krylov, begin, extend, orthogonalised, start_along, vector_norm
-from jaxdl.curvature.operators import Matvec, check_same_form, check_symmetric, dense, ravelled
+from jaxdl.curvature.operators import Matvec, columns_of, ravelled, refuse_asymmetric
 from jaxdl.types import Key, Params
 
 FLOOR = 10
@@ -109,15 +110,17 @@ def eigenpairs(
     >>> print(pairs.values, pairs.converged, pairs.num_matvecs)
     [ 3. -1.] [ True  True] 3
     """
+    check_key("eigenpairs", key)
     key_symmetry, key_start, key_search = jax.random.split(key, 3)
     flat_matvec, zeros, unravel = ravelled("eigenpairs", matvec, like)
+    check_counts("eigenpairs", 0, top=top, bottom=bottom, dense_size=dense_size)
     columns = max(40, 3 * (top + bottom) + 30) if basis_size is None else basis_size
     _check(zeros, top, bottom, columns, tolerance, max_cycles)
     if start is not None:
         check_same_form("eigenpairs", "a start", start, like)
-    check_symmetric(matvec, like, key_symmetry)
+    refuse_asymmetric("eigenpairs", flat_matvec, zeros, key_symmetry, probes=2)
     if zeros.size <= max(dense_size, columns):
-        pairs = _decomposed(dense(matvec, like), top, bottom, tolerance)
+        pairs = _decomposed(columns_of(flat_matvec, zeros), top, bottom, tolerance)
     else:
         drawn = jax.random.normal(key_start, zeros.shape, zeros.dtype)
         first = drawn if start is None else start_along(ravel_pytree(start)[0], drawn)
@@ -126,7 +129,9 @@ def eigenpairs(
 
 
 def _check(zeros: Float[Array, " p"], top: int, bottom: int, columns: int, tolerance: float, max_cycles: int) -> None:
-    if min(top, bottom) < 0 or not 1 <= top + bottom <= zeros.size:
+    check_counts("eigenpairs", 1, basis_size=columns, max_cycles=max_cycles)
+    check_numbers("eigenpairs", 0, tolerance=tolerance)
+    if not 1 <= top + bottom <= zeros.size:
         msg = (
             f"eigenpairs: got top={top} and bottom={bottom} for an operator of dimension {zeros.size}, expected one pair "
             "or more, and no more than dimensions; lower top or bottom"
@@ -221,7 +226,8 @@ def _search(
         )
         residuals = jnp.hypot(vector_norm(offsets.T), search.krylov.remainders[:num_pairs])
         bounds = residuals + floor * scale
-        is_near = jnp.abs(search.values[wanted] - before.values) <= tolerance * scale
+        # The first round has no claims to confirm.
+        is_near = (jnp.abs(search.values[wanted] - before.values) <= tolerance * scale) & (before.cycles > 0)
         is_confirmed = jnp.isfinite(scale) & is_near
         is_done = jnp.all(is_confirmed) | (search.cycles >= max_cycles) | ~jnp.all(jnp.isfinite(search.values))
         search = lax.while_loop(lambda s: is_unfinished(s) & ~is_done, lambda s: restarted(s, drawn), search)
@@ -239,13 +245,14 @@ def _search(
             search.krylov.scale,
         )
 
-    # Nothing agrees with the claims of no round.
-    claims = jnp.full(num_pairs, jnp.nan, dtype)
+    claims = jnp.zeros(num_pairs, dtype)
     rows = jnp.zeros((num_pairs + 1, start.size), dtype).at[0].set(start / vector_norm(start))
     zero = jnp.int32(0)
     first = _Round(rows, zero + 1, claims, claims, claims > 0, zero > 0, zero, zero, jnp.zeros((), dtype))
     last = lax.while_loop(lambda r: ~r.is_done, next_round, first)
-    return Eigenpairs(last.values, last.rows[:-1], last.residual_bounds, last.converged, last.num_matvecs, last.scale)
+    # A search that was over in its first round, for not being finite, claims nothing.
+    values, bounds = (jnp.where(last.cycles > 1, numbers, jnp.nan) for numbers in (last.values, last.residual_bounds))
+    return Eigenpairs(values, last.rows[:-1], bounds, last.converged, last.num_matvecs, last.scale)
 
 
 def _vectors(search: _Search, chosen: np.ndarray) -> Float[Array, "chosen p"]:

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxdl.curvature.checks import check_callable
+from jaxdl.curvature.linearised import jacobian_products, linearised_gradient
 from jaxdl.curvature.operators import Matvec
 from jaxdl.curvature.products import checked_parameters, summed_over_chunks, weighted_loss
 from jaxdl.types import Dataset, Loss, Model, Params, Variables
@@ -35,8 +37,8 @@ def ggn(model: Model, loss: Loss, variables: Variables, dataset: Dataset, *, chu
     params = checked_parameters("ggn", model, loss, variables, dataset)
 
     def product(part: Dataset) -> Matvec:
-        outputs, push, pull = _linearised(model, variables, part)
-        curvature = jax.linearize(jax.grad(lambda outputs: weighted_loss(loss, outputs, part)), outputs)[1]
+        outputs, push, pull = _linearised("ggn", model, variables, part)
+        curvature = linearised_gradient("ggn", lambda outputs: weighted_loss(loss, outputs, part), outputs)[1]
         return lambda vector: pull(curvature(push(vector)))
 
     return summed_over_chunks("ggn", product, params, dataset, chunk_size)
@@ -78,6 +80,7 @@ def fisher(
     >>> print(fisher(models.constant(), losses.half_squared_error, at, data, gaussian_labels)(at["params"])["weights"])
     [[1.]]
     """
+    check_callable("fisher", "labels", labels)
     return _second_moment("fisher", model, loss, variables, dataset, lambda outputs, _: labels(outputs), chunk_size)
 
 
@@ -139,7 +142,7 @@ def _second_moment(
     params = checked_parameters(name, model, loss, variables, dataset)
 
     def product(part: Dataset) -> Matvec:
-        outputs, push, pull = _linearised(model, variables, part)
+        outputs, push, pull = _linearised(name, model, variables, part)
         targets, probabilities = labels(outputs, part.y)
         scores = jax.vmap(lambda y: jax.grad(lambda f: jnp.sum(loss(f, y)))(outputs))(targets)
         weights = part.weight[None, :] * probabilities
@@ -154,13 +157,12 @@ def _second_moment(
 
 
 def _linearised(
-    model: Model, variables: Variables, part: Dataset
+    name: str, model: Model, variables: Variables, part: Dataset
 ) -> tuple[Array, Callable[[Params], Array], Callable[[Array], Params]]:
     """Outputs, and products with their Jacobian and with its transpose."""
-    params = variables["params"]
-    outputs, push = jax.linearize(lambda params: model.apply({**variables, "params": params}, part.x), params)
-    transposed = jax.linear_transpose(push, params)
-    return outputs, push, lambda cotangent: transposed(cotangent)[0]
+    return jacobian_products(
+        name, lambda params: model.apply({**variables, "params": params}, part.x), variables["params"]
+    )
 
 
 def _of_moments(mean: Float[Array, "n out"], variance: Float[Array, "n out"]) -> tuple[Array, Array]:

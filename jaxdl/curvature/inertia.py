@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Scalar, ScalarLike
 
+from jaxdl.curvature.checks import check_counts, check_key, check_numbers, check_vector
 from jaxdl.curvature.density import cumulative, eigenvalue_counts, spectral_density
-from jaxdl.curvature.operators import Matvec, check_symmetric, dense, ravelled
+from jaxdl.curvature.operators import Matvec, columns_of, ravelled, refuse_asymmetric
 from jaxdl.types import Key, Params
 
 FACTOR = 10
@@ -91,9 +92,15 @@ def inertia(
     >>> print(*result.counts)
     2 1 1
     """
-    if ravelled("inertia", matvec, like)[1].size <= dense_size:
-        check_symmetric(matvec, like, key, probes=1)
-        return inertia_of(jnp.linalg.eigvalsh(dense(matvec, like)), factor=factor)
+    check_counts("inertia", 1, probes=probes, steps=steps)
+    check_counts("inertia", 0, dense_size=dense_size)
+    check_numbers("inertia", 0, factor=factor)
+    check_numbers("inertia", 0, 1, error_probability=error_probability)
+    check_key("inertia", key)
+    flat_matvec, zeros, _ = ravelled("inertia", matvec, like)
+    if zeros.size <= dense_size:
+        refuse_asymmetric("inertia", flat_matvec, zeros, key, probes=1)
+        return inertia_of(jnp.linalg.eigvalsh(columns_of(flat_matvec, zeros)), factor=factor)
     density = spectral_density(matvec, like, key, probes=probes, steps=steps)
 
     def at_most(x: Float[Array, " x"]) -> tuple[Int[Array, " x"], Int[Array, " x"], Int[Array, " x"]]:
@@ -114,9 +121,8 @@ def inertia_of(values: Float[Array, " p"], *, factor: ScalarLike = FACTOR) -> In
     >>> print(*inertia_of(jnp.array([3.0, 1e-17, -1.0, -2.0])).counts)
     2 1 1
     """
-    if values.size == 0:
-        msg = "inertia_of: got no eigenvalues, expected at least one"
-        raise ValueError(msg)
+    check_vector("inertia_of", "eigenvalues", values)
+    check_numbers("inertia_of", 0, factor=factor)
 
     def at_most(x: Float[Array, " x"]) -> tuple[Int[Array, " x"], Int[Array, " x"], Int[Array, " x"]]:
         number = jnp.sum(values[None] <= x[:, None], axis=1, dtype=jnp.int32)
@@ -133,9 +139,7 @@ def _unit(size: Scalar, norm: Scalar) -> Scalar:
 
 def _inertia(at_most: CountAtMost, size: Int[Array, ""], norm: Scalar, tolerance: Scalar) -> Inertia:
     if not isinstance(norm, jax.core.Tracer) and not bool(jnp.isfinite(norm)):
-        msg = (
-            "inertia: got eigenvalues that are NaN or infinite, expected finite ones; is the loss smooth at this point?"
-        )
+        msg = "inertia_of: got eigenvalues that are NaN or infinite, expected finite ones; is the loss smooth at this point?"
         raise ValueError(msg)
     is_finite = jnp.isfinite(norm)
 

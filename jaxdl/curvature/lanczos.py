@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
 from jaxdl.curvature.batching import anywhere
+from jaxdl.curvature.checks import check_callable, check_counts, check_finite, check_key, check_vector, known
 from jaxdl.types import Key
 
 FlatMatvec = Callable[[Float[Array, " p"]], Float[Array, " p"]]
@@ -73,7 +75,8 @@ def tridiagonalise(matvec: FlatMatvec, start: Float[Array, " p"], steps: int, ke
         from the first product on whose norm is not finite.
 
     Raises:
-        ValueError: more steps than dimensions, or none; a matvec that changes the shape or the type of its vector.
+        ValueError: more steps than dimensions, or none; a start of zeros, or not finite, where known; a matvec that changes
+            the shape or the type of its vector.
 
     Source: Paige, "Computational variants of the Lanczos method for the eigenproblem" (1972).
 
@@ -81,11 +84,19 @@ def tridiagonalise(matvec: FlatMatvec, start: Float[Array, " p"], steps: int, ke
     >>> print(result.alphas.round(4), result.betas)
     [2. 2. 2.] [0. 0. 0.]
     """
+    check_vector("tridiagonalise", "a start", start)
+    check_counts("tridiagonalise", 0, steps=steps)
+    check_callable("tridiagonalise", "matvec", matvec)
+    check_key("tridiagonalise", key)
     if not 1 <= steps <= start.size:
         msg = (
             f"tridiagonalise: got steps={steps} for an operator of dimension {start.size}, expected between 1 and the "
             "dimension; lower steps"
         )
+        raise ValueError(msg)
+    check_finite("tridiagonalise", "a start", start, "draw one")
+    if known(start) and not np.asarray(start).any():
+        msg = "tridiagonalise: got a start of zeros, expected a direction; draw one"
         raise ValueError(msg)
     spare = jax.random.normal(key, start.shape, start.dtype)
     krylov = extend(matvec, begin(start / vector_norm(start), steps), spare, first=0)

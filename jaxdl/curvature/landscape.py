@@ -17,6 +17,17 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, PyTree, Scalar
 from scipy.optimize import linear_sum_assignment
 
+from jaxdl.curvature.checks import (
+    check_arrays,
+    check_axes,
+    check_counts,
+    check_finite,
+    check_key,
+    check_parameters,
+    check_scalar,
+    known,
+    traced,
+)
 from jaxdl.types import Key, Params
 
 
@@ -27,6 +38,8 @@ def random_direction(key: Key, params: Params) -> Params:
     >>> print(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(direction)).round(6))
     1.0
     """
+    check_key("random_direction", key)
+    check_parameters("random_direction", params)
     flat, unravel = ravel_pytree(params)
     draws = jax.random.normal(key, flat.shape, flat.dtype)
     return unravel(draws / jnp.linalg.norm(draws))
@@ -81,7 +94,8 @@ def line(
     >>> print(line(lambda w: w @ w, jnp.ones(2), jnp.array([1.0, 0.0]), jnp.array([-1.0, 0.0, 1.0])))
     [1. 2. 5.]
     """
-    return plane(loss, params, direction, direction, offsets, jnp.zeros(1, offsets.dtype), batch_size=batch_size)[:, 0]
+    _check_slice("line", loss, params, (direction,), (offsets,), batch_size)
+    return _values(loss, params, direction, direction, offsets, jnp.zeros(1, offsets.dtype), batch_size)[:, 0]
 
 
 def plane(
@@ -102,11 +116,19 @@ def plane(
     [[ 0. -1. -2.]
      [ 1.  0. -1.]]
     """
-    for direction in (first, second):
-        _check_alike("line or plane", direction, params)
-    if batch_size < 1:
-        msg = f"line or plane: got batch_size={batch_size}, expected at least 1"
-        raise ValueError(msg)
+    _check_slice("plane", loss, params, (first, second), (first_offsets, second_offsets), batch_size)
+    return _values(loss, params, first, second, first_offsets, second_offsets, batch_size)
+
+
+def _values(
+    loss: Callable[[Params], Scalar],
+    params: Params,
+    first: Params,
+    second: Params,
+    first_offsets: Float[Array, " rows"],
+    second_offsets: Float[Array, " columns"],
+    batch_size: int,
+) -> Float[Array, "rows columns"]:
     s, t = jnp.meshgrid(first_offsets, second_offsets, indexing="ij")
 
     def value_at(offsets: tuple[Scalar, Scalar]) -> Scalar:
@@ -129,7 +151,7 @@ def interpolation(
     >>> print(interpolation(lambda w: (w**2 - 1) ** 2, jnp.array(-1.0), jnp.array(1.0), jnp.linspace(0, 1, 3)))
     [0. 1. 0.]
     """
-    _check_alike("interpolation", end, start)
+    _check_slice("interpolation", loss, start, (end,), (fractions,), batch_size)
     direction = jax.tree.map(lambda a, b: b - a, start, end)
     return line(loss, start, direction, fractions, batch_size=batch_size)
 
@@ -142,9 +164,19 @@ def excess_error(
     Its largest value is the barrier of Entezari et al. (2022), zero or below when none stands between. The first and
     last value must be those at the fractions 0 and 1.
 
+    Raises:
+        ValueError: as many values as fractions are expected, and fractions from 0 to 1.
+
     >>> print(excess_error(jnp.array([0.0, 3.0, 2.0]), jnp.linspace(0, 1, 3)).max())
     2.0
     """
+    check_axes("excess_error", "fractions", fractions, "(fractions,)", jnp.integer)
+    if np.shape(values)[-1:] != fractions.shape:
+        msg = f"excess_error: got values of shape {np.shape(values)}, expected {fractions.size} on the last axis, as of fractions"
+        raise ValueError(msg)
+    if known(fractions) and not (fractions.size > 1 and fractions[0] == 0 and fractions[-1] == 1):
+        msg = f"excess_error: got fractions {np.asarray(fractions)}, expected the first to be 0 and the last 1"
+        raise ValueError(msg)
     start, end = values[..., :1], values[..., -1:]
     weights = fractions.reshape((1,) * (values.ndim - 1) + fractions.shape)
     return values - (1 - weights) * start - weights * end
@@ -221,20 +253,44 @@ def match_hidden_units(
 
 
 def _check_layers(reference: Mapping[str, Any], params: Mapping[str, Any], layers: Sequence[str]) -> None:
-    if len(layers) < 2 or any(name not in net for name in layers for net in (reference, params)):
+    if (
+        isinstance(layers, str)
+        or len(layers) < 2
+        or any(name not in net for name in layers for net in (reference, params))
+    ):
         msg = (
             f"match_hidden_units: got layers {list(layers)} of networks with {sorted(reference)} and {sorted(params)}, "
             "expected at least two, all of them in both"
         )
         raise ValueError(msg)
     _check_alike("match_hidden_units", params, reference)
+    for network in (reference, params):
+        check_finite("match_hidden_units", "weights", network, "did the training diverge?")
     shapes = [np.shape(reference[name]["kernel"]) for name in layers]
     if any(len(shape) != 2 for shape in shapes) or any(a[1] != b[0] for a, b in itertools.pairwise(shapes)):
         msg = f"match_hidden_units: got kernels of shapes {shapes}, expected dense layers in order, outputs as next inputs"
         raise ValueError(msg)
 
 
+def _check_slice(
+    name: str,
+    loss: Callable[[Params], Scalar],
+    params: Params,
+    directions: Sequence[Params],
+    offsets: Sequence[Array],
+    batch_size: int,
+) -> None:
+    check_counts(name, 1, batch_size=batch_size)
+    for each in offsets:
+        check_axes(name, "offsets", each, "(offsets,)", jnp.integer)
+    for direction in directions:
+        _check_alike(name, direction, params)
+    check_scalar(name, traced(name, "loss", loss, params)[0])
+
+
 def _check_alike(name: str, direction: PyTree, params: PyTree) -> None:
+    for tree in (params, direction):
+        check_arrays(name, tree)
     structures: list[Any] = [jax.tree.structure(tree) for tree in (direction, params)]
     shapes = [[jnp.shape(leaf) for leaf in jax.tree.leaves(tree)] for tree in (direction, params)]
     if structures[0] != structures[1] or shapes[0] != shapes[1]:

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Scalar, ScalarLike
 
+from jaxdl.curvature.linearised import linearised_gradient
+
 GIVE_UP = 2.0**16
 """Sixteen steps in a row that do not lower the gradient: its norm is down to rounding."""
 
@@ -129,7 +131,7 @@ def polished(loss: FlatLoss, state: State, max_steps: int, tolerances: Tolerance
             flat=jnp.where(is_better, candidate, state.flat),
             gradient=jnp.where(is_better, gradient, state.gradient),
             hessian=jnp.where(is_better, hessian, state.hessian),
-            num_steps=state.num_steps + is_better,
+            num_steps=state.num_steps + is_better.astype(state.num_steps.dtype),
         )
         share = jnp.where(is_better, jnp.minimum(2 * share, 1), share / 4)
         return state, newton_step(state.gradient, *jnp.linalg.eigh(state.hessian)), share
@@ -196,7 +198,7 @@ def derivatives(loss: FlatLoss, flat: Float[Array, " p"]) -> tuple[Float[Array, 
     >>> derivatives(lambda w: w[0] ** 2 * w[1], jnp.array([1.0, 2.0]))[1].tolist()
     [[4.0, 2.0], [2.0, 0.0]]
     """
-    gradient, tangent = jax.linearize(jax.grad(loss), flat)
+    gradient, tangent = linearised_gradient("derivatives", loss, flat)
     return gradient, jax.vmap(tangent)(jnp.eye(flat.size, dtype=flat.dtype))
 
 

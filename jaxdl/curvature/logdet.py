@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxdl.curvature.checks import check_counts, check_key
 from jaxdl.curvature.density import quadratures
-from jaxdl.curvature.operators import Matvec, check_symmetric, dense, ravelled
+from jaxdl.curvature.operators import Matvec, columns_of, ravelled, refuse_asymmetric
 from jaxdl.curvature.trace import Estimate
 from jaxdl.types import Key, Params
 
@@ -45,16 +46,15 @@ def logdet(
     >>> print(result.estimate.round(6), result.standard_error)
     2.079442 0.0
     """
-    if probes < 2 or steps < 1:
-        msg = (
-            f"logdet: got probes={probes} and steps={steps}, expected at least 2, for a standard error, and at least 1"
-        )
-        raise ValueError(msg)
+    check_counts("logdet", 2, probes=probes)
+    check_counts("logdet", 1, steps=steps)
+    check_counts("logdet", 0, dense_size=dense_size)
+    check_key("logdet", key)
     flat_matvec, zeros, _ = ravelled("logdet", matvec, like)
     key_symmetry, key_probes = jax.random.split(key)
-    check_symmetric(matvec, like, key_symmetry, probes=1)
+    refuse_asymmetric("logdet", flat_matvec, zeros, key_symmetry, probes=1)
     if zeros.size <= dense_size:
-        values = jnp.linalg.eigvalsh(dense(matvec, like))
+        values = jnp.linalg.eigvalsh(columns_of(flat_matvec, zeros))
         exact = jnp.sum(_log(values, positive_definite))
         return Estimate(exact, jnp.zeros_like(exact), jnp.int32(zeros.size))
     if not positive_definite:

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar, ScalarLike
 
+from jaxdl.curvature.checks import check_counts, check_finite, check_numbers
 from jaxdl.curvature.lanczos import FlatMatvec
-from jaxdl.curvature.operators import ravelled
+from jaxdl.curvature.operators import ravelled, refuse_asymmetric
 from jaxdl.types import Params
 
 
@@ -57,13 +59,14 @@ def minres(
     products. Where b lies in the range of A, x is the solution of least norm, A† b; elsewhere it is one of least squares.
 
     Args:
-        matvec: products with A of pytrees like `right_side`; not checked to be symmetric.
+        matvec: products with A of pytrees like `right_side`; where they are known, three more tell whether it is symmetric.
         right_side: b.
         max_steps: the largest number of products.
         tolerance: relative; it may be traced.
 
     Raises:
-        ValueError: no steps; a `right_side` of integers; a matvec that changes the structure, the shapes or the type.
+        ValueError: no steps; a `right_side` or an operator that `operators.ravelled` refuses; a right side that is not finite,
+            an asymmetric operator (both unless traced).
 
     Source: Paige and Saunders, "Solution of sparse indefinite systems of linear equations" (1975); Choi, Paige and
     Saunders, "MINRES-QLP" (2011), for the second criterion.
@@ -72,9 +75,12 @@ def minres(
     >>> print(minres(lambda v: A @ v, jnp.array([1.0, 1.0, 0.0]), max_steps=3).solution.round(6))
     [ 0.5 -1.   0. ]
     """
-    check_steps("minres", max_steps)
-    flat_matvec, _, unravel = ravelled("minres", matvec, right_side)
+    check_counts("minres", 1, max_steps=max_steps)
+    check_numbers("minres", 0, tolerance=tolerance)
+    flat_matvec, zeros, unravel = ravelled("minres", matvec, right_side)
+    check_finite("minres", "a right side", right_side, "is what it was computed from finite?")
     flat = ravel_pytree(right_side)[0]
+    refuse_asymmetric("minres", flat_matvec, zeros, jax.random.key(0), probes=1)
     end = flat_minres(flat_matvec, flat, max_steps, jnp.asarray(tolerance, flat.dtype))
     return LeastSquares(unravel(end.x), end.phi, end.normal, end.num)
 
@@ -133,10 +139,3 @@ def flat_minres(matvec: FlatMatvec, b: Float[Array, " p"], max_steps: int, toler
         is_best=jnp.zeros((), bool), num=jnp.zeros((), jnp.int32),
     )  # fmt: skip
     return lax.while_loop(is_active, step, begin)
-
-
-def check_steps(name: str, num: int) -> None:
-    """Refuse a limit below one, in the name of the caller."""
-    if num < 1:
-        msg = f"{name}: got at most {num} steps or products, expected 1 or more"
-        raise ValueError(msg)

@@ -10,9 +10,11 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Scalar, ScalarLike
 
-from jaxdl.curvature.critical_points import Kind, check_points
+from jaxdl.curvature.checks import check_counts, check_key, check_numbers
+from jaxdl.curvature.critical_points import Kind, check_point
 from jaxdl.curvature.inertia import Inertia, inertia
-from jaxdl.curvature.minres import check_steps, flat_minres
+from jaxdl.curvature.linearised import linearised_gradient, product_at
+from jaxdl.curvature.minres import flat_minres
 from jaxdl.types import Key, Params
 
 NUM_HALVINGS = 30
@@ -88,10 +90,21 @@ def newton_mr(
     >>> print(found.params["x"].round(5), found.converged, found.kind)
     1.0 True -1
     """
-    check_steps("newton_mr", min(max_steps, max_products))
-    check_points(loss, jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], start))
+    check_counts("newton_mr", 1, max_steps=max_steps, max_products=max_products)
+    check_numbers(
+        "newton_mr", 0, gradient_tolerance=gradient_tolerance, solver_tolerance=solver_tolerance, radius=radius
+    )
+    if flat_tolerance is not None:
+        check_numbers("newton_mr", 0, flat_tolerance=flat_tolerance)
+    if key is not None:
+        check_key("newton_mr", key)
+    check_point("newton_mr", loss, start)
     flat, unravel = ravel_pytree(start)
-    gradient_of = jax.grad(lambda w: loss(unravel(w)))
+
+    def flat_loss(w: Float[Array, " p"]) -> Scalar:
+        return loss(unravel(w))
+
+    gradient_of = jax.grad(flat_loss)
 
     def is_lost(w: Float[Array, " p"], gradient: Float[Array, " p"]) -> Bool[Array, ""]:
         return ~(jnp.isfinite(jnp.linalg.norm(gradient)) & (jnp.linalg.norm(w) <= radius))
@@ -103,7 +116,7 @@ def newton_mr(
 
     def step(state: tuple) -> tuple:
         w, _, _, _, num_steps, num_products = state
-        gradient, product = jax.linearize(gradient_of, w)
+        gradient, product = linearised_gradient("newton_mr", flat_loss, w)
         accuracy = jnp.minimum(solver_tolerance, jnp.linalg.norm(gradient) / first_norm)
         accuracy = jnp.maximum(accuracy, MOST_ACCURATE * eps).astype(flat.dtype)
         solved = flat_minres(product, -gradient, max_products, accuracy)
@@ -136,7 +149,7 @@ def newton_mr(
     begin = (flat, first, jnp.zeros((), bool), jnp.zeros_like(first_norm), zero, zero)
     w, gradient, is_stuck, curvature, num_steps, num_products = lax.while_loop(is_active, step, begin)
     norm = jnp.linalg.norm(gradient)
-    flatness = jnp.linalg.norm(jax.jvp(gradient_of, (w,), (gradient,))[1]) / norm
+    flatness = jnp.linalg.norm(product_at("newton_mr", flat_loss, flat)(flat_loss, w, gradient)) / norm
     converged = (norm <= gradient_tolerance) & ~is_lost(w, gradient)
     # As in `conditions`: where the Hessian vanishes, the gradient itself says what curvature would count.
     curvature = jnp.maximum(curvature, norm / (1 + jnp.linalg.norm(w)))
@@ -146,7 +159,7 @@ def newton_mr(
         # A branch, which costs nothing where there is nothing to count, and in which nothing is refused for not being finite.
         counts, kind = lax.cond(
             converged,
-            lambda: _counted(inertia(jax.linearize(gradient_of, w)[1], jnp.zeros_like(w), key)),
+            lambda: _counted(inertia(linearised_gradient("newton_mr", flat_loss, w)[1], jnp.zeros_like(w), key)),
             lambda: (counts, kind),
         )
     return NewtonMR(

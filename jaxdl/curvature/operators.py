@@ -12,8 +12,22 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, PyTree, Scalar
 
+from jaxdl.curvature.checks import (
+    check_arrays,
+    check_callable,
+    check_counts,
+    check_floats,
+    check_key,
+    check_precision,
+    check_same_form,
+    form,
+    known,
+    refuse_coarse,
+    shapes_of,
+    traced,
+)
 from jaxdl.curvature.lanczos import FlatMatvec, vector_norm
 from jaxdl.types import Key, Params
 
@@ -21,77 +35,103 @@ Matvec = Callable[[Params], Params]
 """A linear map of pytrees like the parameters, symmetric wherever a spectrum is asked for."""
 
 ASYMMETRY = 1000
-"""An operator is refused as asymmetric beyond this many units of rounding."""
-
-
-def check_parameters(name: str, params: PyTree) -> None:
-    """Refuse, in the name of the caller, parameters that have no curvature.
-
-    Raises:
-        ValueError: no parameters; integers or complex numbers; floats of several types; values that are not finite,
-            where they are known.
-    """
-    shapes = jax.tree.leaves(_shapes(params))
-    dtypes = sorted({str(shape.dtype) for shape in shapes})
-    if sum(shape.size for shape in shapes) == 0:
-        msg = f"{name}: got {jax.tree.structure(params)} without any numbers, expected at least one parameter"
-        raise ValueError(msg)
-    if len(dtypes) > 1 or not jnp.issubdtype(dtypes[0], jnp.floating):
-        msg = (
-            f"{name}: got parameters of type {' and '.join(dtypes)}, expected real floats of one type; cast them, "
-            "split complex ones into real and imaginary parts, and keep integers out of the parameters"
-        )
-        raise ValueError(msg)
-    known = [leaf for leaf in jax.tree.leaves(params) if not isinstance(leaf, jax.core.Tracer | jax.ShapeDtypeStruct)]
-    # With NumPy, since under an outer trace a jax function of known values is traced as well.
-    if not all(np.isfinite(np.asarray(leaf).astype(np.float64)).all() for leaf in known):
-        msg = f"{name}: got parameters with NaN or infinite values, expected finite ones; did the training diverge?"
-        raise ValueError(msg)
+"""An operator is refused as asymmetric, or as not linear, beyond this many units of rounding."""
+HIGHEST = 'On accelerators, matrix products in TF32 or bfloat16 differ so: compute under jax.default_matmul_precision("highest")'
 
 
 def check_symmetric(matvec: Matvec, like: Params, key: Key, *, probes: int = 2) -> None:
-    """Refuse an operator for which u · A v and v · A u differ by more than rounding, on random u and v.
+    """Refuse an operator for which u · A v and v · A u differ by more than rounding, or A u and -3 A (-u/3), on random u, v.
 
     By more than `ASYMMETRY` eps (|A u| + |A v|), that is, which for normal u and v also tells an asymmetry of that size
-    relative to the Frobenius norm, in any dimension. Under `jit` nothing is known yet, and nothing is checked.
+    relative to the Frobenius norm, in any dimension. The second tells what is not linear, or computes with fewer digits
+    than it returns, at the cost of one product. Under `jit` nothing is known yet, and no values are checked.
 
     Raises:
-        ValueError: an asymmetric operator; one whose products are not finite, or so small that the type holds no digits of
-            them; one that changes the structure.
+        ValueError: an asymmetric operator, or one that is not linear; one whose products are not finite, or so small that
+            the type holds no digits of them; one that `ravelled` refuses.
 
     >>> check_symmetric(lambda v: jnp.array([[0.0, 1.0], [2.0, 0.0]]) @ v, jnp.ones(2), jax.random.key(0))
     Traceback (most recent call last):
     ...
     ValueError: check_symmetric: got u·Av and v·Au that differ by ... of |Au| + |Av|, expected at most ...
     """
+    check_counts("check_symmetric", 1, probes=probes)
+    check_key("check_symmetric", key)
+    flat_matvec, zeros, _ = ravelled("check_symmetric", matvec, like)
+    refuse_asymmetric("check_symmetric", flat_matvec, zeros, key, probes=probes)
+
+
+def refuse_asymmetric(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"], key: Key, *, probes: int) -> None:
+    """What `check_symmetric` does, in the name of the caller and on flat vectors."""
     if isinstance(key, jax.core.Tracer):
         return
-    flat_matvec, template, _ = ravelled("check_symmetric", matvec, like)
-    limit = ASYMMETRY * float(jnp.finfo(template.dtype).eps)
-    pairs = jax.random.normal(key, (probes, 2, template.size), template.dtype)
+    limit = ASYMMETRY * float(jnp.finfo(zeros.dtype).eps)
+    pairs = jax.random.normal(key, (probes, 2, zeros.size), zeros.dtype)
     if isinstance(pairs, jax.core.Tracer):
         return
-    for u, v in pairs:
-        images = flat_matvec(u), flat_matvec(v)
-        if any(isinstance(image, jax.core.Tracer) for image in images):
+    for index, (u, v) in enumerate(pairs):
+        images = matvec(u), matvec(v)
+        if not all(map(known, images)):
             return
         difference = jnp.abs(jnp.vdot(u, images[1]) - jnp.vdot(v, images[0]))
         norm = vector_norm(images[0]) + vector_norm(images[1])
-        if not bool(jnp.isfinite(difference)):
-            msg = "check_symmetric: got a product with NaN or infinite values, expected finite ones"
-            raise ValueError(msg)
-        if bool(norm < jnp.finfo(template.dtype).tiny) and any(np.asarray(image).any() for image in images):
-            msg = (
-                f"check_symmetric: got products so small that {template.dtype} loses their digits, expected numbers above "
-                f"{float(jnp.finfo(template.dtype).tiny):.0e}; scale the function up, or compute in float64"
-            )
-            raise ValueError(msg)
+        _refuse_values(name, difference, norm, images)
         if bool(difference > limit * norm):
             msg = (
-                f"check_symmetric: got u·Av and v·Au that differ by {float(difference / norm):.1e} of |Au| + |Av|, "
-                f"expected at most {limit:.0e}; is the operator symmetric, and is its function deterministic?"
+                f"{name}: got u·Av and v·Au that differ by {float(difference / norm):.1e} of |Au| + |Av|, "
+                f"expected at most {limit:.0e}; is the operator symmetric, is its function deterministic, and does it compute "
+                f"in the precision of {zeros.dtype}? {HIGHEST}"
             )
             raise ValueError(msg)
+        if index == 0:
+            _refuse_unlike_thirds(name, matvec, u, images[0])
+
+
+def refuse_nonlinear(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"]) -> None:
+    """Refuse, in the name of the caller, an operator for which A u is not -3 A (-u/3) at a random u, where values are known.
+
+    >>> refuse_nonlinear("trace", lambda v: v**2, jnp.zeros(2))
+    Traceback (most recent call last):
+    ...
+    ValueError: trace: got Au and -3A(-u/3) that differ by ... of |Au|, expected at most ...
+    """
+    # The same for every call, since not all callers have a key.
+    u = jax.random.normal(jax.random.key(0), zeros.shape, zeros.dtype)
+    _refuse_unlike_thirds(name, matvec, u, matvec(u))
+
+
+def _refuse_unlike_thirds(name: str, matvec: FlatMatvec, u: Float[Array, " p"], image: Float[Array, " p"]) -> None:
+    # No power of two, so that products in few digits are rounded otherwise; below one, so that nothing more overflows.
+    third = matvec(-u / 3)
+    if not (known(image) and known(third)):
+        return
+    limit = ASYMMETRY * float(jnp.finfo(u.dtype).eps)
+    difference, norm = vector_norm(image + 3 * third), vector_norm(image)
+    _refuse_values(name, difference, norm, (image, third))
+    if not (np.asarray(image).any() or np.asarray(third).any()):
+        # Zero, or lost on the way: what becomes of a larger vector is larger.
+        _refuse_values(name, norm, norm, (matvec(u * 2.0 ** (3 * jnp.finfo(u.dtype).maxexp // 5)),))
+    if bool(difference > limit * jnp.maximum(norm, 3 * vector_norm(third))):
+        msg = (
+            f"{name}: got Au and -3A(-u/3) that differ by {float(difference / jnp.maximum(norm, 3 * vector_norm(third))):.1e} of "
+            f"|Au|, expected at most {limit:.0e}; a matvec is linear, such as hvp's, and neither a loss nor a gradient. {HIGHEST}"
+        )
+        raise ValueError(msg)
+
+
+def _refuse_values(name: str, difference: Scalar, norm: Scalar, images: tuple[Array, ...]) -> None:
+    if not bool(jnp.isfinite(difference)):
+        msg = (
+            f"{name}: got a product with NaN or infinite values, expected finite ones; does the function overflow here?"
+        )
+        raise ValueError(msg)
+    tiny = jnp.finfo(norm.dtype).tiny
+    if bool(norm < tiny) and any(np.asarray(image).any() for image in images):
+        msg = (
+            f"{name}: got products so small that {norm.dtype} loses their digits, expected numbers above "
+            f"{float(tiny):.0e}; scale the function up, or compute in float64"
+        )
+        raise ValueError(msg)
 
 
 def ravelled(
@@ -100,39 +140,27 @@ def ravelled(
     """The operator on flat vectors, a vector of zeros of their shape and type, and the way back to pytrees.
 
     Raises:
-        ValueError: in the name of the caller, a `like` that `check_parameters` refuses for its shapes or types, or of half
-            precision; a matvec that changes the structure, the shapes or the type.
+        ValueError: in the name of the caller, a `like` that `check_floats` refuses, or of half precision; a matvec that is
+            no function, raises an error, computes in a lower precision than that of `like`, or changes the structure, the
+            shapes or the type.
 
     >>> matvec, zeros, unravel = ravelled("doubled", lambda v: jax.tree.map(lambda a: 2 * a, v), {"a": jnp.ones((1, 2))})
     >>> print(matvec(zeros + 1), unravel(zeros))
     [2. 2.] {'a': Array([[0., 0.]], dtype=float64)}
     """
-    shapes = _shapes(like)
-    check_parameters(name, shapes)
+    check_floats(name, like)
+    shapes = shapes_of(like)
     check_precision(name, jax.tree.leaves(shapes)[0].dtype)
     zeros, unravel = ravel_pytree(jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes))
-    image = jax.eval_shape(matvec, shapes)
-    if _form(image) != _form(shapes):
+    image, coarse = traced(name, "matvec", matvec, shapes)
+    if form(image) != form(shapes):
         msg = (
-            f"{name}: got a matvec that returns {_form(image)}, expected what it was given, {_form(shapes)}; "
+            f"{name}: got a matvec that returns {form(image)}, expected what it was given, {form(shapes)}; "
             "a linear operator on parameters returns their structure, shapes and type"
         )
         raise ValueError(msg)
+    refuse_coarse(name, "matvec", coarse, shapes)
     return lambda vector: ravel_pytree(matvec(unravel(vector)))[0], zeros, unravel
-
-
-def check_same_form(name: str, what: str, tree: PyTree, like: Params) -> None:
-    """Refuse, in the name of the caller, a pytree whose structure, shapes or type are not those of the parameters.
-
-    >>> check_same_form("step", "a gradient", jnp.ones(2), jnp.zeros(3))
-    Traceback (most recent call last):
-    ...
-    ValueError: step: got a gradient of float64[2], expected the form of the parameters, float64[3]
-    """
-    got, expected = _form(_shapes(tree)), _form(_shapes(like))
-    if got != expected:
-        msg = f"{name}: got {what} of {got}, expected the form of the parameters, {expected}"
-        raise ValueError(msg)
 
 
 def dense(matvec: Matvec, like: Params, *, chunk_size: int = 4) -> Float[Array, "p p"]:
@@ -141,18 +169,29 @@ def dense(matvec: Matvec, like: Params, *, chunk_size: int = 4) -> Float[Array, 
     Rows and columns are in the order of `jax.flatten_util.ravel_pytree`. On CPUs about 4 at once are fastest.
 
     Raises:
-        ValueError: as `ravelled`; a chunk size below one.
+        ValueError: as `ravelled`; a chunk size below one; an operator that is not linear, unless traced.
 
     >>> print(dense(lambda v: {"a": 2 * v["a"], "b": v["b"]}, {"a": jnp.ones(1), "b": jnp.ones(1)}))
     [[2. 0.]
      [0. 1.]]
     """
-    check_chunk_size("dense", chunk_size)
+    check_counts("dense", 1, chunk_size=chunk_size)
     flat_matvec, zeros, _ = ravelled("dense", matvec, like)
+    refuse_nonlinear("dense", flat_matvec, zeros)
+    return columns_of(flat_matvec, zeros, chunk_size=chunk_size)
+
+
+def columns_of(matvec: FlatMatvec, zeros: Float[Array, " p"], *, chunk_size: int = 4) -> Float[Array, "p p"]:
+    """What `dense` returns, on flat vectors and without its checks.
+
+    >>> print(columns_of(lambda v: 2 * v, jnp.zeros(2)))
+    [[2. 0.]
+     [0. 2.]]
+    """
     num_chunks = -(-zeros.size // chunk_size)
     # Rows of zeros at the end, so that one compiled body serves all chunks.
     identity = jnp.eye(num_chunks * chunk_size, zeros.size, dtype=zeros.dtype)
-    columns = lax.map(jax.vmap(flat_matvec), identity.reshape(num_chunks, chunk_size, zeros.size))
+    columns = lax.map(jax.vmap(matvec), identity.reshape(num_chunks, chunk_size, zeros.size))
     return columns.reshape(-1, zeros.size)[: zeros.size].T
 
 
@@ -169,7 +208,8 @@ def restrict(matvec: Matvec, like: Params, keep: PyTree[bool]) -> tuple[Matvec, 
         The block's matvec, and its `like`: the parameters with `None` in the place of what is left out.
 
     Raises:
-        ValueError: a `keep` that is no prefix of `like`, or keeps nothing.
+        ValueError: a `keep` that is no prefix of `like`, holds anything but booleans, or keeps nothing; leaves of `like` that
+            are no arrays. The block refuses vectors that are not like its `like`.
 
     >>> params = {"hidden": jnp.ones(2), "output": jnp.ones(1)}
     >>> block, like = restrict(lambda v: jax.tree.map(lambda a: a * a.size, v), params, {"hidden": True, "output": False})
@@ -177,13 +217,28 @@ def restrict(matvec: Matvec, like: Params, keep: PyTree[bool]) -> tuple[Matvec, 
     [[2. 0.]
      [0. 2.]]
     """
+    check_callable("restrict", "matvec", matvec)
+    check_arrays("restrict", like)
     leaves, structure = jax.tree.flatten(like)
+    for leaf in jax.tree.leaves(keep):
+        if not (
+            isinstance(leaf, bool | np.bool_)
+            or (isinstance(leaf, np.ndarray | jax.Array) and known(leaf) and leaf.dtype.kind == "b" and leaf.ndim == 0)
+        ):
+            msg = (
+                f"restrict: got keep={keep}, with {leaf!r} of type {type(leaf).__name__}, expected booleans in a prefix of "
+                f"{structure}; one layer is kept by {{name: name == 'Dense_1' for name in params}}"
+            )
+            raise ValueError(msg)
     try:
         is_kept: Sequence[Any] = jax.tree.leaves(
             jax.tree.map(lambda kept, part: jax.tree.map(lambda _: kept, part), keep, like)
         )
     except ValueError as error:
-        msg = f"restrict: got keep={keep}, expected booleans in a prefix of {structure}"
+        msg = (
+            f"restrict: got keep={keep}, expected booleans in a prefix of {structure}; name every part, with False for "
+            "what is left out"
+        )
         raise ValueError(msg) from error
     if not any(is_kept):
         msg = f"restrict: got keep={keep}, which keeps nothing; expected at least one True"
@@ -195,32 +250,12 @@ def restrict(matvec: Matvec, like: Params, keep: PyTree[bool]) -> tuple[Matvec, 
             structure, [part if kept else None for part, kept in zip(parts, is_kept, strict=True)]
         )
 
+    kept_like = selected(like)
+
     def block(vector: Params) -> Params:
+        check_same_form("restrict", "a vector", vector, kept_like)
         given = iter(jax.tree.leaves(vector))
         parts = [next(given) if kept else jnp.zeros_like(leaf) for leaf, kept in zip(leaves, is_kept, strict=True)]
         return selected(matvec(jax.tree.unflatten(structure, parts)))
 
-    return block, selected(like)
-
-
-def check_precision(name: str, dtype: jnp.dtype) -> None:
-    """Refuse half precision, for which there is no linear algebra."""
-    if jnp.finfo(dtype).bits < 32:
-        msg = f"{name}: got parameters of type {dtype}, which has no linear algebra, expected float32 or float64; cast them"
-        raise ValueError(msg)
-
-
-def check_chunk_size(name: str, chunk_size: int | None) -> None:
-    """Refuse an empty chunk."""
-    if chunk_size is not None and chunk_size < 1:
-        msg = f"{name}: got chunk_size={chunk_size}, expected at least 1"
-        raise ValueError(msg)
-
-
-def _shapes(tree: PyTree) -> PyTree:
-    return jax.eval_shape(lambda same: same, tree)
-
-
-def _form(tree: PyTree) -> PyTree:
-    """Structure, shapes and types, to be compared and to be shown."""
-    return jax.tree.map(lambda leaf: f"{leaf.dtype}{list(leaf.shape)}", tree)
+    return block, kept_like

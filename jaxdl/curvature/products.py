@@ -9,26 +9,44 @@ of `objectives.evaluation_risk`: the model as it predicts, its further collectio
 layer or a block.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Scalar
 
-from jaxdl.curvature.operators import Matvec, check_chunk_size, check_parameters
+from jaxdl.curvature.checks import (
+    check_array,
+    check_arrays,
+    check_callable,
+    check_counts,
+    check_finite,
+    check_loss,
+    check_parameters,
+    check_scalar,
+    known,
+    refuse_coarse,
+    traced,
+)
+from jaxdl.curvature.linearised import linearised_gradient, product_at
+from jaxdl.curvature.operators import Matvec
 from jaxdl.types import Dataset, Loss, Model, Params, Variables
 
 
 def hvp(loss: Callable[[Params], Scalar], params: Params) -> Matvec:
     """Products H v with the Hessian of any scalar function of a pytree, linearised once: about one gradient each.
 
+    A loss of functions under `jax.custom_vjp`, whose rules are for gradients alone, is differentiated twice in reverse. One
+    array in two places is differentiated as two, with a warning: give tied weights once.
+
     Returns:
         `v -> H v`, between pytrees like the parameters. Call it as often as wanted, under `jit`, `vmap` and `scan`.
 
     Raises:
-        ValueError: a loss that is not a real scalar; parameters that are integers, complex, of several types or, where
-            known, not finite.
+        ValueError: a loss that is not a real scalar, or computes in less precision than the parameters have; parameters that
+            are no arrays, integers, complex, of several types or, where known, not finite.
 
     Source: Pearlmutter, "Fast exact multiplication by the Hessian" (1994).
 
@@ -37,17 +55,8 @@ def hvp(loss: Callable[[Params], Scalar], params: Params) -> Matvec:
     [4. 2.]
     """
     check_parameters("hvp", params)
-    value = jax.eval_shape(loss, params)
-    if not isinstance(value, jax.ShapeDtypeStruct) or value.shape != ():
-        msg = (
-            f"hvp: got a loss that returns {jax.tree.map(lambda leaf: leaf.shape, value)}, expected a scalar, of shape "
-            "(); reduce it over examples, with their weights"
-        )
-        raise ValueError(msg)
-    if not jnp.issubdtype(value.dtype, jnp.floating):
-        msg = f"hvp: got a loss of type {value.dtype}, expected a real float"
-        raise ValueError(msg)
-    return jax.linearize(jax.grad(loss), params)[1]
+    check_loss("hvp", loss, params)
+    return linearised_gradient("hvp", loss, params)[1]
 
 
 def hvp_over(
@@ -67,7 +76,7 @@ def hvp_over(
 
     Raises:
         ValueError: arrays of a data set that do not fit together, or a loss that is not one number for each example;
-            a chunk size below one; parameters as `hvp` refuses them.
+            negative weights, where known; a chunk size below one; parameters and precision as `hvp` refuses them.
 
     >>> from jaxdl import losses, models
     >>> data = Dataset(jnp.ones((3, 1)), jnp.zeros((3, 1)), jnp.ones(3))
@@ -77,14 +86,20 @@ def hvp_over(
     """
     params = checked_parameters("hvp_over", model, loss, variables, dataset)
 
-    def product(part: Dataset) -> Matvec:
-        def risk(params: Params) -> Scalar:
-            return weighted_loss(loss, model.apply({**variables, "params": params}, part.x), part)
+    def risk_of(part: Dataset) -> Callable[[Params], Scalar]:
+        return lambda params: weighted_loss(loss, model.apply({**variables, "params": params}, part.x), part)
 
-        if chunk_size is None:
-            return jax.linearize(jax.grad(risk), params)[1]
+    if chunk_size is None:
+
+        def product(part: Dataset) -> Matvec:
+            return linearised_gradient("hvp_over", risk_of(part), params)[1]
+
+    else:
         # Linearising first pays only where one chunk meets many vectors.
-        return lambda vector: jax.jvp(jax.grad(risk), (params,), (vector,))[1]
+        unkept = product_at("hvp_over", risk_of(dataset), params)
+
+        def product(part: Dataset) -> Matvec:
+            return lambda vector: unkept(risk_of(part), params, vector)
 
     return summed_over_chunks("hvp_over", product, params, dataset, chunk_size)
 
@@ -102,12 +117,11 @@ def check_deterministic(loss: Callable[[Params], Scalar], params: Params) -> Non
     ...
     ValueError: check_deterministic: got a loss of 2.0 and then of 4.0 at the same parameters, expected equal ones; ...
     """
+    check_arrays("check_deterministic", params)
+    check_callable("check_deterministic", "loss", loss)
     values = [loss(params) for _ in range(2)]
-    shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(values[0])]
-    if shapes != [()]:
-        msg = f"check_deterministic: got a loss that returns arrays of shapes {shapes}, expected a scalar; reduce it"
-        raise ValueError(msg)
-    if any(isinstance(value, jax.core.Tracer) for value in values):
+    check_scalar("check_deterministic", jax.eval_shape(lambda: values[0]))
+    if not all(map(known, values)):
         return
     first, second = map(float, values)
     # Sums in an order of the machine's choosing, as on some accelerators, may differ by a few units of rounding.
@@ -123,7 +137,8 @@ def summed_over_chunks(
     name: str, product: Callable[[Dataset], Matvec], params: Params, dataset: Dataset, chunk_size: int | None
 ) -> Matvec:
     """The sum over chunks of the products of each, with weights that add up to one."""
-    check_chunk_size(name, chunk_size)
+    if chunk_size is not None:
+        check_counts(name, 1, chunk_size=chunk_size)
     total = jnp.sum(dataset.weight)
     dataset = dataset._replace(weight=dataset.weight / jnp.where(total > 0, total, 1))
     num_examples = dataset.weight.size
@@ -150,13 +165,39 @@ def summed_over_chunks(
 
 def checked_parameters(name: str, model: Model, loss: Loss, variables: Variables, dataset: Dataset) -> Params:
     """The parameters, once shapes are known to fit together."""
+    if not isinstance(variables, Mapping) or "params" not in variables:
+        got = sorted(variables) if isinstance(variables, Mapping) else type(variables).__name__
+        msg = f'{name}: got variables of {got}, expected a mapping with "params", such as model.init returns'
+        raise ValueError(msg)
     params = variables["params"]
     check_parameters(name, params)
-    x, y, weight = (jnp.shape(field) for field in dataset)
-    if len(x) != 2 or len(y) != 2 or len(weight) != 1 or not x[0] == y[0] == weight[0] > 0:
-        msg = f"{name}: got x {x}, y {y} and weight {weight}, expected (n, features), (n, out) and (n,), with n above 0"
+    check_callable(name, "model.apply", getattr(model, "apply", None))
+    check_callable(name, "loss", loss)
+    if not isinstance(dataset, Dataset):
+        msg = f"{name}: got a data set of type {type(dataset).__name__}, expected a jaxdl.types.Dataset of x, y and weight"
         raise ValueError(msg)
-    values = jax.eval_shape(lambda variables, data: loss(model.apply(variables, data.x), data.y), variables, dataset)
+    for label, field in zip(Dataset._fields, dataset, strict=True):
+        check_array(name, f"{label} of the data set", field)
+    x, y, weight = (jnp.shape(field) for field in dataset)
+    if len(x) < 2 or len(y) != 2 or len(weight) != 1 or not x[0] == y[0] == weight[0] > 0:
+        msg = (
+            f"{name}: got x {x}, y {y} and weight {weight}, expected (n, ...), (n, out) and (n,), with n above 0; one feature "
+            "or output becomes a column by [:, None], a column of weights one axis by [:, 0]"
+        )
+        raise ValueError(msg)
+    check_finite(name, "weights", dataset.weight, "leave an example out by a weight of zero")
+    if known(dataset.weight) and (np.asarray(dataset.weight) < 0).any():
+        msg = f"{name}: got negative weights, expected none below zero"
+        raise ValueError(msg)
+    values, coarse = traced(
+        name,
+        "model with its loss",
+        lambda params, rest, data: loss(model.apply({**rest, "params": params}, data.x), data.y),
+        params,
+        {collection: rest for collection, rest in variables.items() if collection != "params"},
+        dataset,
+    )
+    refuse_coarse(name, "model or loss", coarse, params)
     if not isinstance(values, jax.ShapeDtypeStruct) or values.shape != weight:
         msg = (
             f"{name}: got losses of shape {jax.tree.map(lambda leaf: leaf.shape, values)} for {weight[0]} examples, "

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Scalar
 
-from jaxdl.curvature.operators import check_parameters, check_same_form, ravelled
-from jaxdl.curvature.products import hvp
+from jaxdl.curvature.checks import check_counts, check_key, check_loss, check_parameters, check_same_form, traced
+from jaxdl.curvature.linearised import linearised_gradient
+from jaxdl.curvature.operators import ravelled
 from jaxdl.types import Key, Params
 
 
@@ -57,14 +58,15 @@ def reparametrisation(
     >>> print(gaps.value_gap, gaps.product_gap < 1e-12)
     0.0 True
     """
-    if probes < 1:
-        msg = f"reparametrisation: got probes={probes}, expected at least 1"
-        raise ValueError(msg)
+    check_counts("reparametrisation", 1, probes=probes)
+    check_key("reparametrisation", key)
     check_parameters("reparametrisation", params)
-    check_same_form("reparametrisation", "a transform to parameters", jax.eval_shape(transform, params), params)
+    check_loss("reparametrisation", loss, params)
+    image, _ = traced("reparametrisation", "transform", transform, params)
+    check_same_form("reparametrisation", "a transform to parameters", image, params)
     moved, forward = jax.linearize(transform, params)
     backward = jax.linear_transpose(forward, params)
-    here, there = hvp(loss, params), hvp(loss, moved)
+    here, there = (linearised_gradient("reparametrisation", loss, at)[1] for at in (params, moved))
     _, zeros, unravel = ravelled("reparametrisation", here, params)
 
     def gap(key: Key) -> Scalar:

@@ -17,8 +17,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int, PyTree
 
+from jaxdl.curvature.checks import check_counts, check_key
 from jaxdl.curvature.lanczos import BREAKDOWN, FlatMatvec, orthogonalised, vector_norm
-from jaxdl.curvature.operators import Matvec, dense, ravelled
+from jaxdl.curvature.operators import Matvec, columns_of, ravelled, refuse_nonlinear
 from jaxdl.types import Key, Params
 
 CHUNK_SIZE = 4
@@ -80,7 +81,8 @@ def trace(matvec: Matvec, like: Params, key: Key, *, probes: int = 16) -> Estima
         The estimate, its standard error, and the number of products.
 
     Raises:
-        ValueError: fewer than two probes; an operator or a `like` that `operators.ravelled` refuses.
+        ValueError: fewer than two probes; an operator that is not linear, products that are not finite (both unless traced);
+            an operator or a `like` that `operators.ravelled` refuses.
 
     Source: Epperly, Tropp and Webber, "XTrace: making the most of every sample in stochastic trace estimation" (2024).
 
@@ -88,9 +90,9 @@ def trace(matvec: Matvec, like: Params, key: Key, *, probes: int = 16) -> Estima
     >>> print(*result)
     6.0 0.0 4
     """
-    flat_matvec, zeros, _ = _checked("trace", matvec, like, probes)
+    flat_matvec, zeros, _ = _checked("trace", matvec, like, key, probes)
     if 2 * probes >= zeros.size:
-        return _exact(jnp.trace(dense(matvec, like)), zeros.size)
+        return _exact(jnp.trace(columns_of(flat_matvec, zeros)), zeros.size)
     sketch = _sketched(flat_matvec, jax.random.normal(key, (probes, zeros.size), zeros.dtype))
     form = _product(sketch.basis, sketch.images.T)
     linear = _product(sketch.residuals, sketch.images.T) + _product(sketch.residual_images, sketch.basis.T)
@@ -107,9 +109,9 @@ def squared_frobenius_norm(matvec: Matvec, like: Params, key: Key, *, probes: in
     >>> print(*result)
     14.0 0.0 4
     """
-    flat_matvec, zeros, _ = _checked("squared_frobenius_norm", matvec, like, probes)
+    flat_matvec, zeros, _ = _checked("squared_frobenius_norm", matvec, like, key, probes)
     if 2 * probes >= zeros.size:
-        return _exact(jnp.sum(dense(matvec, like) ** 2), zeros.size)
+        return _exact(jnp.sum(columns_of(flat_matvec, zeros) ** 2), zeros.size)
     sketch = _sketched(flat_matvec, jax.random.normal(key, (probes, zeros.size), zeros.dtype))
     form = _product(sketch.images, sketch.images.T)
     linear = 2 * _product(sketch.residual_images, sketch.images.T)
@@ -127,9 +129,9 @@ def diagonal(matvec: Matvec, like: Params, key: Key, *, probes: int = 16) -> Est
     >>> print(result.estimate, result.num_matvecs)
     {'bias': Array([2., 2.], dtype=float64)} 2
     """
-    flat_matvec, zeros, unravel = _checked("diagonal", matvec, like, probes)
+    flat_matvec, zeros, unravel = _checked("diagonal", matvec, like, key, probes)
     if 2 * probes >= zeros.size:
-        return _exact(unravel(jnp.diagonal(dense(matvec, like))), zeros.size)
+        return _exact(unravel(jnp.diagonal(columns_of(flat_matvec, zeros))), zeros.size)
     signs = jax.random.rademacher(key, (probes, zeros.size), zeros.dtype)
     sketch = _sketched(flat_matvec, signs)
     lost = _product(sketch.left_out, sketch.basis), _product(sketch.left_out, sketch.images)
@@ -154,11 +156,12 @@ def diagonal(matvec: Matvec, like: Params, key: Key, *, probes: int = 16) -> Est
     return Estimate(unravel(mean), unravel(error), jnp.int32(2 * probes))
 
 
-def _checked(name: str, matvec: Matvec, like: Params, probes: int) -> tuple:
-    if probes < 2:
-        msg = f"{name}: got probes={probes}, expected at least 2, for a standard error"
-        raise ValueError(msg)
-    return ravelled(name, matvec, like)
+def _checked(name: str, matvec: Matvec, like: Params, key: Key, probes: int) -> tuple:
+    check_counts(name, 2, probes=probes)
+    check_key(name, key)
+    flat_matvec, zeros, unravel = ravelled(name, matvec, like)
+    refuse_nonlinear(name, flat_matvec, zeros)
+    return flat_matvec, zeros, unravel
 
 
 def _exact(value: PyTree[Array], size: int) -> Estimate:
@@ -243,7 +246,11 @@ def _scalar_estimate(
     lost = pairs.scale**2 * (jnp.diagonal(forms)[None] - mixed + pairs.cosine**2 * jnp.diagonal(forms)[:, None])
     tilt = pairs.scale * _along(linear, sketch.left_out, pairs.cosine)
     quadratics = quadratic[:, None] + pairs.shift * tilt + pairs.shift**2 * lost
-    outside = (num_outside[:, None] + (pairs.scale > 0)) * quadratics / (squares[:, None] + pairs.shift**2)
+    outside = (
+        (num_outside[:, None] + (pairs.scale > 0).astype(num_outside.dtype))
+        * quadratics
+        / (squares[:, None] + pairs.shift**2)
+    )
     changes = estimates[:, None] - (inside[:, None] - lost + outside)
     covariance = jnp.sum(changes * changes.T) / (num_probes * (num_probes - 1))
     return Estimate(*_mean_and_error(estimates, covariance), jnp.int32(2 * num_probes))

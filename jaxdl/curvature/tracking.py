@@ -9,9 +9,10 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from jaxdl.curvature.batching import eigh
+from jaxdl.curvature.checks import check_callable, check_counts, check_key
 from jaxdl.curvature.eigenpairs import FLOOR
 from jaxdl.curvature.lanczos import start_along, tridiagonalise
-from jaxdl.curvature.operators import Matvec, ravelled
+from jaxdl.curvature.operators import Matvec, ravelled, refuse_nonlinear
 from jaxdl.types import Key, Params
 
 State = TypeVar("State")
@@ -75,8 +76,14 @@ def track(
     >>> print(seen.values[:, 0].round(4), (12 * w**2).round(4))
     [12.      4.32    3.1654] [3.1654]
     """
-    _, zeros, _ = ravelled("track", matvec_at(state), like)
-    if every < 1 or num_steps < 0 or num_steps % every:
+    check_callable("track", "step", step)
+    check_callable("track", "matvec_at", matvec_at)
+    check_key("track", key)
+    check_counts("track", 0, num_steps=num_steps, top=top, products=products)
+    check_counts("track", 1, every=every)
+    flat_matvec, zeros, _ = ravelled("track", matvec_at(state), like)
+    refuse_nonlinear("track", flat_matvec, zeros)
+    if num_steps % every:
         msg = f"track: got num_steps={num_steps} and every={every}, expected a multiple of every"
         raise ValueError(msg)
     if not 1 <= top <= products <= zeros.size:

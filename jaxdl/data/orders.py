@@ -11,7 +11,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from jaxdl.kinds import as_count, as_key
 from jaxdl.types import Key
+
+MAX_ENTRIES = 2**31 - 1
+"""Rows and places are counted in 32 bits."""
 
 
 def with_replacement(key: Key, num_examples: int, batch_size: int, num_steps: int) -> Int[Array, "steps batch"]:
@@ -20,8 +24,8 @@ def with_replacement(key: Key, num_examples: int, batch_size: int, num_steps: in
     >>> with_replacement(jax.random.key(0), 10, 4, 3).shape
     (3, 4)
     """
-    _check_counts(num_examples, batch_size, num_steps)
-    return jax.random.randint(key, (num_steps, batch_size), 0, num_examples, dtype=jnp.int32)
+    num_examples, batch_size, num_steps = _counts(num_examples, batch_size, num_steps)
+    return jax.random.randint(as_key("key", key), (num_steps, batch_size), 0, num_examples, dtype=jnp.int32)
 
 
 def reshuffled_each_epoch(key: Key, num_examples: int, batch_size: int, num_steps: int) -> Int[Array, "steps batch"]:
@@ -31,7 +35,7 @@ def reshuffled_each_epoch(key: Key, num_examples: int, batch_size: int, num_step
     Array([[0, 1, 2, 3, 4, 5],
            [0, 1, 2, 3, 4, 5]], dtype=int32)
     """
-    _check_counts(num_examples, batch_size, num_steps)
+    num_examples, batch_size, num_steps = _counts(num_examples, batch_size, num_steps)
     num_entries = num_steps * batch_size
     epochs = _permutations(key, num_examples, math.ceil(num_entries / num_examples))
     return epochs.reshape(-1)[:num_entries].reshape(num_steps, batch_size)
@@ -44,7 +48,7 @@ def shuffled_once(key: Key, num_examples: int, batch_size: int, num_steps: int) 
     >>> bool((rows[:2] == rows[2:]).all())
     True
     """
-    _check_counts(num_examples, batch_size, num_steps)
+    num_examples, batch_size, num_steps = _counts(num_examples, batch_size, num_steps)
     entries = jnp.arange(num_steps * batch_size) % num_examples
     return _permutations(key, num_examples, 1)[0][entries].reshape(num_steps, batch_size)
 
@@ -58,10 +62,11 @@ def online(key: Key, num_examples: int, batch_size: int, num_steps: int) -> Int[
     >>> len(set(online(jax.random.key(0), 12, 3, 4).reshape(-1).tolist()))
     12
     """
+    num_examples, batch_size, num_steps = _counts(num_examples, batch_size, num_steps)
     if num_steps * batch_size > num_examples:
         msg = (
-            f"online: got {num_steps} steps of {batch_size} examples and {num_examples} examples, expected at most one "
-            f"use of each; take {num_examples // max(batch_size, 1)} steps or fewer, or use reshuffled_each_epoch"
+            f"num_steps: got {num_steps} steps of {batch_size} examples and {num_examples} examples, expected at most one "
+            f"use of each; take {num_examples // batch_size} steps or fewer, or use reshuffled_each_epoch"
         )
         raise ValueError(msg)
     return shuffled_once(key, num_examples, batch_size, num_steps)
@@ -84,17 +89,13 @@ def _permutations(key: Key, num_examples: int, num_permutations: int) -> Int[Arr
         shuffled = jnp.sort((bits & ~position_mask) | positions, axis=1) & position_mask
         return jnp.take_along_axis(permutations, shuffled, axis=1), None
 
-    bits = jax.random.bits(key, (num_rounds, num_permutations, num_examples), jnp.uint32)
+    bits = jax.random.bits(as_key("key", key), (num_rounds, num_permutations, num_examples), jnp.uint32)
     return jax.lax.scan(shuffle, positions, bits)[0].astype(jnp.int32)
 
 
-def _check_counts(num_examples: int, batch_size: int, num_steps: int) -> None:
-    if not 1 <= batch_size <= num_examples:
-        msg = (
-            f"got batch_size={batch_size} and {num_examples} examples, expected 1 <= batch_size <= {num_examples}; "
-            f"use batch_size={num_examples} for full batches"
-        )
-        raise ValueError(msg)
-    if num_steps < 0:
-        msg = f"got num_steps={num_steps}, expected 0 or more"
-        raise ValueError(msg)
+def _counts(num_examples: int, batch_size: int, num_steps: int) -> tuple[int, int, int]:
+    """The three counts, once a batch is known to fit the data and the order 32 bits."""
+    n = as_count("num_examples", num_examples, high=MAX_ENTRIES)
+    size = as_count("batch_size", batch_size, high=n, remedy=f"batch_size={n} makes full batches")
+    remedy = "order fewer steps at a time"
+    return n, size, as_count("num_steps", num_steps, low=0, high=MAX_ENTRIES // size, remedy=remedy)

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, ScalarLike
 
+from jaxdl.admission import as_array
+from jaxdl.kinds import as_count, as_key, as_scalar, check_function
 from jaxdl.types import Dataset, Key, Keys
 
 TEST_POINTS_SEED = 40_961
@@ -44,7 +46,7 @@ class Problem(NamedTuple):
         Raises:
             ValueError: fewer than one example.
         """
-        _check_count("num_examples", num_examples)
+        num_examples = as_count("num_examples", num_examples)
         if "inputs" in keys:
             key_inputs, key_labels = keys["inputs"], keys["labels"]
         else:
@@ -58,6 +60,7 @@ class Problem(NamedTuple):
         Reads the source `"labels"` where `keys` has it, otherwise `"data"`.
         """
         key_labels = keys["labels"] if "labels" in keys else keys["data"]
+        x = _inputs(x)
         return Dataset(x, self.labels(key_labels, x), jnp.ones(x.shape[0], x.dtype))
 
 
@@ -75,6 +78,13 @@ def regression(
     >>> problem.noise(problem.test_points(3)).tolist()
     [0.5, 0.5, 0.5]
     """
+    for name, function, parameters in (
+        ("inputs", inputs, ("key", "num_examples")),
+        ("mean", mean, ("x",)),
+        ("test_points", test_points, ("num_points",)),
+    ):
+        check_function(name, function, parameters, "the example of `regression` shows three")
+    _check_scale("noise_std", noise_std, is_zero_allowed=True)
 
     def labels(key: Key, x: Float[Array, "n features"]) -> Float[Array, "n out"]:
         y = mean(x)
@@ -102,11 +112,11 @@ def noisy_sine(noise_std: ScalarLike = 0.3) -> Problem:
         return jax.random.uniform(key, (num_examples, 1), minval=-1.0, maxval=1.0)
 
     def mean(x: Float[Array, "n features"]) -> Float[Array, "n 1"]:
-        _check_features(x, 1)
+        x = _inputs(x, 1)
         return jnp.sin(jnp.pi * x) + x / 2
 
     def test_points(num_points: int) -> Float[Array, "points 1"]:
-        _check_count("num_points", num_points)
+        num_points = as_count("num_points", num_points)
         return ((2 * jnp.arange(num_points) + 1.0) / num_points - 1.0)[:, None]
 
     return regression(inputs, mean, test_points, noise_std=noise_std)
@@ -120,27 +130,30 @@ def gaussian_linear(coefficients: Float[Array, " features"], noise_std: ScalarLi
     `jax.random.key(TEST_POINTS_SEED)`: there the expectation is only approximated, to order `1/√m`.
 
     Raises:
-        ValueError: `coefficients` is not a vector.
+        ValueError: `coefficients` is not a vector of finite numbers.
 
     >>> gaussian_linear(jnp.array([1.0, -1.0]), noise_std=0.1).mean(jnp.array([[2.0, 0.5]])).tolist()
     [[1.5]]
     """
-    coefficients = jnp.asarray(coefficients)
+    coefficients = as_array("coefficients", coefficients)
     if coefficients.ndim != 1 or coefficients.size == 0:
-        message = (
-            f"coefficients have shape {coefficients.shape}, expected (features,): one slope for each feature; "
-            "a column becomes a vector by coefficients[:, 0]"
+        msg = (
+            f"coefficients: got shape {coefficients.shape}, expected (features,), one slope for each feature; a column becomes a "
+            "vector by coefficients[:, 0]"
         )
-        raise ValueError(message)
+        raise ValueError(msg)
+    if not (isinstance(coefficients, jax.core.Tracer) or np.isfinite(coefficients).all()):
+        msg = f"coefficients: got {coefficients}, expected finite numbers"
+        raise ValueError(msg)
     (num_features,) = coefficients.shape
     inputs = _standard_normal(num_features, jnp.result_type(coefficients, float))
 
     def mean(x: Float[Array, "n features"]) -> Float[Array, "n 1"]:
-        _check_features(x, num_features)
+        x = _inputs(x, num_features)
         return _product(x, coefficients[:, None].astype(x.dtype))
 
     def test_points(num_points: int) -> Float[Array, "points features"]:
-        _check_count("num_points", num_points)
+        num_points = as_count("num_points", num_points)
         if num_points == num_features:
             return np.sqrt(num_features) * jnp.eye(num_features, dtype=jnp.result_type(coefficients, float))
         return inputs(jax.random.key(TEST_POINTS_SEED), num_points)
@@ -162,21 +175,22 @@ def teacher_network(
     >>> teacher_network(jax.random.key(0), 3, 8).mean(jnp.zeros((5, 3))).shape
     (5, 1)
     """
-    for name, count in (("num_features", num_features), ("width", width), ("num_outputs", num_outputs)):
-        _check_count(name, count)
-    key_hidden, key_bias, key_readout = jax.random.split(key, 3)
+    num_features, width = as_count("num_features", num_features), as_count("width", width)
+    num_outputs = as_count("num_outputs", num_outputs)
+    _check_scale("noise_std", noise_std, is_zero_allowed=True)
+    key_hidden, key_bias, key_readout = jax.random.split(as_key("key", key), 3)
     hidden = jax.random.normal(key_hidden, (num_features, width)) / np.sqrt(num_features)
     bias = jax.random.normal(key_bias, (1, width))
     readout = jax.random.normal(key_readout, (width, num_outputs)) / np.sqrt(width)
     inputs = _standard_normal(num_features, hidden.dtype)
 
     def mean(x: Float[Array, "n features"]) -> Float[Array, "n out"]:
-        _check_features(x, num_features)
+        x = _inputs(x, num_features)
         w, b, v = (array.astype(x.dtype) for array in (hidden, bias, readout))
         return _product(jnp.tanh(_product(x, w) + b), v)
 
     def test_points(num_points: int) -> Float[Array, "points features"]:
-        _check_count("num_points", num_points)
+        num_points = as_count("num_points", num_points)
         return inputs(jax.random.key(TEST_POINTS_SEED), num_points)
 
     return regression(inputs, mean, test_points, noise_std=noise_std)
@@ -192,14 +206,13 @@ def two_moons(spread: ScalarLike = 0.2, *, num_centres: int = 16) -> Problem:
     `test_points(m)` is one fixed draw from the law of x, by `jax.random.key(TEST_POINTS_SEED)`.
 
     Raises:
-        ValueError: fewer than two centres.
+        ValueError: fewer than two centres, or a spread that is not positive.
 
     >>> two_moons().mean(jnp.array([[0.5, 0.25]])).round(3).tolist()        # the centre of symmetry
     [[0.5, 0.5]]
     """
-    if num_centres < 2:
-        message = f"num_centres is {num_centres}, expected at least 2: a half circle has two ends"
-        raise ValueError(message)
+    _check_scale("spread", spread, is_zero_allowed=False)
+    num_centres = as_count("num_centres", num_centres, low=2, remedy="a half circle has two ends")
     angles = np.linspace(0.0, np.pi, num_centres)
     upper = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     centres = np.stack([upper, [1.0, 0.5] - upper])
@@ -211,7 +224,7 @@ def two_moons(spread: ScalarLike = 0.2, *, num_centres: int = 16) -> Problem:
         return jnp.asarray(centres, scatter.dtype).reshape(-1, 2)[indices] + spread * scatter
 
     def log_probabilities(x: Float[Array, "n features"]) -> Float[Array, "n 2"]:
-        _check_features(x, 2)
+        x = _inputs(x, 2)
         offsets = x[:, None, None, :] - jnp.asarray(centres, x.dtype)[None]
         log_densities = -jnp.sum(offsets**2, axis=-1) / (2 * spread**2)
         return jax.nn.log_softmax(jax.nn.logsumexp(log_densities, axis=-1), axis=-1)
@@ -228,7 +241,7 @@ def two_moons(spread: ScalarLike = 0.2, *, num_centres: int = 16) -> Problem:
         return jnp.sum(p * (1 - p), axis=-1)
 
     def test_points(num_points: int) -> Float[Array, "points 2"]:
-        _check_count("num_points", num_points)
+        num_points = as_count("num_points", num_points)
         return inputs(jax.random.key(TEST_POINTS_SEED), num_points)
 
     return Problem(inputs, labels, mean, noise, test_points)
@@ -244,16 +257,27 @@ def _product(left: Float[Array, "n k"], right: Float[Array, "k m"]) -> Float[Arr
     return jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST)
 
 
-def _check_count(name: str, count: int) -> None:
-    if count < 1:
-        message = f"{name} is {count}, expected at least 1"
-        raise ValueError(message)
+def _check_scale(name: str, value: ScalarLike, *, is_zero_allowed: bool) -> None:
+    """Raise unless a standard deviation is one finite number, where it is at hand; as it is given it keeps its weak type."""
+    if isinstance(value, jax.core.Tracer):
+        return
+    expected = f"a finite number, {'0 or more' if is_zero_allowed else 'above 0'}"
+    as_scalar(
+        name,
+        value,
+        expected=expected,
+        allowed=lambda scale: 0 < scale < np.inf or (is_zero_allowed and scale == 0),
+        remedy="a standard deviation in the units of y",
+    )
 
 
-def _check_features(x: Float[Array, "n features"], num_features: int) -> None:
-    if x.ndim != 2 or x.shape[1] != num_features:
-        message = (
-            f"x has shape {x.shape}, expected (n, {num_features}): one row for each example; "
-            "one example becomes a row by x[None, :], one feature a column by x[:, None]"
+def _inputs(x: Float[Array, "n features"], num_features: int | None = None) -> Float[Array, "n features"]:
+    """`x` as a JAX array of floats: a problem's constants follow its precision, and whole numbers would cut them off."""
+    x = as_array("x", x)
+    if x.ndim < 2 or (num_features is not None and x.shape[1:] != (num_features,)):
+        msg = (
+            f"x: got shape {x.shape}, expected (n, {num_features or 'features'}), one row for each example; one example becomes a "
+            "row by x[None, :], one feature a column by x[:, None]"
         )
-        raise ValueError(message)
+        raise ValueError(msg)
+    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
 from jaxdl.data.problems import Problem
+from jaxdl.examples import weighted_examples
+from jaxdl.kinds import as_count, as_key, check_flag
 from jaxdl.types import Dataset, Key, Keys, Sampler
 
 
@@ -56,10 +58,17 @@ def fresh(problem: Problem, num_examples: int) -> Resampling:
     For the sample mean the variance over draws is `s²/n`. Reads `"inputs"` and `"labels"` where the keys have them,
     otherwise `"data"`.
 
+    Raises:
+        ValueError: no `Problem`, or fewer than one example.
+
     >>> from jaxdl.data import problems
     >>> fresh(problems.noisy_sine(), 10).sample({"data": jax.random.key(0)}).x.shape
     (10, 1)
     """
+    if not isinstance(problem, Problem):
+        msg = f"problem: got {problem!r:.60}, expected a Problem, such as problems.noisy_sine()"
+        raise ValueError(msg)
+    num_examples = as_count("num_examples", num_examples)
 
     def sample(keys: Keys) -> Dataset:
         return problem.sample(keys, num_examples)
@@ -84,7 +93,8 @@ def bootstrap(dataset: Dataset, *, as_weights: bool = False) -> Resampling:
     >>> float(bootstrap(dataset, as_weights=True).sample({"data": jax.random.key(0)}).weight.sum())
     4.0
     """
-    n = _num_examples(dataset)
+    dataset, n = _admitted(dataset)
+    check_flag("as_weights", as_weights)
 
     def draw_rows(keys: Keys) -> Dataset:
         return _rows(dataset, jax.random.randint(keys["data"], (n,), 0, n))
@@ -117,12 +127,10 @@ def out_of_bag(dataset: Dataset) -> Resampling:
     >>> law.training_size, law.variance_factor, law.excess_factor
     (4, 1.5, 2.0)
     """
-    n = _num_examples(dataset)
+    dataset, n = _admitted(dataset)
     if n < 3:
-        message = (
-            f"the data set has {n} examples, expected at least 3: with 2, a draw that leaves one out has no variance"
-        )
-        raise ValueError(message)
+        msg = f"dataset: got {n} examples, expected at least 3; with 2, a draw that leaves one out has no variance"
+        raise ValueError(msg)
     estimand = (
         f"variance over fresh training sets of {n} examples, once multiplied by (n-1)/(n-2) = {n - 1}/{n - 2}; draws "
         f"centre on the other {n - 1} rows, so their bias² + noise exceeds the truth by about the variance"
@@ -142,12 +150,13 @@ def left_out(dataset: Dataset, draw: Dataset) -> Bool[Array, " n"]:
     >>> left_out(dataset, dataset._replace(weight=jnp.array([2.0, 0.0, 1.0]))).tolist()
     [False, True, False]
     """
+    dataset, draw = weighted_examples("dataset", dataset), weighted_examples("draw", draw)
     if draw.weight.shape != dataset.weight.shape:
-        message = (
-            f"the draw has weights of shape {draw.weight.shape}, the data set {dataset.weight.shape}, expected one shape: "
-            "draw by out_of_bag(dataset) or bootstrap(dataset, as_weights=True)"
+        msg = (
+            f"draw: got weights of shape {draw.weight.shape}, expected {dataset.weight.shape}, as the data set has; draw by "
+            "out_of_bag(dataset) or bootstrap(dataset, as_weights=True)"
         )
-        raise ValueError(message)
+        raise ValueError(msg)
     return (draw.weight == 0) & (dataset.weight > 0)
 
 
@@ -165,13 +174,9 @@ def subsample(dataset: Dataset, num_examples: int) -> Resampling:
     >>> subsample(dataset, 3).variance_factor
     4.0
     """
-    n = _num_examples(dataset)
-    if not 1 <= num_examples < n:
-        message = (
-            f"num_examples is {num_examples}, expected 1 to {n - 1}: all {n} rows without replacement are always the "
-            "same set; use bootstrap for sets of the full size"
-        )
-        raise ValueError(message)
+    dataset, n = _admitted(dataset)
+    remedy = f"all {n} rows without replacement are always the same set: use bootstrap for sets of the full size"
+    num_examples = as_count("num_examples", num_examples, high=n - 1, remedy=remedy)
     estimand = (
         f"variance over fresh training sets of {num_examples} examples, once multiplied by n/(n-m) = "
         f"{n}/{n - num_examples}; risk at size {num_examples}, and bias² + noise there once reduced by m/(n-m) times the "
@@ -196,7 +201,7 @@ def half_sample(dataset: Dataset) -> Resampling:
     >>> law.training_size, law.variance_factor
     (4, 1.0)
     """
-    n = _num_examples(dataset)
+    dataset, n = _admitted(dataset)
     m = n // 2
     estimand = (
         f"variance over fresh training sets of {n} examples, once multiplied by m/(n-m) = {m}/{n - m}; "
@@ -222,12 +227,10 @@ def disjoint_split(key: Key, dataset: Dataset, num_parts: int) -> DisjointParts:
     >>> jax.vmap(lambda part: part.y.mean(axis=0))(split.parts).shape       # one prediction of each part's learner
     (4, 1)
     """
-    n = _num_examples(dataset)
-    if not 2 <= num_parts <= n:
-        message = f"num_parts is {num_parts}, expected 2 to {n}, the number of examples"
-        raise ValueError(message)
+    dataset, n = _admitted(dataset)
+    num_parts = as_count("num_parts", num_parts, low=2, high=n, remedy=f"there are {n} examples")
     m = n // num_parts
-    indices = jax.random.permutation(key, n)[: num_parts * m].reshape(num_parts, m)
+    indices = jax.random.permutation(as_key("key", key), n)[: num_parts * m].reshape(num_parts, m)
     estimand = f"variance over fresh training sets of {m} examples; bias and risk at the same size"
     return DisjointParts(_rows(dataset, indices), m, 1.0, estimand)
 
@@ -240,19 +243,14 @@ def _without_replacement(dataset: Dataset, n: int, m: int) -> Callable[[Keys], D
 def _rows(dataset: Dataset, indices: Int[Array, "*shape"]) -> Dataset:
     """The rows at `indices`, which are known to exist, weights included."""
     # Checking the bounds of every row would cost a twentieth of the training of a small network.
-    return Dataset(*(field.at[indices].get(mode="promise_in_bounds") for field in map(jnp.asarray, dataset)))
+    return Dataset(*(field.at[indices].get(mode="promise_in_bounds") for field in dataset))
 
 
-def _num_examples(dataset: Dataset) -> int:
-    """The number of rows, once the shapes are known to fit together."""
-    x, y, weight = (jnp.shape(field) for field in dataset)
-    if len(x) != 2 or len(y) != 2 or len(weight) != 1 or not x[0] == y[0] == weight[0]:
-        message = (
-            f"the data set has x {x}, y {y} and weight {weight}, expected (n, features), (n, out) and (n,); "
-            "jaxdl.data.real.from_arrays builds one from plain arrays"
-        )
-        raise ValueError(message)
-    if x[0] < 2:
-        message = f"the data set has {x[0]} examples, expected at least 2: one example has no variance to resample"
-        raise ValueError(message)
-    return x[0]
+def _admitted(dataset: Dataset) -> tuple[Dataset, int]:
+    """The data set once its fields are known to fit together, and the number of its rows."""
+    dataset = weighted_examples("dataset", dataset)
+    n = dataset.x.shape[0]
+    if n < 2:
+        msg = f"dataset: got {n} examples, expected at least 2; one example has no variance to resample"
+        raise ValueError(msg)
+    return dataset, n

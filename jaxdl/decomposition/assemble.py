@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from jaxdl.admission import as_count, as_numbers
-from jaxdl.decomposition.doubles import SMALLEST, check_finite, check_flag
+from jaxdl.admission import as_numbers, check_finite
+from jaxdl.decomposition.doubles import SMALLEST
 from jaxdl.decomposition.estimates import Estimates, Term, degrees_of_freedom, jackknife_variance
 from jaxdl.decomposition.limits import reaches_of_strata
 from jaxdl.decomposition.reliability import reliability_note
@@ -16,6 +16,7 @@ from jaxdl.decomposition.result import Decomposition, PerPoint
 from jaxdl.decomposition.strata import Strata
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design
+from jaxdl.kinds import as_count, check_flag
 from jaxdl.statistics import t_interval
 
 if TYPE_CHECKING:
@@ -134,6 +135,10 @@ def check_options(random_points: bool | None, training_size: int | None, times: 
             msg = f"times: got shape {values.shape} of {values.dtype}, expected one number for each position on the axis 'times'"
             raise ValueError(msg)
         check_finite("times", values)
+        if len(np.unique(values)) < len(values):
+            msg = f"times: got {values.tolist()!r:.80}, which name some positions alike, expected numbers that differ; pass the "
+            msg += "step of each position, or leave times out"
+            raise ValueError(msg)
 
 
 def _check_range(average: "_Average", is_estimated: Bool[Array, " terms"]) -> None:

@@ -6,9 +6,10 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float, Num
 
-from jaxdl.admission import as_numbers, as_type
+from jaxdl.admission import as_numbers
 from jaxdl.decomposition.doubles import check_finite, check_largest, check_smallest, finite_doubles
 from jaxdl.decomposition.estimates import jackknife_variance
+from jaxdl.narrowing import as_type
 
 Array = np.ndarray
 HostOrDevice = np.ndarray | jax.Array

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from jaxdl.admission import as_count
 from jaxdl.decomposition.assemble import DRAWN_LABELS, DRAWN_POINTS, FIXED_POINTS
 from jaxdl.decomposition.estimates import Term, degrees_of_freedom, jackknife_variance
 from jaxdl.decomposition.result import Decomposition, label_of
+from jaxdl.kinds import as_count
 from jaxdl.statistics import Interval, t_interval
 
 Array = np.ndarray

@@ -4,27 +4,29 @@ Errors of labels can be seen only where labels were measured one by one. Exact c
 joined, resampled or oversampled, would count as measurements without any error. Where labels are continuous, no two measurements
 agree in all digits, and every repeated row is a copy. Where labels are rounded, or classes, repeated rows may be either.
 
-Rows of equal input are compared in the order of the table, which must tell nothing of their errors: after a sort by label,
-neighbours differ by less than two labels do. A random order then takes its place.
+A copy that went through another file differs by rounding: continuous labels are compared as far as single precision holds them.
+
+Rows of equal input are compared in a random order: that of the table may tell of their errors, and after a sort by label,
+neighbours differ by less than two labels do.
 """
 
-import math
 import warnings
 import zlib
 from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, Num
 
-from jaxdl.decomposition.doubles import check_flag, check_smallest, finite_doubles
+from jaxdl.decomposition.doubles import check_smallest, finite_doubles
+from jaxdl.kinds import check_flag
 
 Array = np.ndarray
 HostOrDevice = np.ndarray | jax.Array
 CONTINUOUS = 0.9
 """Labels are continuous when more than this share of different rows has a label of its own: a chance tie is then rare."""
-SUSPICIOUS = 0.05
-"""An order of labels that chance gives less often than this is taken for a sort."""
+NEAR = 2.0**-23
+"""Numbers of a column that differ by less, as a share of their size, are equal up to rounding in single precision."""
 
 
 class Rows(NamedTuple):
@@ -46,7 +48,9 @@ def measured_rows(x: HostOrDevice, y: HostOrDevice, at_least: int, *, measured_a
     inputs, labels = matrices(x, y, at_least)
     rows = Rows(inputs, labels) if measured_apart else without_copies(inputs, labels)
     if len(rows.labels) < at_least:
-        msg = f"x: got {len(inputs)} rows, of which {rows.num_copies} are exact copies of others, expected at least {at_least} "
+        msg = (
+            f"x: got {len(inputs)} rows, of which {rows.num_copies} are copies of others, expected at least {at_least} "
+        )
         msg += "that were measured apart; measure more"
         raise ValueError(msg)
     return rows
@@ -69,32 +73,40 @@ def matrices(
 
 
 def without_copies(inputs: Float[Array, "n features"], labels: Float[Array, "n out"]) -> Rows:
-    """The rows without exact copies of others, in their order, with a warning; all of them where labels are rounded or classes.
+    """The rows without copies of others, in their order, with a warning; all of them where labels are rounded or classes.
 
     >>> x, y = np.array([[0.0], [1.0], [2.0]]), np.array([[0.1], [0.2], [0.3]])
     >>> without_copies(x, y).num_copies, without_copies(x, np.ones((3, 1))).may_hold_copies
     (0, False)
     """
-    _, first = np.unique(np.concatenate([inputs, labels], axis=1), axis=0, return_index=True)
-    repeated = len(inputs) - len(first)
+    if not _has_ties(labels[:, 0], NEAR):  # the common case
+        return Rows(inputs, labels)
+    both = np.concatenate([inputs, labels], axis=1)
+    first = _first_of_equals(both)
+    repeated = len(both) - len(first)
+    if len(_first_of_equals(labels[first])) <= CONTINUOUS * len(first):
+        if not repeated:
+            return Rows(inputs, labels)
+        return Rows(inputs, labels, may_hold_copies=True, note=_doubt(repeated, len(both)))
+    kind = "exact copies of others"
+    kept, nearly = (first[_first_of_equals(_rounded(both[first], near))] for near in (NEAR, 16 * NEAR))
+    # Where labels are dense, some are near others by chance: then 16 times as far, there are 16 times as many.
+    if len(first) - len(kept) > (len(first) - len(nearly)) / 4:
+        first, repeated, kind = kept, len(both) - len(kept), "copies of others, up to rounding to single precision"
     if not repeated:
         return Rows(inputs, labels)
-    distinct = len(np.unique(labels[first], axis=0))
-    if distinct <= CONTINUOUS * len(first):
-        return Rows(inputs, labels, may_hold_copies=True, note=_doubt(repeated, len(inputs)))
     warnings.warn(
-        f"{repeated} of {len(inputs)} rows are exact copies of others: they tell nothing of the noise and are left out. If every "
-        "row was measured, pass measured_apart=True",
+        f"{repeated} of {len(both)} rows are {kind}: they tell nothing of the noise and are left out. If every row was measured, "
+        "pass measured_apart=True",
         stacklevel=4,
     )
-    kept = np.sort(first)
-    return Rows(inputs[kept], labels[kept], repeated, note=f"; without {repeated} rows that are exact copies of others")
+    return Rows(inputs[first], labels[first], repeated, note=f"; without {repeated} rows that are {kind}")
 
 
 def with_doubt(fitted: Float[Array, "n out"], labels: Float[Array, "n out"]) -> Rows:
     """All rows of a fit, and whether so many agree with others in fit and label that some may be copies."""
     both = np.concatenate([fitted, labels], axis=1)
-    repeated = len(both) - len(np.unique(both, axis=0))
+    repeated = len(both) - len(_first_of_equals(_rounded(both, NEAR)))
     if repeated <= (1 - CONTINUOUS) * len(both):
         return Rows(fitted, labels)
     return Rows(fitted, labels, may_hold_copies=True, note=_doubt(repeated, len(both)))
@@ -108,29 +120,43 @@ def _doubt(repeated: int, num_rows: int) -> str:
 
 
 def in_no_order_of_labels(rows: Rows) -> Rows:
-    """The rows, those of equal input in a random order when the labels of all of them were sorted."""
-    _, group, counts = np.unique(rows.inputs, axis=0, return_inverse=True, return_counts=True)
-    if counts.max(initial=0) < 2:
+    """The rows in a random order, the same for every order of the table, where inputs are equal; else as they are."""
+    if not _has_ties(rows.inputs[:, 0]):  # the common case
         return rows
-    order = np.argsort(group.reshape(-1), kind="stable")
-    if not any(_is_sorted(column[order], counts) for column in rows.labels.T):
+    order = np.lexsort([*rows.labels.T, *rows.inputs.T])
+    inputs, labels = rows.inputs[order], rows.labels[order]
+    if not (inputs[1:] == inputs[:-1]).all(axis=1).any():
         return rows
     # The seed comes from the labels: one order for all tables would be another sort.
-    shuffled = np.random.default_rng(zlib.crc32(rows.labels.tobytes())).permutation(len(order))
-    note = f"{rows.note}; rows of equal input were sorted by label, and have been shuffled"
-    return rows._replace(inputs=rows.inputs[shuffled], labels=rows.labels[shuffled], note=note)
+    shuffled = np.random.default_rng(zlib.crc32(labels.tobytes())).permutation(len(order))
+    return rows._replace(inputs=inputs[shuffled], labels=labels[shuffled])
 
 
-def _is_sorted(labels: Float[Array, " n"], counts: Int[Array, " groups"]) -> bool:
-    """Whether the labels of every group rise, or those of every group fall, and chance would hardly make them."""
-    steps = np.diff(labels)
-    is_within = np.ones(len(steps), bool)
-    is_within[np.cumsum(counts)[:-1] - 1] = False
-    if not ((steps[is_within] >= 0).all() or (steps[is_within] <= 0).all()):
-        return False
-    # Of the distinct orders of each group's labels, one.
-    chance = 0.0
-    for group in np.split(labels, np.cumsum(counts)[:-1]):
-        ties = np.unique(group, return_counts=True)[1]
-        chance += sum(math.lgamma(count + 1) for count in ties) - math.lgamma(len(group) + 1)
-    return chance < math.log(SUSPICIOUS)
+def _has_ties(column: Float[Array, " n"], near: float = 0.0) -> bool:
+    return bool(_is_near(np.sort(column), near).any())
+
+
+def _is_near(ascending: Float[Array, " n"], near: float) -> Bool[Array, " n-1"]:
+    """Which neighbours differ by at most the share `near` of their size.
+
+    Near zero that of a millionth of the column's range counts, and far from zero that of 8 ranges.
+    """
+    scale = ascending[-1] - ascending[0]
+    size = np.maximum(np.abs(ascending[1:]), np.abs(ascending[:-1]))
+    return np.diff(ascending) <= near * np.clip(size, 1e-6 * scale, 8 * scale)
+
+
+def _rounded(matrix: Float[Array, "n columns"], near: float) -> Int[Array, "n columns"]:
+    """In each column numbers that are equal for those that are near each other."""
+    codes = np.empty(matrix.shape, int)
+    for column, values in enumerate(matrix.T):
+        order = np.argsort(values)
+        codes[order, column] = np.concatenate([[0], np.cumsum(~_is_near(values[order], near))])
+    return codes
+
+
+def _first_of_equals(matrix: Num[Array, "n columns"]) -> Int[Array, " groups"]:
+    """The numbers of the rows that equal no earlier one."""
+    order = np.lexsort(matrix.T)  # keeps the order of equals, as `np.unique` of rows does in many times the time
+    is_first = (matrix[order[1:]] != matrix[order[:-1]]).any(axis=1)
+    return np.sort(order[np.concatenate([[True], is_first])])

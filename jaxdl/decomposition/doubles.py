@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Num, Shaped
 
-from jaxdl.admission import as_numbers, as_type
+from jaxdl.admission import as_numbers, check_finite
+from jaxdl.narrowing import as_type
 
 Array = np.ndarray
 LARGEST = 1e70
@@ -33,14 +34,6 @@ def finite_doubles(name: str, value: Any) -> Float[Array, "..."]:
     return array
 
 
-def check_finite(name: str, array: Shaped[Array, "..."]) -> None:
-    """Refuse NaN and infinity."""
-    if not np.isfinite(array).all():
-        count = int((~np.isfinite(array)).sum())
-        msg = f"{name}: got {count} NaN or infinite values among {array.size}, expected finite numbers; leave out those rows"
-        raise ValueError(msg)
-
-
 def check_largest(name: str, array: Num[Array, "..."]) -> None:
     """Refuse numbers whose fourth powers are no doubles."""
     if _size(array) > LARGEST:
@@ -60,13 +53,6 @@ def check_smallest(name: str, *arrays: Num[Array, "..."]) -> None:
 
 def _size(array: Num[Array, "..."]) -> float:
     return max(float(array.max()), -float(array.min())) if array.size else 0.0
-
-
-def check_flag(name: str, value: Any) -> None:
-    """Refuse what is neither True nor False."""
-    if not isinstance(value, bool | np.bool_):
-        msg = f"{name}: got {value!r}, expected True or False"
-        raise ValueError(msg)
 
 
 def as_counted(array: Shaped[Array, "*shape"]) -> Shaped[Array, "*shape"]:

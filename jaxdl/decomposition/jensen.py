@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from jaxdl.admission import as_numbers, as_type
+from jaxdl.admission import as_numbers
 from jaxdl.decomposition.doubles import check_finite
 from jaxdl.decomposition.potentials import Potential
 from jaxdl.decomposition.probabilities import warn_of_probabilities
+from jaxdl.narrowing import as_type
 
 Array = np.ndarray
 

@@ -4,20 +4,22 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import Any
 
 import numpy as np
 from jaxtyping import Num, Shaped
 
 from jaxdl import designs
-from jaxdl.admission import as_numbers, as_type
+from jaxdl.admission import as_numbers
 from jaxdl.decomposition.assemble import assemble, check_options
-from jaxdl.decomposition.doubles import as_counted, check_flag, check_smallest
+from jaxdl.decomposition.doubles import as_counted, check_smallest
 from jaxdl.decomposition.estimates import Estimates, Term
 from jaxdl.decomposition.grouped import GroupedMeans
+from jaxdl.decomposition.named_axes import check_names, check_names_of_target
 from jaxdl.decomposition.result import Decomposition
 from jaxdl.decomposition.target import Reference, Target
-from jaxdl.designs import Design
+from jaxdl.designs import Design, check_design
+from jaxdl.kinds import check_flag
+from jaxdl.narrowing import as_type
 
 Array = np.ndarray
 KNOWN_DIMS = ("times", "points", "out")
@@ -67,6 +69,7 @@ class LossDecomposition(ABC):
             ValueError: on shapes that do not fit, fewer than two levels of every factor, NaN or infinity, predictions for which
                 the loss overflows or that it cannot mean.
         """
+        names = getattr(predictions, "dims", None)
         predictions = as_counted(as_numbers("predictions", predictions))
         if predictions.dtype.itemsize >= np.dtype(np.float64).itemsize:  # wider floats, and whole numbers beyond 2**53
             predictions = as_type("predictions", predictions, np.float64)
@@ -75,6 +78,8 @@ class LossDecomposition(ABC):
         check_flag("nested", nested)
         check_options(random_points, training_size, times)
         design = _named_design(predictions, factors, design, dims, nested)
+        check_names("predictions", names, (*design.factors, *dims))
+        check_names_of_target(target, dims)
         check_predictions(predictions)
         varying = check_levels(design)
         warn_of_fixed(varying)
@@ -192,7 +197,7 @@ def check_dims(dims: Sequence[str]) -> None:
 
 def check_levels(design: Design) -> Design:
     """The design of what varies: sources at a single level are fixed; refuse a design in which nothing varies."""
-    _check_design(design)
+    check_design(design)
     varying = design.varying
     if not varying.shape:
         msg = f"design: got the levels {dict(zip(design.factors, design.shape, strict=True))}: nothing varies, expected at least 2 "
@@ -236,22 +241,11 @@ def _beyond_doubles(predictions: Array, name: str) -> str:
     )
 
 
-def _check_design(design: Any) -> None:
-    if not isinstance(design, Design):
-        levels = (
-            ", ".join(f"{name}={count!r}" for name, count in design.items())
-            if isinstance(design, dict)
-            else "data=64, init=16"
-        )
-        msg = f"design: got {design!r:.80}, expected a Design; for example designs.crossed({levels})"
-        raise ValueError(msg)
-
-
 def _named_design(
     predictions: Array, factors: Sequence[str], design: Design | None, dims: tuple[str, ...], nested: bool
 ) -> Design:
     if design is not None:
-        _check_design(design)
+        check_design(design)
     is_sequence = isinstance(factors, Iterable) and not isinstance(factors, str | Set | Mapping)
     names = tuple(factors) if is_sequence else ()
     if not is_sequence or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):

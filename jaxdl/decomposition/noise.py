@@ -25,9 +25,9 @@ from jaxtyping import Float, Int, Num
 from scipy import sparse
 from scipy.spatial import KDTree
 
-from jaxdl.admission import as_scalar
 from jaxdl.decomposition.copies import Rows, in_no_order_of_labels, matrices, measured_rows, with_doubt
-from jaxdl.decomposition.doubles import check_flag, check_smallest
+from jaxdl.decomposition.doubles import check_smallest
+from jaxdl.kinds import as_scalar, check_flag
 
 Array = np.ndarray
 HostOrDevice = np.ndarray | jax.Array
@@ -56,7 +56,9 @@ def rice(
 
         sum_i |y_{i+1} - y_i|² / (2 (n - 1)),   expectation sigma² + sum_i |f_{i+1} - f_i|² / (2 (n - 1))
 
-    Rows of equal x are replicates: they keep their order, unless it is that of the labels, and their differences are noise alone.
+    Rows of equal x are replicates: they come in a random order, and their differences are noise alone. Inputs that differ in their
+    last digits alone, such as 2.0000001 for 2, are replicates once they are rounded: do so first, as their order may be that of
+    the labels.
 
     Raises:
         ValueError: more than one feature, fewer than two rows, shapes that do not fit, NaN or infinity.
@@ -195,11 +197,13 @@ def residual(
     if fits.shape != labels.shape:
         msg = f"fitted: got shape {fits.shape} and y of shape {labels.shape}, expected one shape; nothing is broadcast"
         raise ValueError(msg)
-    freedom = as_scalar("degrees_of_freedom", degrees_of_freedom)
-    if not 0 <= freedom < len(labels):
-        msg = f"degrees_of_freedom: got degrees_of_freedom={degrees_of_freedom} for {len(labels)} rows, expected 0 to less than "
-        msg += f"{len(labels)}; a fit that interpolates leaves nothing to see the noise by: fit less freely"
-        raise ValueError(msg)
+    freedom = as_scalar(
+        "degrees_of_freedom",
+        degrees_of_freedom,
+        expected=f"0 to less than {len(labels)}, the number of rows",
+        allowed=lambda freedom: 0 <= freedom < len(labels),
+        remedy="a fit that interpolates leaves nothing to see the noise by: fit less freely",
+    )
     rows = Rows(fits, labels) if measured_apart else with_doubt(fits, labels)
     explanation = (
         "RSS / (n - df): too large by the misfit of the smoother, too small where df misses some of its freedom"
@@ -227,7 +231,7 @@ def replicates(
     _, group, counts = np.unique(inputs, axis=0, return_inverse=True, return_counts=True)
     group = group.reshape(-1)
     if counts.max() < 2:
-        apart = f" after {rows.num_copies} exact copies were left out" if rows.num_copies else ""
+        apart = f" after {rows.num_copies} copies were left out" if rows.num_copies else ""
         msg = f"x: got {len(inputs)} rows of x, all different{apart}, expected an x that was measured twice. Use nearest_neighbour"
         raise ValueError(msg)
     sums = np.zeros((len(counts), labels.shape[1]))
@@ -294,7 +298,7 @@ def _windows(num_rows: int, size: int) -> Int[Array, "terms k"]:
 
 
 def _sorted_by_input(x: HostOrDevice, y: HostOrDevice, at_least: int, *, measured_apart: bool) -> Rows:
-    """Rows in the order of their only feature; rows of equal x stay as they are, unless their labels are in order."""
+    """Rows in the order of their only feature, those of equal x in a random order."""
     rows = measured_rows(x, y, at_least, measured_apart=measured_apart)
     if rows.inputs.shape[1] != 1:
         msg = f"x: got x of shape {rows.inputs.shape}, expected (n, 1): only one feature puts rows in order; use nearest_neighbour"

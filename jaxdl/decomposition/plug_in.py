@@ -17,8 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, Num
 
-from jaxdl.admission import as_count, as_numbers
-from jaxdl.decomposition.doubles import as_counted, check_finite, finite_doubles
+from jaxdl.admission import as_numbers, check_finite
+from jaxdl.decomposition.doubles import as_counted, finite_doubles
+from jaxdl.kinds import as_count
 
 Array = np.ndarray
 

@@ -8,6 +8,7 @@ from jaxtyping import Float, Num, Shaped
 from jaxdl.decomposition import potentials
 from jaxdl.decomposition.doubles import finite_doubles
 from jaxdl.decomposition.potentials import Potential
+from jaxdl.kinds import as_scalar
 
 Array = np.ndarray
 TOLERANCE = 1e-2
@@ -41,9 +42,9 @@ def log_probabilities(
         msg = f"probabilities: got numbers between {values.min():.3g} and {values.max():.3g}, expected non-negative rows that sum "
         msg += "to one; scores that are logits already need no logarithm"
         raise ValueError(msg)
-    if smallest is not None and (isinstance(smallest, bool) or not 0 < smallest < 1):
-        msg = f"smallest: got {smallest!r}, expected a probability between 0 and 1, such as 1e-3"
-        raise ValueError(msg)
+    if smallest is not None:
+        expected = "a probability between 0 and 1, such as 1e-3"
+        smallest = as_scalar("smallest", smallest, expected=expected, allowed=lambda value: 0 < value < 1)
     if smallest is None and not values.all():
         msg = f"probabilities: got {int((values == 0).sum())} zeros, whose logarithm is no number, expected positive ones; clip "
         msg += "them, log_probabilities(probabilities, smallest=1e-3), or smooth them"
@@ -56,11 +57,12 @@ def warn_of_probabilities(potential: Potential, predictions: Num[Array, "... out
     if predictions.size < FEWEST_ROWS * predictions.shape[-1]:
         return
     if potential is potentials.softmax:
-        # One row settles nearly every case.
-        if _are_distributions(predictions[(0,) * (predictions.ndim - 1)]) and _are_distributions(predictions):
+        first = predictions[(0,) * (predictions.ndim - 1)]  # one row settles nearly every case
+        total, divided = (100, " / 100") if first.sum(dtype=np.float64) > 50 else (1, "")
+        if _are_distributions(first, total) and _are_distributions(predictions, total):
             warnings.warn(
-                "predictions: got rows of non-negative numbers that sum to one, which look like probabilities, where the softmax "
-                "loss takes logits; pass decomposition.log_probabilities(probabilities), unless they are logits",
+                f"predictions: got rows of non-negative numbers that sum to {total}, which look like probabilities, where the "
+                f"softmax loss takes logits; pass decomposition.log_probabilities(probabilities{divided}), unless they are logits",
                 stacklevel=2,
             )
     elif potential is potentials.bernoulli and 0 <= predictions.flat[0] <= 1:
@@ -73,5 +75,7 @@ def warn_of_probabilities(potential: Potential, predictions: Num[Array, "... out
             )
 
 
-def _are_distributions(values: Num[Array, "*rows classes"]) -> bool:
-    return bool((values >= 0).all() and (np.abs(values.sum(axis=-1, dtype=np.float64) - 1) < TOLERANCE).all())
+def _are_distributions(values: Num[Array, "*rows classes"], total: int = 1) -> bool:
+    """Whether no entry is negative and all rows sum to `total`, 1 or per cent."""
+    sums = values.sum(axis=-1, dtype=np.float64)
+    return bool((values >= 0).all() and (np.abs(sums - total) < TOLERANCE * total).all())

@@ -12,6 +12,7 @@ from jaxdl.decomposition.comparison import POPULATIONS
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.result import Decomposition, PerPoint, label_of
 from jaxdl.designs import Design
+from jaxdl.paths import as_path
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -246,10 +247,7 @@ def _arrays_by_term(result: Decomposition) -> tuple[dict[Term, np.ndarray], ...]
 
 def _npz_path(path: str | os.PathLike[str]) -> Path:
     """The file that a path names, `~` being the home folder; refuse what is no file, which would be lost, or never end."""
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        msg = f"path: got {path!r}, expected the name of a file, such as 'study.npz'"
-        raise ValueError(msg)
-    target = Path(path).expanduser()
+    target = as_path("path", path)
     if not target.name:
         msg = f"path: got {path!r}, expected the name of a file in that folder, such as {str(target / 'study.npz')!r}"
         raise ValueError(msg)

@@ -7,10 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Num
 
-from jaxdl.admission import as_numbers, as_type
-from jaxdl.decomposition.doubles import as_counted, check_finite, finite_doubles
+from jaxdl.admission import as_numbers, check_finite
+from jaxdl.decomposition.copies import NEAR
+from jaxdl.decomposition.doubles import as_counted, finite_doubles
+from jaxdl.decomposition.noise import NoiseEstimate
+from jaxdl.narrowing import as_type
 
 Array = np.ndarray
+LEAST = 2.0**-36
+"""Labels nearer to each other, as a share of the range of all, are equal up to rounding, however small they are."""
 
 
 class Target(NamedTuple):
@@ -130,8 +135,8 @@ def check_no_labels(mean: Float[Array, "points out"], noise: Array | None) -> No
     if noise is not None or not np.isin(mean, (0, 1)).all() or (mean == mean[0]).all():
         return
     if mean.shape[-1] > 1 and (mean.sum(axis=-1) == 1).all():
-        msg = "mean: got one-hot rows, which are labels of classes, expected E[y|x]; pass Target(labels=...), or with the mean "
-        msg += "noise=0.0 where no label is noisy"
+        msg = "mean: got one-hot rows, which are labels of classes, expected E[y|x]; pass Target(labels=...); if they are the "
+        msg += "mean, as no label is noisy, say so: Target(mean=..., noise=0.0)"
         raise ValueError(msg)
     warnings.warn(
         "mean: got zeros and ones only, which may be labels of two classes: bias² would hold their noise. If they are, pass "
@@ -141,14 +146,24 @@ def check_no_labels(mean: Float[Array, "points out"], noise: Array | None) -> No
 
 
 def warn_of_copies(replicates: Num[Array, "replicates points ..."], *, may_tie: bool) -> None:
-    """Copies of labels are no replicates: say so where labels are all alike, or, unless they may tie, some of them."""
+    """Copies of labels are no replicates: say so where labels are all alike, or, unless they may tie, some of them.
+
+    Labels that are no whole numbers are compared as far as single precision holds them.
+    """
     if len(replicates) < 2 or replicates.shape[1] < 2:
         return
     rows = np.unique(replicates.reshape(len(replicates), -1), axis=0)
-    if len(rows) == 1 or (len(rows) < len(replicates) and not may_tie and (rows != np.round(rows)).any()):
+    num_different = len(rows)
+    if not may_tie and (rows != np.round(rows)).any():
+        rows = rows[np.argsort(rows.sum(axis=1))]  # in which near copies are neighbours
+        allowed = np.maximum(NEAR * np.abs(rows[1:]), LEAST * np.ptp(rows))
+        num_different = 1 + int((np.abs(np.diff(rows, axis=0)) > allowed).any(axis=1).sum())
+    elif num_different > 1:
+        return
+    if num_different < len(replicates):
         warnings.warn(
-            f"replicates: got {len(replicates)} rows of labels, of which {len(rows)} differ: copies of labels tell nothing of the "
-            "noise, which comes out too small. Leave out the copies, and pass a single row as Target(labels=...)",
+            f"replicates: got {len(replicates)} rows of labels, of which {num_different} differ: copies of labels tell nothing of "
+            "the noise, which comes out too small. Leave out the copies, and pass a single row as Target(labels=...)",
             stacklevel=2,
         )
 
@@ -162,6 +177,11 @@ def checked_noise(noise: Array | float | None, num_points: int) -> Float[Array, 
     """The noise at each point; refuse other shapes, negative and infinite values."""
     if noise is None:
         return None
+    if isinstance(noise, tuple) and any(isinstance(each, NoiseEstimate) for each in (noise, *noise)):
+        remedy = "noise=found.estimate" if isinstance(noise, NoiseEstimate) else "noise=found.high.estimate"
+        msg = f"noise: got a {type(noise).__name__}, expected a number or shape ({num_points},); pass {remedy}, or leave noise out "
+        msg += "and let bias_squared_interval count the error of the estimate as well"
+        raise ValueError(msg)
     numbers = as_numbers("noise", noise)
     value = as_type("noise", numbers, np.float64)
     if numbers.dtype == bool or value.shape not in ((), (num_points,)):

@@ -1,6 +1,6 @@
 """The engine: trials over a design, in blocks over all devices, the same to the last bit wherever they run."""
 
-from jaxdl.ensembles.collect import Runs, run
+from jaxdl.ensembles.collect import Runs, prepare, run
 from jaxdl.ensembles.devices import use_cpu_devices
 from jaxdl.ensembles.diverged import DivergedRun, DivergedRunsError
 from jaxdl.ensembles.plan import Plan
@@ -16,6 +16,7 @@ __all__ = [
     "StoreError",
     "UnfinishedStudyError",
     "merge",
+    "prepare",
     "run",
     "stream",
     "use_cpu_devices",

@@ -14,7 +14,7 @@ import numpy as np
 from jaxdl.designs import Design
 from jaxdl.ensembles.diverged import DivergedRun, DivergedRunsError, naming_diverged, summary
 from jaxdl.ensembles.plan import Plan
-from jaxdl.ensembles.stream import Chunk, count_settings, stream
+from jaxdl.ensembles.stream import Chunk, TracedStudy, prepared
 from jaxdl.types import Key, Outputs, Trial
 
 MEMORY_LIMIT = 2**30
@@ -61,19 +61,58 @@ def run(
     >>> runs.outputs.shape, runs.diverged
     ((4, 2, 3), ())
     """
-    chunks = stream(
-        trial, design, key, settings=settings, inner=inner, block=block, devices=devices,
-        store=store, shard=shard, fresh=fresh, rehearse=rehearse, progress=progress,
-    )  # fmt: skip
+    study = prepared(trial, design, key, settings, inner, block, devices, store, shard, fresh, rehearse, progress)
+    return _gathered(study, settings is not None, strict, memory_limit)
+
+
+def prepare(
+    trial: Trial,
+    design: Design,
+    *,
+    settings: Any = None,
+    inner: Sequence[str] = (),
+    block: int | None = None,
+    devices: Sequence[jax.Device] | None = None,
+) -> Callable[[Key], Runs]:
+    """`run` for many root keys: the same study repeated, whose trial is traced once, now.
+
+    `run` traces its trial at every call, because what surrounds a trial may have changed since the last one. Repetitions of one
+    study, as for the coverage of an interval, need not pay for that. The arguments are those of `stream`.
+
+    Returns:
+        `run_with(key)`, the `Runs` of `run(trial, design, key, ...)`, to the bit.
+
+    Raises:
+        ValueError: as `stream` does; a root key of another kind than `jax.random.key(0)`.
+
+    >>> from jaxdl import designs
+    >>> repeat = prepare(lambda keys: jax.random.normal(keys["data"], (3,)), designs.crossed(data=4))
+    >>> [repeat(jax.random.key(seed)).outputs.shape for seed in range(2)]
+    [(4, 3), (4, 3)]
+    """
+    study = prepared(trial, design, jax.random.key(0), settings, inner, block, devices)
+
+    def run_with(key: Key) -> Runs:
+        if getattr(key, "dtype", None) != study.key.dtype or key.shape != ():
+            msg = f"key: got {key!r:.60}, expected one root key like jax.random.key(0); map over several in Python"
+            raise ValueError(msg)
+        return _gathered(study._replace(key=key), settings is not None, strict=False, memory_limit=MEMORY_LIMIT)
+
+    return run_with
+
+
+def _gathered(study: TracedStudy, has_settings: bool, strict: bool, memory_limit: int) -> Runs:
+    """All runs of a study, and a word about those that diverged."""
     diverged: list[DivergedRun] = []
-    kept = collect(naming_diverged(chunks, design, diverged), design, count_settings(settings), memory_limit)
-    outputs, aux = kept if settings is not None else jax.tree.map(lambda leaf: leaf[0], kept)
+    chunks = naming_diverged(study.chunks(), study.design, diverged)
+    kept = collect(chunks, study.design, len(study.settings), memory_limit)
+    outputs, aux = kept if has_settings else jax.tree.map(lambda leaf: leaf[0], kept)
     runs = Runs(outputs, aux, tuple(diverged))
     if diverged and strict:
         msg = f"{summary(diverged)}. strict=True allows none; all runs are in this error's `result`"
         raise DivergedRunsError(msg, runs.diverged, runs)
     if diverged:
-        warnings.warn(f"{summary(diverged)}. Their outputs are kept as they are", stacklevel=2)
+        warnings.warn(f"{summary(diverged)}. Their outputs are kept as they are", stacklevel=3)
     return runs
 
 

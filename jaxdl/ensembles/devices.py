@@ -1,11 +1,15 @@
 """The devices an ensemble runs on, and the one call that gives a process as many CPU devices as it has cores."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import jax
 import threadpoolctl
 
+from jaxdl.kinds import as_count
+
+MOST_DEVICES_PER_CORE = 32
+"""Devices beyond the cores wait for one another, and each takes memory and threads: more than so many are a slip."""
 LEVEL = "xla_backend_optimization_level"
 
 
@@ -19,16 +23,11 @@ def use_cpu_devices(count: int | None = None) -> int:
     only wait for each other, and small decompositions take several times as long. `threadpoolctl.threadpool_limits` lifts that.
 
     Raises:
+        ValueError: when `count` is no whole number from 1 to 32 for each core.
         RuntimeError: when JAX has fixed another number of devices already.
     """
-    count = (
-        max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2)
-        if count is None
-        else count
-    )
-    if count < 1:
-        msg = f"got {count} CPU devices; pass at least 1, or nothing for one per core"
-        raise ValueError(msg)
+    count = max(2, num_cores()) if count is None else count
+    count = check_count(count)
     try:
         if jax.config.jax_num_cpu_devices != count:  # type: ignore[attr-defined]
             jax.config.update("jax_num_cpu_devices", count)
@@ -44,11 +43,29 @@ def use_cpu_devices(count: int | None = None) -> int:
     return count
 
 
+def num_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_count(count: int) -> int:
+    """The count, once it is a sensible number of CPU devices on this machine; raises ValueError otherwise."""
+    cores = num_cores()
+    remedy = f"{MOST_DEVICES_PER_CORE} for each of {cores} cores are the most; pass nothing for one per core"
+    return as_count("devices", count, high=MOST_DEVICES_PER_CORE * cores, remedy=remedy)
+
+
 def ensemble_devices(devices: Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:
     """The given devices, or all of the default platform, those of other processes too."""
-    chosen = tuple(jax.devices() if devices is None else devices)
-    if not chosen:
-        msg = "got no devices; pass devices=None for all"
+    if devices is None:
+        return tuple(jax.devices())
+    chosen = tuple(devices) if isinstance(devices, Iterable) else ()
+    are_devices = all(isinstance(device, jax.Device) for device in chosen)
+    if not chosen or not are_devices or len({(device.platform, device.id) for device in chosen}) < len(chosen):
+        msg = f"devices: got {devices!r}, expected different devices out of jax.devices(); pass None for all of them"
+        raise ValueError(msg)
+    if len({device.platform for device in chosen}) > 1:
+        msg = f"devices: got {chosen}, expected one kind of device, as another computes other last bits"
         raise ValueError(msg)
     return chosen
 

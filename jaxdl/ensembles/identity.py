@@ -15,19 +15,39 @@ import jax
 import jaxlib
 import numpy as np
 import optax
+import scipy
+from jax.extend.mlir import ir
 
 from jaxdl.designs import Design
 from jaxdl.ensembles.devices import compiler_options
+from jaxdl.ensembles.processor import processor
 from jaxdl.types import Key
 
-OPTIONS = (
-    "jax_enable_x64",
-    "jax_default_matmul_precision",
-    "jax_threefry_partitionable",
-    "jax_numpy_dtype_promotion",
-    "jax_debug_nans",
-)
-"""Options of jax that change what is compiled."""
+OPTIONS = tuple(
+    name
+    for name in (
+        # Of the program that is traced.
+        "jax_enable_x64", "jax_explicit_x64_dtypes", "jax_numpy_dtype_promotion", "jax_default_matmul_precision",
+        "jax_allow_f16_reductions", "jax_enable_custom_prng", "jax_random_seed_offset", "jax_threefry_partitionable",
+        "jax_threefry_gpu_kernel_lowering", "jax_high_dynamic_range_gumbel", "jax_accurate_erf_inv", "jax_softmax_custom_jvp",
+        "jax_use_hlo_logistic_lowering", "jax_use_direct_linearize", "jax_use_simplified_jaxpr_constants",
+        "jax_embedded_constants_max_bytes", "jax_remat3", "jax_scan3", "jax_custom_jvp3", "jax_custom_vjp3",
+        "jax_remat_barrier_no_cotangents", "jax_debug_nans", "jax_debug_infs",
+        "jax_error_checking_behavior_nan", "jax_error_checking_behavior_divide", "jax_error_checking_behavior_oob",
+        # Of what the compiler makes of it.
+        "jax_use_shardy_partitioner", "jax_optimization_level", "jax_memory_fitting_level", "jax_exec_time_optimization_effort",
+        "jax_memory_fitting_effort", "jax_disable_most_optimizations", "jax_compiler_enable_remat_pass",
+        "jax_xla_profile_version", "jax_enable_pgle", "jax_pgle_profiling_runs", "jax_use_magma",
+        "jax_bcoo_cusparse_lowering", "jax_ragged_dot_use_ragged_dot_instruction",
+        "jax_ragged_dot_use_gpu_pallas_triton_lowering", "jax_pallas_use_mosaic_gpu",
+    )
+    if hasattr(jax.config, name)
+)  # fmt: skip
+"""Options of this version of jax that change what is compiled."""
+LARGEST_IN_TEXT = 16
+"""Entries of a constant; the text of a larger one leaves them out."""
+VARIABLES = ("XLA_FLAGS", "LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE", "OPENBLAS_CORETYPE")
+"""Variables of the environment that choose other instructions, or other libraries' kernels."""
 
 
 def identity_of(
@@ -45,7 +65,8 @@ def identity_of(
         design: the study's; its sources and their nesting count.
         inner: axes of the design that the trial handles itself.
         block: runs that are vectorised together.
-        devices: their kind counts, and whether there are several, as one alone compiles to other last bits.
+        devices: their kind counts, with the processor or the driver below them, and whether there are several, as one alone
+            compiles to other last bits.
         root: the root key.
     """
     return {
@@ -53,22 +74,42 @@ def identity_of(
         "sources": " ".join(f"{name}{list(path)}" for name, path in zip(design.sources, design.paths, strict=True)),
         "inner sources": str(list(inner)),
         "block": str(block),
-        "devices": f"{'several' if len(devices) > 1 else 'one'}, {devices[0].platform} {devices[0].device_kind}",
-        "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
+        "devices": f"{'several' if len(devices) > 1 else 'one'}, {_hardware(devices[0])}",
+        **{name: os.environ.get(name, "") for name in VARIABLES},
         "compiler options": str(compiler_options(devices)),
-        "options": ", ".join(f"{name}={getattr(jax.config, name)}" for name in OPTIONS),
-        "versions": f"jax {jax.__version__}, jaxlib {jaxlib.__version__}, flax {flax.__version__}, optax {optax.__version__}",
+        **{name: str(getattr(jax.config, name)) for name in OPTIONS},
+        "jax_disable_most_optimizations": str(jax.config.read("jax_disable_most_optimizations")),
+        # SciPy's because jax calls its LAPACK.
+        **{f"version of {each.__name__}": each.__version__ for each in (jax, jaxlib, scipy, flax, optax)},
         "trial": trial,
     }
+
+
+def _hardware(device: jax.Device) -> str:
+    below = processor() if device.platform == "cpu" else " ".join(device.client.platform_version.split())
+    return f"{device.platform} {device.device_kind}, {below}"
 
 
 def lowering_digest(lowered: jax.stages.Lowered) -> str:
     """One word for what a block computes, from its lowering for one device.
 
     That holds every constant of the trial and no place in a source file: it changes with what is computed and not with where
-    that is written.
+    that is written. Large constants are read as bytes, since as text they take ten times as long.
     """
-    return hashlib.sha256(lowered.as_text().encode()).hexdigest()
+    module = lowered.compiler_ir().operation  # type: ignore[union-attr]
+    word = hashlib.sha256(module.get_asm(large_elements_limit=LARGEST_IN_TEXT).encode())
+
+    def add_constant(operation: Any) -> ir.WalkResult:
+        if operation.name == "stablehlo.constant":
+            try:
+                value = operation.attributes["value"]
+                word.update(b"" if value.is_splat else np.ascontiguousarray(value).data.cast("B"))
+            except (TypeError, ValueError):  # types that NumPy does not know, and complex numbers
+                word.update(operation.get_asm().encode())
+        return ir.WalkResult.ADVANCE
+
+    module.walk(add_constant)
+    return word.hexdigest()
 
 
 def digest(identity: Mapping[str, str]) -> str:

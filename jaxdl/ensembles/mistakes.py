@@ -5,7 +5,7 @@ jax's own message speaks of tracers. Here it becomes an error that says what to 
 """
 
 import contextlib
-import inspect
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +14,8 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxprs_in_params
 
 from jaxdl.admission import as_numbers
+from jaxdl.kinds import check_function
+from jaxdl.narrowing import as_type
 
 ARRAYS = (
     "trial: got a call of NumPy, scikit-learn or another library on values that jax has yet to compute, expected jax.numpy "
@@ -46,11 +48,22 @@ def explained() -> Iterator[None]:
     """Turn jax's errors about placeholders, raised inside, into a ValueError with a remedy; let all others pass."""
     try:
         yield
-    except Exception as error:
+    except (TypeError, IndexError, ValueError, *PLACEHOLDERS) as error:
         told = _explanation(error)
         if told is None:
             raise
-        raise ValueError(told) from error
+        msg = f"{told}{_place(error)}"
+        raise ValueError(msg) from error
+
+
+PLACEHOLDERS = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
+STATIC = ("must be static", "must have static", "Shapes must be", "must have __hash__", "Non-hashable static arguments")
+"""Words of jax's errors about a placeholder where a number is needed."""
 
 
 def _explanation(error: Exception) -> str | None:
@@ -63,12 +76,21 @@ def _explanation(error: Exception) -> str | None:
         return BRANCHES
     if isinstance(error, jax.errors.TracerArrayConversionError):
         return ARRAYS
-    is_static = "must be static" in text or "Shapes must be" in text or "must have __hash__" in text
-    if isinstance(error, jax.errors.ConcretizationTypeError | jax.errors.TracerIntegerConversionError) or (
-        "Tracer" in text and is_static
-    ):
+    if isinstance(error, PLACEHOLDERS) or ("Tracer" in text and any(word in text for word in STATIC)):
         return SIZES
     return None
+
+
+def _place(error: Exception) -> str:
+    """The last line of the caller's own code on the way to the error."""
+    places = [
+        (frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if "site-packages" not in frame.f_code.co_filename
+        and frame.f_globals.get("__name__", "").partition(".")[0]
+        not in ("jaxdl", "numpy")  # NumPy's compiled files too
+    ]
+    return f" ({places[-1][0]}, line {places[-1][1]})" if places else ""
 
 
 def check_call(trial: Any, setting: Any) -> None:
@@ -77,33 +99,21 @@ def check_call(trial: Any, setting: Any) -> None:
     Raises:
         ValueError: something that cannot be called, or a function with other arguments.
     """
-    wanted = "trial(keys)" if setting is None else "trial(keys, setting)"
-    if not callable(trial):
-        msg = f"trial: got a value of type {type(trial).__name__}, expected a function, {wanted}"
-        raise ValueError(msg)
-    try:
-        signature = inspect.signature(trial)
-    except (TypeError, ValueError):  # written in C: it says nothing about its arguments
-        return
-    try:
-        signature.bind(*(("keys",) if setting is None else ("keys", "setting")))
-    except TypeError as error:
-        msg = f"trial: got a function of {signature}, expected {wanted}, as "
-        msg += (
-            "there are no settings; pass settings=, or bind the rest by functools.partial"
-            if setting is None
-            else "settings= is given"
-        )
-        raise ValueError(msg) from error
+    if setting is None:
+        remedy = "pass settings= to have a second argument, or bind the rest by functools.partial"
+        check_function("trial", trial, ("keys",), remedy)
+    else:
+        check_function("trial", trial, ("keys", "setting"), "as settings= is given, it takes each of them")
 
 
 def check_returned(leaf: Any) -> None:
-    """Refuse a part of what a trial returns that is no array, or that an array would falsify."""
-    if isinstance(leaf, jax.Array | np.generic | bool | int | float | complex):
+    """Refuse a part of what a trial returns that is no array, or that jax's arrays of this mode would falsify."""
+    if isinstance(leaf, jax.Array | float | complex | np.complexfloating):
         return
     if isinstance(leaf, np.ndarray) and np.iscomplexobj(leaf) and not isinstance(leaf, np.ma.MaskedArray):
         return
-    as_numbers("trial's result", leaf)
+    array = as_numbers("trial's result", leaf)
+    as_type("trial's result", array, jax.dtypes.canonicalize_dtype(array.dtype))
 
 
 def callbacks_of(program: ClosedJaxpr | Jaxpr) -> frozenset[str]:

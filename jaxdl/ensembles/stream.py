@@ -12,8 +12,8 @@ import jax
 import numpy as np
 from jaxtyping import Bool
 
-from jaxdl.admission import as_numbers, as_type
-from jaxdl.designs import Design, check_design
+from jaxdl.admission import as_numbers
+from jaxdl.designs import MOST_RUNS, Design, check_design
 from jaxdl.ensembles.devices import ensemble_devices
 from jaxdl.ensembles.dispatch import dispatch, levels_of, num_outer_runs
 from jaxdl.ensembles.identity import digest, setting_digest
@@ -21,7 +21,10 @@ from jaxdl.ensembles.plan import BLOCK_ON_CPU, Plan, default_block, measure_plan
 from jaxdl.ensembles.processes import in_several_processes, joined, of_all_processes
 from jaxdl.ensembles.program import Program, trace_program
 from jaxdl.ensembles.progress import progress_of
-from jaxdl.ensembles.store import Places, Store, stored_block
+from jaxdl.ensembles.store import MOST_RUNS_IN_BLOCK, Places, Store, stored_block
+from jaxdl.kinds import as_count, check_flag
+from jaxdl.narrowing import as_type
+from jaxdl.paths import as_path
 from jaxdl.types import Key, Outputs, Trial
 
 IDENTITY = "{identity}"
@@ -89,6 +92,26 @@ def stream(
         StoreError: when the store is another study's, or cannot be read or written.
         UnfinishedStudyError: when this share is done and stored, and other shares are missing.
     """
+    return prepared(
+        trial, design, key, settings, inner, block, devices, store, shard, fresh, rehearse, progress
+    ).chunks()
+
+
+def prepared(
+    trial: Trial,
+    design: Design,
+    key: Key,
+    settings: Any,
+    inner: Sequence[str],
+    block: int | None,
+    devices: Sequence[jax.Device] | None,
+    store: str | Path | None = None,
+    shard: tuple[int, int] = (1, 1),
+    fresh: bool = False,
+    rehearse: Callable[[Plan], None] | None = None,
+    progress: bool = False,
+) -> "TracedStudy":
+    """The study, its arguments checked and its trial traced; the arguments are those of `stream`."""
     check_design(design)
     if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
         msg = (
@@ -97,6 +120,7 @@ def stream(
         )
         raise ValueError(msg)
     inner_axes = _inner_axes(design, inner)
+    store = None if store is None else as_path("store", store)
     _check_arguments(key, block, store, shard, fresh)
     num_settings = count_settings(settings)
     settings = admitted_settings(settings)
@@ -109,9 +133,9 @@ def stream(
 
     if store is not None and IDENTITY in str(store):
         # Named by a block of the usual size where none is given, so that the folder can tell the size that was chosen.
-        store = str(store).replace(IDENTITY, digest(trace(int(block or BLOCK_ON_CPU)).identity(key))[:16])
+        store = Path(str(store).replace(IDENTITY, digest(trace(int(block or BLOCK_ON_CPU)).identity(key))[:16]))
     if block is None:
-        created = None if store is None else stored_block(Path(store))
+        created = None if store is None else stored_block(store)
         block = default_block(chosen, trace) if created is None else created
     program = trace(int(block))
     outside = program.callbacks - {"debug_callback", "debug_print"}
@@ -121,21 +145,21 @@ def stream(
             "that it computes, since the store cannot tell when the Python function changes; run it without a store"
         )
         raise ValueError(msg)
-    if shard != (1, 1) and in_several_processes(chosen):
+    if tuple(shard) != (1, 1) and in_several_processes(chosen):
         msg = f"got shard={shard} in several processes, which share the runs among themselves; choose one of the two"
         raise ValueError(msg)
     _warn(design, program, chosen)
-    return _Study(program, design, key, each_setting, store, shard, fresh, rehearse, progress).chunks()
+    return TracedStudy(program, design, key, each_setting, store, shard, fresh, rehearse, progress)
 
 
-class _Study(NamedTuple):
+class TracedStudy(NamedTuple):
     """A traced study and how to run it."""
 
     program: Program
     design: Design
     key: Key
     settings: list[Any]
-    store: str | Path | None
+    store: Path | None
     shard: tuple[int, int]
     fresh: bool
     rehearse: Callable[[Plan], None] | None
@@ -148,9 +172,11 @@ class _Study(NamedTuple):
 
     @property
     def inner_runs(self) -> int:
+        """Runs that the trial makes of each of those."""
         return self.design.num_runs // self.num_runs
 
     def chunks(self) -> Iterator[Chunk]:
+        """All runs, in run order."""
         with progress_of(self.design.num_runs * len(self.settings), self.progress) as advance:
             if self.rehearse is not None and self.store is None:
                 plan, results = measure_plan(self.program, self.design, self.key, self.settings)
@@ -167,19 +193,20 @@ class _Study(NamedTuple):
                         yield self._chunk(index, int(runs[0]), results)
             elif self.store is None:
                 with tempfile.TemporaryDirectory() as folder:
-                    yield from self._stored(folder, advance)
+                    yield from self._stored(Path(folder), advance)
             else:
                 yield from self._stored(self.store, advance)
 
-    def _stored(self, folder: str | Path, advance: Callable[[int], None]) -> Iterator[Chunk]:
+    def _stored(self, folder: Path, advance: Callable[[int], None]) -> Iterator[Chunk]:
         """Compute this process's share of what is missing in the store, then read all runs from there."""
         identity = self.program.identity(self.key)
-        store = Store(Path(folder), identity, fresh=self.fresh)
+        store = Store(folder, identity, fresh=self.fresh)
         names = [setting_digest(setting) for setting in self.settings]
         shape = [1 if axis in self.program.inner else count for axis, count in enumerate(self.design.shape)]
+        rows = [jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype) for leaf in jax.tree.leaves(self.program.results)]
         verified = {}
         for setting, name in zip(self.settings, names, strict=True):
-            places = store.places(name, shape)
+            places = store.places(name, shape, rows)
             is_there = places.record >= 0
             if in_several_processes(self.program.devices):
                 is_there = np.asarray(of_all_processes(is_there).any(axis=0))
@@ -193,7 +220,7 @@ class _Study(NamedTuple):
                     store.write(name, levels, jax.tree.leaves(results))
                     advance(len(runs) * self.inner_runs)
         for index, name in enumerate(names):
-            yield from self._read(index, store, verified.get(name) or store.places(name, shape))
+            yield from self._read(index, store, verified.get(name) or store.places(name, shape, rows))
 
     def _read(self, index: int, store: Store, places: Places) -> Iterator[Chunk]:
         structure = jax.tree.structure(self.program.results)
@@ -328,28 +355,27 @@ def _inner_axes(design: Design, inner: Sequence[str]) -> tuple[int, ...]:
     return tuple(range(len(design.shape) - len(inner), len(design.shape)))
 
 
-def _check_arguments(
-    key: Key, block: int | None, store: str | Path | None, shard: tuple[int, int], fresh: bool
-) -> None:
+def _check_arguments(key: Key, block: int | None, store: Path | None, shard: tuple[int, int], fresh: bool) -> None:
     if not jax.dtypes.issubdtype(getattr(key, "dtype", None), jax.dtypes.prng_key) or key.shape != ():
         msg = f"got the root key {key!r}; pass one new-style key, jax.random.key(0)"
         raise ValueError(msg)
     if "rbg" in str(jax.random.key_impl(key)):
         msg = "got an 'rbg' key, whose random numbers change under vmap; pass jax.random.key(0, impl='threefry2x32')"
         raise ValueError(msg)
-    if block is not None and (not isinstance(block, int | np.integer) or block < 1):
-        msg = f"got block={block}; a block holds at least one run (the default, 8, suits CPUs)"
+    if block is not None:
+        remedy = "memory is taken for a whole block, filled or not (the default, 8, suits CPUs)"
+        as_count("block", block, high=MOST_RUNS_IN_BLOCK, remedy=remedy)
+    remedy = "pass (k, K), k from 1 to K: (1, 3), (2, 3) and (3, 3) make a study of three shares"
+    if not isinstance(shard, tuple | list) or len(shard) != 2:
+        msg = f"shard: got {shard!r}, expected two whole numbers; {remedy}"
         raise ValueError(msg)
-    position, count = shard
-    if not 1 <= position <= count:
-        msg = (
-            f"got shard={shard}; pass (k, K) with k from 1 to K: (1, 3), (2, 3) and (3, 3) make a study of three shares"
-        )
-        raise ValueError(msg)
-    if count > 1 and store is None:
+    shares = as_count("shard", shard[1], what=f"{shard!r:.60} with K", high=MOST_RUNS, remedy=remedy)
+    as_count("shard", shard[0], what=f"{shard!r:.60} with k", high=shares, remedy=remedy)
+    check_flag("fresh", fresh)
+    if shard[1] > 1 and store is None:
         msg = f"got shard={shard} without a store; pass store=folder, where the shares meet"
         raise ValueError(msg)
-    if count > 1 and fresh:
+    if shard[1] > 1 and fresh:
         msg = f"got shard={shard} and fresh=True, which would forget what other shares have stored; remove the folder before"
         raise ValueError(msg)
 
@@ -360,11 +386,11 @@ def _warn(design: Design, program: Program, devices: tuple[jax.Device, ...]) -> 
         warnings.warn(
             f"the trial never reads the source{'s' if len(ignored) > 1 else ''} {ignored}, which the design varies: components "
             "that involve them are exactly zero. Read keys[name] in the trial, or leave the source out of the design",
-            stacklevel=4,
+            stacklevel=5,
         )
     if devices[0].platform == "cpu" and len(devices) == 1:
         warnings.warn(
             "this process has one CPU device, so cores stay idle and last bits may differ from other machines'. Call "
             "jaxdl.ensembles.use_cpu_devices() before anything else computes",
-            stacklevel=4,
+            stacklevel=5,
         )

@@ -10,19 +10,26 @@ at an unchanged shape, so that one compilation serves a sweep over polynomial de
 A learner reads the source `"init"` only where the model draws something besides its weights (`models.random_features`).
 """
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+import numpy as np
+from jaxtyping import Array, Float, Real, ScalarLike
 
+from jaxdl.admission import as_numbers
+from jaxdl.arguments import check_model, key_of
+from jaxdl.examples import admitted_examples
+from jaxdl.kinds import as_strength, shown
 from jaxdl.types import Dataset, Keys, Learner, Model, Variables
 
 # Accelerators multiply float32 matrices in lower precision unless asked; squaring the condition number forbids it.
 _matmul = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
 
 
-def least_squares(model: Model, *, mask: Float[Array, " p"] | None = None) -> Learner:
+def least_squares(model: Model, *, mask: Real[Array, " p"] | Sequence[float] | None = None) -> Learner:
     """Weighted least squares; among all minimisers the one of smallest norm, as when parameters outnumber examples.
 
     By the singular value decomposition of the weighted features: singular values below eps max(n, p) times the
@@ -36,17 +43,18 @@ def least_squares(model: Model, *, mask: Float[Array, " p"] | None = None) -> Le
         A learner, `(keys, dataset) -> variables`.
 
     Raises:
-        ValueError: a model without `features`; a mask or targets that do not fit the model.
+        ValueError: a model without `features`; a mask or targets that do not fit the model; data that do not fit together or are
+            not finite.
 
     >>> from jaxdl import models
     >>> data = Dataset(jnp.array([[0.0], [1.0]]), jnp.array([[1.0], [3.0]]), jnp.ones(2))
     >>> print(least_squares(models.linear())({}, data)["params"]["weights"].round(3).T)
     [[1. 2.]]
     """
-    _check_features("least_squares", model)
+    used = _checked("least_squares", model, mask)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
-        frozen, phi, y = _weighted_problem(model, keys, dataset, mask)
+        frozen, phi, y = _weighted_problem("least_squares", model, keys, dataset, used)
         left, singular_values, right = jnp.linalg.svd(phi, full_matrices=False)
         in_range = singular_values > _rank_tolerance(phi) * jnp.max(singular_values)
         inverses = jnp.where(in_range, 1 / jnp.where(in_range, singular_values, 1), 0)
@@ -55,7 +63,7 @@ def least_squares(model: Model, *, mask: Float[Array, " p"] | None = None) -> Le
     return learner
 
 
-def least_squares_qr(model: Model, *, mask: Float[Array, " p"] | None = None) -> Learner:
+def least_squares_qr(model: Model, *, mask: Real[Array, " p"] | Sequence[float] | None = None) -> Learner:
     """Weighted least squares at full column rank, without LAPACK: many small fits at once, on any number of devices.
 
     By modified Gram-Schmidt on the augmented matrix [phi, y], which is backward stable (Björck, 1967). Features that
@@ -70,17 +78,17 @@ def least_squares_qr(model: Model, *, mask: Float[Array, " p"] | None = None) ->
         A learner, `(keys, dataset) -> variables`.
 
     Raises:
-        ValueError: a model without `features`, or with more of them than examples; a mask or targets that do not fit.
+        ValueError: as `least_squares`; a model with more features than examples.
 
     >>> from jaxdl import models
     >>> data = Dataset(jnp.array([[0.0], [1.0]]), jnp.array([[1.0], [3.0]]), jnp.ones(2))
     >>> print(least_squares_qr(models.linear())({}, data)["params"]["weights"].round(3).T)
     [[1. 2.]]
     """
-    _check_features("least_squares_qr", model)
+    used = _checked("least_squares_qr", model, mask)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
-        frozen, phi, y = _weighted_problem(model, keys, dataset, mask)
+        frozen, phi, y = _weighted_problem("least_squares_qr", model, keys, dataset, used)
         num_examples, num_parameters = phi.shape
         if num_parameters > num_examples:
             msg = (
@@ -94,7 +102,7 @@ def least_squares_qr(model: Model, *, mask: Float[Array, " p"] | None = None) ->
     return learner
 
 
-def ridge(model: Model, strength: ScalarLike, *, mask: Float[Array, " p"] | None = None) -> Learner:
+def ridge(model: Model, strength: ScalarLike, *, mask: Real[Array, " p"] | Sequence[float] | None = None) -> Learner:
     """Weighted ridge regression: argmin_w sum_i c_i |phi_i w - y_i|² + strength |w|². Intercepts are penalised too.
 
     By the normal equations, of size p for p <= n and in their dual form, of size n, otherwise. For an intercept that
@@ -109,20 +117,18 @@ def ridge(model: Model, strength: ScalarLike, *, mask: Float[Array, " p"] | None
         A learner, `(keys, dataset) -> variables`.
 
     Raises:
-        ValueError: a model without `features`; a strength that is no scalar; a mask or targets that do not fit.
+        ValueError: as `least_squares`; a strength that is no scalar, or negative.
 
     >>> from jaxdl import models
     >>> data = Dataset(jnp.ones((3, 1)), jnp.full((3, 1), 4.0), jnp.ones(3))
     >>> print(ridge(models.constant(), 1.0)({}, data)["params"]["weights"])
     [[3.]]
     """
-    _check_features("ridge", model)
-    if jnp.ndim(strength) != 0:
-        msg = f"ridge: got a strength of shape {jnp.shape(strength)}, expected a scalar; vmap over several strengths"
-        raise ValueError(msg)
+    used = _checked("ridge", model, mask)
+    strength = as_strength("ridge", strength)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
-        frozen, phi, y = _weighted_problem(model, keys, dataset, mask)
+        frozen, phi, y = _weighted_problem("ridge", model, keys, dataset, used)
         solve = partial(jax.scipy.linalg.solve, assume_a="pos")
         num_examples, num_parameters = phi.shape
         diagonal = jnp.asarray(strength, phi.dtype) * jnp.eye(min(phi.shape), dtype=phi.dtype)
@@ -136,30 +142,43 @@ def ridge(model: Model, strength: ScalarLike, *, mask: Float[Array, " p"] | None
 
 
 def _weighted_problem(
-    model: Model, keys: Keys, dataset: Dataset, mask: Float[Array, " p"] | None
+    name: str, model: Model, keys: Keys, dataset: Dataset, mask: Real[Array, " p"] | None
 ) -> tuple[Variables, Float[Array, "n p"], Float[Array, "n out"]]:
     """What the model draws besides its weights, then features and targets times the root of each example's weight."""
+    dataset = admitted_examples(name, dataset)
+    if dataset.y.ndim != 2:
+        msg = f"{name}: got y of shape {dataset.y.shape}, expected (n, out); flatten its outputs: y.reshape(len(y), -1)"
+        raise ValueError(msg)
     # The structure alone tells whether there is anything to draw: the weights are about to be replaced.
     structure = jax.eval_shape(model.init, jax.random.key(0), dataset.x)
     if set(structure) == {"params"}:
         frozen = {}
     else:
-        frozen = {name: part for name, part in model.init(keys["init"], dataset.x).items() if name != "params"}
+        drawn = model.init(key_of(name, keys, "init"), dataset.x)
+        frozen = {collection: part for collection, part in drawn.items() if collection != "params"}
     assert model.features is not None  # refused when the learner was made
     phi = model.features(frozen, dataset.x)
+    if not all(
+        part.dtype in (jnp.float32, jnp.float64) for part in (phi, dataset.y) if not _is_whole(part)
+    ) or _is_whole(phi):
+        msg = (
+            f"{name}: got features of dtype {phi.dtype} and y of dtype {dataset.y.dtype}, expected float32 or float64, in which "
+            "the equations are solved; pass x.astype(jnp.float32), y.astype(jnp.float32)"
+        )
+        raise ValueError(msg)
 
     expected = {"weights": (phi.shape[1], dataset.y.shape[1])}
     shapes = jax.tree.map(lambda leaf: leaf.shape, structure["params"])
     if shapes != expected:
         msg = (
-            f"got a model with parameters of shapes {shapes}, expected {expected} for {phi.shape[1]} features and "
+            f"{name}: got a model with parameters of shapes {shapes}, expected {expected} for {phi.shape[1]} features and "
             f"targets of shape {dataset.y.shape}; give the model num_outputs={dataset.y.shape[1]}"
         )
         raise ValueError(msg)
     if mask is not None:
         if mask.shape != (phi.shape[1],):
             msg = (
-                f"got a mask of shape {mask.shape}, expected ({phi.shape[1]},), an entry for each feature; "
+                f"{name}: got a mask of shape {mask.shape}, expected ({phi.shape[1]},), an entry for each feature; "
                 "models.degree_mask makes one for a polynomial"
             )
             raise ValueError(msg)
@@ -211,10 +230,26 @@ def _with_weights(frozen: Variables, weights: Float[Array, "p out"]) -> Variable
     return {**frozen, "params": {"weights": weights}}
 
 
-def _check_features(name: str, model: Model) -> None:
+def _is_whole(array: Any) -> bool:
+    return any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.integer, jnp.bool_))
+
+
+def _checked(name: str, model: Model, mask: Any) -> Any:
+    """The mask as an array, once model and mask are of the right kind."""
+    check_model(name, model)
     if model.features is None:
         msg = (
             f"{name}: got a model without features, expected one that is linear in its parameters, such as "
             "models.polynomial; train others with learners.gradient_descent"
         )
         raise ValueError(msg)
+    if mask is None or isinstance(mask, jax.core.Tracer):
+        return mask
+    msg = f"{name}: got mask={shown(mask)}, expected an array of ones and zeros; models.degree_mask makes one for a polynomial"
+    try:
+        host = as_numbers("mask", mask)
+    except ValueError as error:
+        raise ValueError(msg) from error
+    if not np.isin(host, (0, 1)).all():
+        raise ValueError(msg)
+    return mask if isinstance(mask, jax.Array) else host

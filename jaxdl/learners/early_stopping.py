@@ -4,18 +4,20 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax import lax
 from jaxtyping import Array, Bool, Int, Scalar
 
-from jaxdl.learners.training import State, check_num_steps, diverged_at, initial_state, training_step
+from jaxdl.arguments import check_model, check_objective, check_optimizer, key_of, value_of
+from jaxdl.examples import admitted_examples
+from jaxdl.kinds import as_count, check_scalar
+from jaxdl.learners.training import Optimizer, State, diverged_at, initial_state, training_step
 from jaxdl.types import Dataset, Key, Keys, Learner, Model, Objective, Variables
 
 
 def early_stopping(
     model: Model,
     objective: Objective,
-    optimizer: optax.GradientTransformation,
+    optimizer: Optimizer,
     *,
     validation: Objective,
     num_steps: int,
@@ -40,11 +42,14 @@ def early_stopping(
 
     Returns:
         A learner, `(keys, dataset) -> variables`, whose `variables["report"]` holds `"diverged_at"` as in `descent`,
-        `"best_at"`, the number of steps to the returned variables, and `"stopped_at"`, the number of steps in all.
+        `"best_at"`, the number of steps to the returned variables, and `"stopped_at"`, the number of steps in all. Parameters are
+        NaN where the weights of either part happen to be all zero.
 
     Raises:
-        ValueError: a negative number of steps; a patience below one; a fraction that leaves either part empty.
+        ValueError: as `gradient_descent`; what is no validation objective; a patience below one; a fraction that leaves either part
+            empty.
 
+    >>> import optax
     >>> from jaxdl import losses, models, objectives
     >>> model = models.constant()
     >>> risk = objectives.empirical_risk(model, losses.half_squared_error)
@@ -54,19 +59,32 @@ def early_stopping(
     >>> print(variables["params"]["weights"], variables["report"]["best_at"], variables["report"]["stopped_at"])
     [[4.]] 1 3
     """
-    check_num_steps("early_stopping", num_steps)
-    if patience < 1:
-        msg = f"early_stopping: got patience={patience}, expected 1 or more; use gradient_descent to take every step"
-        raise ValueError(msg)
+    check_model("early_stopping", model)
+    check_objective("early_stopping", objective)
+    check_objective("early_stopping", validation, what="validation")
+    check_optimizer("early_stopping", optimizer)
+    num_steps = as_count("early_stopping", num_steps, what="num_steps", low=0)
+    patience = as_count(
+        "early_stopping", patience, what="patience", low=1, remedy="use gradient_descent to take every step"
+    )
+
+    check_scalar(
+        "early_stopping",
+        validation_fraction,
+        what="validation_fraction",
+        expected="a share between 0 and 1",
+        allowed=lambda share: 0 <= share <= 1,
+    )
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
-        is_held_out = _held_out(keys["split"], dataset.x.shape[0], validation_fraction)
+        dataset = admitted_examples("early_stopping", dataset)
+        is_held_out = _held_out(key_of("early_stopping", keys, "split"), dataset.x.shape[0], validation_fraction)
         training_part = dataset._replace(weight=jnp.where(is_held_out, 0, dataset.weight))
         validation_part = dataset._replace(weight=jnp.where(is_held_out, dataset.weight, 0))
-        step = training_step(model, objective, optimizer, keys, lambda _: training_part)
+        step = training_step(model, objective, optimizer, keys, lambda _: training_part, name="early_stopping")
 
         def validation_of(state: State) -> Scalar:
-            return validation(state.variables, validation_part, None)[0]
+            return value_of("early_stopping", validation, state.variables, validation_part, None, what="validation")[0]
 
         def is_running(search: _Search) -> Bool[Array, ""]:
             return (search.num_taken < num_steps) & (search.num_taken - search.best_at < patience)
@@ -80,7 +98,7 @@ def early_stopping(
             best = jax.tree.map(lambda new, old: jnp.where(is_better, new, old), challenger, incumbent)
             return _Search(state, num_taken, *best)
 
-        state, zero = initial_state(model, optimizer, keys, dataset), jnp.int32(0)
+        state, zero = initial_state(model, optimizer, keys, dataset, name="early_stopping"), jnp.int32(0)
         start = _Search(state, zero, state.variables, validation_of(state), zero)
         end = lax.while_loop(is_running, advance, start)
         report = {
@@ -88,7 +106,10 @@ def early_stopping(
             "best_at": end.best_at,
             "stopped_at": end.num_taken,
         }
-        return {**end.best_variables, "report": report}
+        # Bootstrap weights may leave a part empty: then nothing was learned, or nothing watched, and that is to be seen.
+        is_judged = (jnp.sum(training_part.weight) > 0) & (jnp.sum(validation_part.weight) > 0)
+        params = jax.tree.map(lambda leaf: jnp.where(is_judged, leaf, jnp.nan), end.best_variables["params"])
+        return {**end.best_variables, "params": params, "report": report}
 
     return learner
 

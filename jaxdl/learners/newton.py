@@ -6,6 +6,9 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Scalar, ScalarLike
 
+from jaxdl.arguments import check_model, check_objective, initial_variables, value_of
+from jaxdl.examples import admitted_examples
+from jaxdl.kinds import as_count, as_strength
 from jaxdl.types import Dataset, Keys, Learner, Model, Objective, Variables
 
 NUM_HALVINGS = 10
@@ -31,7 +34,8 @@ def newton(model: Model, objective: Objective, *, num_steps: int, damping: Scala
         is the first step whose objective was not finite, or -1.
 
     Raises:
-        ValueError: a negative number of steps; a model with dropout or batch statistics.
+        ValueError: what is no model or objective; a number of steps that is no whole number, or negative; a damping that is
+            negative; a model with dropout or batch statistics; when called, data that do not fit together or are not finite.
 
     >>> from jaxdl import losses, models, objectives
     >>> model = models.constant()
@@ -40,9 +44,10 @@ def newton(model: Model, objective: Objective, *, num_steps: int, damping: Scala
     >>> print(learner({"init": jax.random.key(0)}, data)["params"]["weights"])
     [[2.]]
     """
-    if num_steps < 0:
-        msg = f"newton: got num_steps={num_steps}, expected 0 or more"
-        raise ValueError(msg)
+    check_model("newton", model)
+    check_objective("newton", objective)
+    damping = as_strength("newton", damping, what="damping")
+    num_steps = as_count("newton", num_steps, what="num_steps", low=0)
     if model.train_apply is not None:
         msg = (
             "newton: got a model that trains differently from how it predicts (dropout or batch statistics), expected "
@@ -51,11 +56,12 @@ def newton(model: Model, objective: Objective, *, num_steps: int, damping: Scala
         raise ValueError(msg)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
-        variables = model.init(keys["init"], dataset.x)
+        dataset = admitted_examples("newton", dataset)
+        variables = initial_variables("newton", model, keys, dataset.x)
         start, unravel = ravel_pytree(variables["params"])
 
         def value_at(flat: Array) -> Scalar:
-            return objective({**variables, "params": unravel(flat)}, dataset, None)[0]
+            return value_of("newton", objective, {**variables, "params": unravel(flat)}, dataset, None)[0]
 
         def step(flat: Array, _: None) -> tuple[Array, Scalar]:
             value, gradient = jax.value_and_grad(value_at)(flat)

@@ -8,7 +8,10 @@ import optax
 from jax import lax
 from jaxtyping import Array, Scalar, ScalarLike
 
-from jaxdl.learners.training import State, check_num_steps, diverged_at
+from jaxdl.arguments import check_model, check_objective, initial_variables, key_of, value_of
+from jaxdl.examples import admitted_examples
+from jaxdl.kinds import as_count, as_strength, check_function, check_scalar
+from jaxdl.learners.training import State, check_same_arrays, diverged_at
 from jaxdl.penalties.proximal import Proximal
 from jaxdl.types import Dataset, Keys, Learner, Model, Objective, Params, Variables
 
@@ -55,7 +58,8 @@ def proximal_gradient(
         by η, which is zero where nothing is left to gain: the gradient's norm, had there been no penalty.
 
     Raises:
-        ValueError: a negative number of steps.
+        ValueError: what is no model, objective or operator; a number of steps that is no whole number, or negative; a strength that
+            is negative, a learning rate that is not positive; when called, data that do not fit together or are not finite.
 
     >>> from jaxdl import losses, models, objectives, penalties
     >>> model = models.linear(intercept=False)
@@ -65,21 +69,37 @@ def proximal_gradient(
     >>> print(learner({"init": jax.random.key(0)}, data)["params"]["weights"].round(3).T)
     [[2. 0.]]
     """
-    check_num_steps("proximal_gradient", num_steps)
+    name = "proximal_gradient"
+    check_model(name, model)
+    check_objective(name, objective)
+    remedy = "pass an operator such as penalties.soft_threshold or penalties.lq_threshold(0.5)"
+    check_function(name, proximal, ("params", "strength"), remedy, what="proximal")
+    strength = as_strength(name, strength)
+    check_scalar(
+        name,
+        learning_rate,
+        what="learning_rate",
+        expected="a positive scalar",
+        allowed=lambda rate: 0 < rate < jnp.inf,
+        remedy="vmap over several",
+    )
+    num_steps = as_count(name, num_steps, what="num_steps", low=0)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
-        key_dropout = keys["dropout"] if model.stochastic else None
+        dataset = admitted_examples(name, dataset)
+        key_dropout = key_of(name, keys, "dropout") if model.stochastic else None
 
         def step(index: Array, state: State) -> State:
             key = None if key_dropout is None else jax.random.fold_in(key_dropout, index)
             before, (ahead, size, _) = state.variables["params"], state.optimizer_state
 
             def evaluate(params: Params) -> tuple[Scalar, Variables]:
-                return objective({**state.variables, "params": params}, dataset, key)
+                return value_of(name, objective, {**state.variables, "params": params}, dataset, key)
 
             (value, updated), gradient = jax.value_and_grad(evaluate, has_aux=True)(ahead)
             descended = jax.tree.map(lambda v, g: v - jnp.asarray(learning_rate, v.dtype) * g, ahead, gradient)
             params = proximal(descended, learning_rate * strength)
+            check_same_arrays(name, state.variables, {**updated, "params": params})
             moved = _minus(params, ahead)
             residual = optax.tree.norm(moved)
             momentum = _Momentum(params, size, residual / jnp.asarray(learning_rate, residual.dtype))
@@ -94,8 +114,10 @@ def proximal_gradient(
             first_bad = jnp.where(is_first_bad, jnp.int32(index), state.diverged_at)
             return State({**updated, "params": params}, momentum, first_bad)
 
-        variables = model.init(keys["init"], dataset.x)
-        one = jnp.ones((), dataset.x.dtype)
+        variables = initial_variables(name, model, keys, dataset.x)
+        # Whole numbers as inputs say nothing of precision.
+        is_float = jnp.issubdtype(dataset.x.dtype, jnp.floating)
+        one = jnp.ones((), dataset.x.dtype if is_float else float)
         start = State(variables, _Momentum(variables["params"], one, jnp.inf * one), jnp.int32(-1))
         end = lax.fori_loop(0, num_steps, step, start)
         report = {"diverged_at": diverged_at(end, num_steps), "residual": end.optimizer_state.residual}

@@ -1,6 +1,5 @@
 """What is fitted: factories of `types.Model`, from a constant to any flax module."""
 
-from jaxdl.models.adapters import from_flax, from_nnx
 from jaxdl.models.linear_in_parameters import (
     constant,
     degree_mask,
@@ -10,7 +9,9 @@ from jaxdl.models.linear_in_parameters import (
     polynomial,
     random_features,
 )
+from jaxdl.models.linen_modules import from_flax
 from jaxdl.models.networks import mlp, mlp_of_width
+from jaxdl.models.nnx_modules import from_nnx
 
 __all__ = [
     "constant",

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
+from jaxdl.examples import check_inputs
+from jaxdl.kinds import as_count, as_strength, check_function, check_scalar
 from jaxdl.types import Key, Model, Variables
 
 Basis = Callable[[Float[Array, " n"], int], Float[Array, "n p"]]
@@ -31,7 +33,7 @@ def constant(num_outputs: int = 1, *, init_std: ScalarLike = 0.0) -> Model:
         del variables
         return jnp.ones((x.shape[0], 1), x.dtype)
 
-    return _linear_in_parameters(features, num_outputs, init_std)
+    return _linear_in_parameters("constant", features, num_outputs, init_std)
 
 
 def linear(num_outputs: int = 1, *, intercept: bool = True, init_std: ScalarLike = 0.0) -> Model:
@@ -52,9 +54,11 @@ def linear(num_outputs: int = 1, *, intercept: bool = True, init_std: ScalarLike
 
     def features(variables: Variables, x: Float[Array, "n features"]) -> Float[Array, "n p"]:
         del variables
+        if intercept or x.ndim > 2:
+            _check_rows("linear", x)
         return jnp.concatenate([jnp.ones((x.shape[0], 1), x.dtype), x], axis=1) if intercept else x
 
-    return _linear_in_parameters(features, num_outputs, init_std)
+    return _linear_in_parameters("linear", features, num_outputs, init_std)
 
 
 def legendre(x: Float[Array, " n"], degree: int) -> Float[Array, "n p"]:
@@ -94,18 +98,18 @@ def polynomial(degree: int, basis: Basis = legendre, *, num_outputs: int = 1, in
         A model whose `params["weights"]` has shape `(degree + 1, num_outputs)`.
 
     Raises:
-        ValueError: a negative degree; when applied, inputs that do not have exactly one feature.
+        ValueError: a degree that is no whole number, or negative; when applied, inputs that do not have exactly one feature.
 
     >>> model = polynomial(3)
     >>> model.features({}, jnp.array([[0.5]])).shape
     (1, 4)
     """
-    if degree < 0:
-        msg = f"polynomial: got degree={degree}, expected 0 or more; use degree=0 for a constant"
-        raise ValueError(msg)
+    degree = as_count("polynomial", degree, what="degree", low=0, remedy="use degree=0 for a constant")
+    check_function("polynomial", basis, ("x", "degree"), "pass one such as models.legendre", what="basis")
 
     def features(variables: Variables, x: Float[Array, "n features"]) -> Float[Array, "n p"]:
         del variables
+        _check_rows("polynomial", x)
         if x.shape[1] != 1:
             msg = (
                 f"polynomial: got inputs of shape {x.shape}, expected (n, 1), since it is a polynomial of one feature; "
@@ -114,7 +118,7 @@ def polynomial(degree: int, basis: Basis = legendre, *, num_outputs: int = 1, in
             raise ValueError(msg)
         return basis(x[:, 0], degree)
 
-    return _linear_in_parameters(features, num_outputs, init_std)
+    return _linear_in_parameters("polynomial", features, num_outputs, init_std)
 
 
 def degree_mask(max_degree: int, degree: ScalarLike) -> Float[Array, " p"]:
@@ -125,6 +129,14 @@ def degree_mask(max_degree: int, degree: ScalarLike) -> Float[Array, " p"]:
     >>> print(degree_mask(3, 1))
     [1. 1. 0. 0.]
     """
+    max_degree = as_count("degree_mask", max_degree, what="max_degree", low=0)
+    check_scalar(
+        "degree_mask",
+        degree,
+        what="degree",
+        expected=f"a degree from 0 to {max_degree}",
+        allowed=lambda number: 0 <= number <= max_degree,
+    )
     return (jnp.arange(max_degree + 1) <= degree).astype(float)
 
 
@@ -155,8 +167,11 @@ def random_features(
     >>> jax.tree.map(jnp.shape, variables)
     {'features': {'bias': (50,), 'kernel': (3, 50)}, 'params': {'weights': (50, 1)}}
     """
+    num_features = as_count("random_features", num_features, what="num_features")
+    check_function("random_features", activation, ("x",), "pass one such as jax.nn.relu", what="activation")
 
     def draw(key: Key, x: Float[Array, "n features"]) -> Variables:
+        _check_rows("random_features", x)
         key_kernel, key_bias = jax.random.split(key)
         kernel = jax.random.normal(key_kernel, (x.shape[1], num_features), x.dtype) / x.shape[1] ** 0.5
         return {"kernel": kernel, "bias": jax.random.normal(key_bias, (num_features,), x.dtype)}
@@ -165,18 +180,28 @@ def random_features(
         frozen = variables["features"]
         return activation(x @ frozen["kernel"] + frozen["bias"][None, :]) / num_features**0.5
 
-    return _linear_in_parameters(features, num_outputs, init_std, draw)
+    return _linear_in_parameters("random_features", features, num_outputs, init_std, draw)
+
+
+def _check_rows(name: str, x: Array) -> None:
+    if x.ndim != 2:
+        msg = f"{name}: got x of shape {x.shape}, expected (n, features); make a row of each example: x.reshape(len(x), -1)"
+        raise ValueError(msg)
 
 
 def _linear_in_parameters(
+    name: str,
     features: Callable[[Variables, Array], Array],
     num_outputs: int,
     init_std: ScalarLike,
     draw_features: Callable[[Key, Array], Variables] | None = None,
 ) -> Model:
     """The model `features(variables, x) @ params["weights"]`; `draw_features` fills the collection `"features"`."""
+    num_outputs = as_count(name, num_outputs, what="num_outputs")
+    init_std = as_strength(name, init_std, what="init_std")
 
     def init(key: Key, x: Float[Array, "n features"]) -> Variables:
+        check_inputs(name, x)
         key_weights, key_features = jax.random.split(key)
         frozen = {} if draw_features is None else {"features": draw_features(key_features, x)}
         num_parameters = jax.eval_shape(features, frozen, x).shape[1]

@@ -5,10 +5,13 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, ScalarLike
 
-from jaxdl.models.adapters import from_flax
+from jaxdl.examples import check_inputs
+from jaxdl.kinds import as_count, check_function, check_scalar, shown
+from jaxdl.models.linen_modules import from_flax
 from jaxdl.types import Key, Model, Variables
 
 
@@ -53,19 +56,36 @@ def mlp(
         A model; with a positive rate it is stochastic, and learners read the source `"dropout"`.
 
     Raises:
-        ValueError: a dropout rate outside [0, 1).
+        ValueError: widths that are no whole numbers; a dropout rate outside [0, 1); when initialised, inputs that are no floats.
 
     >>> model = mlp([16, 16], 10)
     >>> jax.eval_shape(model.init, jax.random.key(0), jax.numpy.ones((1, 64)))["params"]["Dense_0"]["kernel"].shape
     (64, 16)
     """
-    if not 0 <= dropout_rate < 1:
-        msg = f"mlp: got dropout_rate={dropout_rate}, expected 0 <= rate < 1; give the share dropped, not kept"
+    if not isinstance(widths, Sequence | np.ndarray) or isinstance(widths, str):
+        msg = f"mlp: got widths={shown(widths)}, expected a sequence, one for each hidden layer; pass [{shown(widths)}]"
         raise ValueError(msg)
+    widths = [as_count("mlp", width, what="a width") for width in widths]
+    num_outputs = as_count("mlp", num_outputs, what="num_outputs")
+    check_function("mlp", activation, ("x",), "pass one such as jax.nn.relu", what="activation")
+    check_scalar(
+        "mlp",
+        dropout_rate,
+        what="dropout_rate",
+        expected="0 <= rate < 1",
+        allowed=lambda rate: 0 <= rate < 1,
+        remedy="give the share dropped, not kept",
+    )
     module = _Mlp(tuple(widths), num_outputs, activation, dropout_rate)
-    if dropout_rate == 0:
-        return from_flax(module)
-    return from_flax(module, train_kwargs={"deterministic": False}, stochastic=True)
+    model = from_flax(module)
+    if dropout_rate > 0:
+        model = from_flax(module, train_kwargs={"deterministic": False}, stochastic=True)
+
+    def init(key: Key, x: Array) -> Variables:
+        check_inputs("mlp", x)
+        return model.init(key, x)
+
+    return model._replace(init=init)
 
 
 def mlp_of_width(max_width: int, width: ScalarLike, num_outputs: int, *, output_scale: ScalarLike = 1.0) -> Model:
@@ -78,19 +98,27 @@ def mlp_of_width(max_width: int, width: ScalarLike, num_outputs: int, *, output_
     standard deviation is multiplied by `output_scale`, with which a regression can start near zero. Biases are zero.
 
     Raises:
-        ValueError: a largest width below one.
+        ValueError: a largest width below one; a width that is not between one and the largest.
 
     >>> model = mlp_of_width(8, 2, 10)
     >>> variables = model.init(jax.random.key(0), jax.numpy.ones((1, 4)))
     >>> int((model.apply(variables, jax.numpy.ones((3, 4)))).shape[1])
     10
     """
-    if max_width < 1:
-        msg = f"mlp_of_width: got max_width={max_width}, expected at least 1"
-        raise ValueError(msg)
+    max_width = as_count("mlp_of_width", max_width, what="max_width")
+    check_scalar(
+        "mlp_of_width",
+        width,
+        what="width",
+        expected=f"a width from 1 to {max_width}",
+        allowed=lambda number: 1 <= number <= max_width,
+        remedy="raise max_width",
+    )
+    num_outputs = as_count("mlp_of_width", num_outputs, what="num_outputs")
     is_used = jnp.arange(max_width) < width
 
     def init(key: Key, x: Array) -> Variables:
+        check_inputs("mlp_of_width", x)
         key_hidden, key_output = jax.random.split(key)
         fan_in = x.shape[-1]
         hidden = jax.random.normal(key_hidden, (fan_in, max_width), x.dtype) * math.sqrt(2 / fan_in)

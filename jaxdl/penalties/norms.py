@@ -1,11 +1,14 @@
 """Sums over the parameters of a function of each, or of the norm of each group."""
 
+import math
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree, Scalar, ScalarLike
 
+from jaxdl.kinds import check_scalar, shown
 from jaxdl.types import Penalty
 
 
@@ -98,14 +101,21 @@ def group(axis: int = -1) -> Penalty:
     Returns:
         A penalty, `params -> scalar`.
 
+    Raises:
+        ValueError: an axis that is no whole number, such as parameters for which `group()` should have been called first.
+
     >>> print(group()({"kernel": jnp.array([[3.0, 4.0], [0.0, 0.0]])}))
     5.0
     """
+    check_axis("group", axis)
     return lambda params: _summed(lambda leaf: group_norms(leaf, axis), params)
 
 
 def group_norms(leaf: Array, axis: int) -> Array:
     """Euclidean norms along `axis`, which is kept with length one; their gradient at zero is zero."""
+    if not -leaf.ndim <= axis < leaf.ndim:
+        msg = f"group: got axis={axis} for a leaf of shape {leaf.shape}, expected one of its axes; select other leaves"
+        raise ValueError(msg)
     squares = jnp.sum(jnp.square(leaf), axis=axis, keepdims=True)
     is_zero = squares == 0
     return jnp.where(is_zero, 0, jnp.sqrt(jnp.where(is_zero, 1, squares)))
@@ -113,17 +123,31 @@ def group_norms(leaf: Array, axis: int) -> Array:
 
 def check_exponent(name: str, q: ScalarLike) -> None:
     """Refuse an exponent that is no positive scalar; of a traced one only the shape is known."""
-    if jnp.ndim(q) != 0 or (isinstance(q, int | float) and not q > 0):
-        msg = (
-            f"{name}: got q={q}, expected a positive scalar; count the non-zero weights for q = 0, vmap over several q"
-        )
-        raise ValueError(msg)
+    check_scalar(
+        name,
+        q,
+        what="q",
+        expected="a positive scalar",
+        allowed=lambda number: 0 < number < math.inf,
+        remedy="count the non-zero weights for q = 0, vmap over several q",
+    )
 
 
 def check_share(name: str, share: ScalarLike) -> None:
     """Refuse a share that is no scalar between 0 and 1; of a traced one only the shape is known."""
-    if jnp.ndim(share) != 0 or (isinstance(share, int | float) and not 0 <= share <= 1):
-        msg = f"{name}: got l1_share={share}, expected a scalar between 0 (all l2) and 1 (all l1)"
+    check_scalar(
+        name,
+        share,
+        what="l1_share",
+        expected="a scalar between 0 (all l2) and 1 (all l1)",
+        allowed=lambda number: 0 <= number <= 1,
+    )
+
+
+def check_axis(name: str, axis: int) -> None:
+    """Refuse an axis of groups that is no whole number."""
+    if not isinstance(axis, int | np.integer) or isinstance(axis, bool):
+        msg = f"{name}: got axis={shown(axis)}, expected a whole number; call the factory before its penalty: {name}()"
         raise ValueError(msg)
 
 

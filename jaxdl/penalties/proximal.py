@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree, ScalarLike
 
-from jaxdl.penalties.norms import check_exponent, check_share, group_norms
+from jaxdl.kinds import as_strength
+from jaxdl.penalties.norms import check_axis, check_exponent, check_share, group_norms
 
 Proximal = Callable[[PyTree[Array], ScalarLike], PyTree[Array]]
 NUM_NEWTON_STEPS = 24
@@ -73,10 +74,14 @@ def elastic_net_threshold(l1_share: ScalarLike) -> Proximal:
 def group_threshold(axis: int = -1) -> Proximal:
     """The proximal operator of `group(axis)`: w_g max(1 - strength / |w_g|, 0) for each group.
 
+    Raises:
+        ValueError: as `group`.
+
     >>> print(group_threshold()(jnp.array([[3.0, 4.0], [0.3, 0.4]]), 1.0).round(3))
     [[2.4 3.2]
      [0.  0. ]]
     """
+    check_axis("group_threshold", axis)
 
     def operate(leaf: Array, s: Array) -> Array:
         norms = group_norms(leaf, axis)
@@ -157,7 +162,5 @@ def lq_threshold(q: ScalarLike) -> Proximal:
 
 
 def _on_leaves(operate: Callable[[Array, Array], Array], params: PyTree[Array], strength: ScalarLike) -> PyTree[Array]:
-    if jnp.ndim(strength) != 0:
-        msg = f"got a strength of shape {jnp.shape(strength)}, expected a scalar; vmap over several strengths"
-        raise ValueError(msg)
+    strength = as_strength("a proximal operator", strength)
     return jax.tree.map(lambda leaf: operate(leaf, jnp.asarray(strength, leaf.dtype)), params)

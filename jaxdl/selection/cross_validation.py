@@ -7,8 +7,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Scalar
 
+from jaxdl.arguments import check_learner, check_objective, key_of, value_of
+from jaxdl.examples import admitted_examples
+from jaxdl.kinds import as_count, check_function
 from jaxdl.selection.search import Settings, search
-from jaxdl.selection.splits import Split, k_fold, select
+from jaxdl.selection.splits import Split, check_rows, k_fold, select
 from jaxdl.types import Dataset, Keys, Learner, Objective
 
 
@@ -35,6 +38,9 @@ def validate(learner: Learner, validation: Objective, dataset: Dataset, keys: Ke
     Returns:
         The validation objective of the trained model.
 
+    Raises:
+        ValueError: what is no learner, objective or split; data that do not fit together or are not finite.
+
     >>> from jaxdl import learners, losses, models, objectives, selection
     >>> model = models.constant()
     >>> risk = objectives.evaluation_risk(model, losses.squared_error)
@@ -43,8 +49,9 @@ def validate(learner: Learner, validation: Objective, dataset: Dataset, keys: Ke
     >>> print(validate(learners.ridge(model, 3.0), risk, data, {}, split=split).round(6))  # it predicts a half
     0.25
     """
+    dataset = _admitted("validate", learner, validation, dataset, split)
     variables = learner(keys, select(dataset, split.train))
-    return validation(variables, select(dataset, split.validation), None)[0]
+    return value_of("validate", validation, variables, select(dataset, split.validation), None, what="validation")[0]
 
 
 def cross_validate(
@@ -64,7 +71,7 @@ def cross_validate(
         splits: from `k_fold`, or any splits with a leading axis.
 
     Raises:
-        ValueError: a single split, without the leading axis.
+        ValueError: as `validate`; a single split, without the leading axis.
 
     >>> from jaxdl import learners, losses, models, objectives
     >>> model = models.constant()
@@ -74,6 +81,7 @@ def cross_validate(
     >>> print(found.risk, found.per_fold)
     0.25 [0.25 0.25]
     """
+    dataset = _admitted("cross_validate", learner, validation, dataset, splits)
     if splits.train.index.ndim != 2:
         msg = (
             f"cross_validate: got splits whose rows have shape {splits.train.index.shape}, expected (folds, rows) as from "
@@ -107,6 +115,9 @@ def tuned(
     Returns:
         A learner, `(keys, dataset) -> variables`; `variables["selection"]` is the `Search`.
 
+    Raises:
+        ValueError: what is no function of a setting, or no objective; fewer folds than two; as `cross_validate` and `search`.
+
     >>> from jaxdl import learners, losses, models, objectives
     >>> model = models.constant()
     >>> risk = objectives.evaluation_risk(model, losses.squared_error)
@@ -116,9 +127,15 @@ def tuned(
     >>> print(variables["selection"].best, variables["params"]["weights"])
     0.0 [[1.]]
     """
+    check_function(
+        "tuned", learner_of, ("setting",), "return a learner: lambda s: learners.ridge(model, s)", what="learner_of"
+    )
+    check_objective("tuned", validation, what="validation")
+    num_folds = as_count("tuned", num_folds, what="num_folds", low=2)
 
     def learner(keys: Keys, dataset: Dataset) -> Any:
-        splits = k_fold(keys["split"], dataset.x.shape[0], num_folds)
+        dataset = admitted_examples("tuned", dataset)
+        splits = k_fold(key_of("tuned", keys, "split"), dataset.x.shape[0], num_folds)
 
         def score(setting: Any) -> Scalar:
             return cross_validate(learner_of(setting), validation, dataset, keys, splits=splits).risk
@@ -129,6 +146,19 @@ def tuned(
     return learner
 
 
+def _admitted(name: str, learner: Learner, validation: Objective, dataset: Dataset, split: Split) -> Dataset:
+    """The data set, once all arguments are of the right kind and the split's rows are there."""
+    check_learner(name, learner)
+    check_objective(name, validation, what="validation")
+    if not isinstance(split, Split):
+        msg = f"{name}: got a split of type {type(split).__name__}, expected a selection.Split; make one by hold_out or k_fold"
+        raise ValueError(msg)
+    dataset = admitted_examples(name, dataset)
+    check_rows(name, split.train, dataset.x.shape[0])
+    check_rows(name, split.validation, dataset.x.shape[0])
+    return dataset
+
+
 class _FoldedKeys:
     """`keys`, each folded with the number of a fold; a name is read only when the learner reads it."""
 
@@ -137,7 +167,7 @@ class _FoldedKeys:
         self._fold = fold
 
     def __getitem__(self, name: str) -> Array:
-        return jax.random.fold_in(self._keys[name], self._fold)
+        return jax.random.fold_in(key_of("cross_validate", self._keys, name), self._fold)
 
     def __contains__(self, name: object) -> bool:
         return name in self._keys

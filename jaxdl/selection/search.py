@@ -1,5 +1,6 @@
 """Searches over traced hyperparameters: all settings are scored as one batch, by a score that says on which data."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -8,6 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree, Scalar
 
+from jaxdl.admission import as_real
+from jaxdl.arguments import check_value
+from jaxdl.kinds import as_count, as_key, check_function
 from jaxdl.types import Key
 
 Setting = PyTree
@@ -43,21 +47,23 @@ def search(score: Score, settings: Settings) -> Search:
         All settings and scores, the best setting and its index; of equal scores the first wins.
 
     Raises:
-        ValueError: no settings, or leaves of different lengths.
+        ValueError: no settings, or leaves of different lengths; numbers that JAX's precision cannot hold; a score that is no real
+            scalar.
 
     >>> found = search(lambda setting: (setting["x"] - 2) ** 2, {"x": jnp.array([0.0, 2.5, 9.0])})
     >>> print(found.best["x"], found.best_index, found.scores)
     2.5 1 [ 4.    0.25 49.  ]
     """
-    shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(settings)]
+    check_function("search", score, ("setting",), "return one number, the smaller the better", what="score")
+    settings = _as_arrays("search", settings)
+    shapes = [leaf.shape for leaf in jax.tree.leaves(settings)]
     if not shapes or any(len(shape) == 0 or shape[0] != shapes[0][0] for shape in shapes) or shapes[0][0] == 0:
         msg = (
             f"search: got settings of shapes {shapes}, expected one leading axis, not empty, that all leaves share; "
             "combine separate axes by grid"
         )
         raise ValueError(msg)
-    settings = jax.tree.map(jnp.asarray, settings)
-    scores = jax.vmap(score)(settings)
+    scores = jax.vmap(lambda setting: check_value("search", "a score", score(setting)))(settings)
     best_index = jnp.argmin(jnp.where(jnp.isnan(scores), jnp.inf, scores))
     return Search(settings, scores, jax.tree.map(lambda leaf: leaf[best_index], settings), best_index)
 
@@ -88,13 +94,13 @@ def grid(axes: PyTree) -> Settings:
     The leaves of a dictionary come in the order of its sorted names.
 
     Raises:
-        ValueError: an axis that is no vector, or empty.
+        ValueError: an axis that is no vector, or empty; numbers that JAX's precision cannot hold.
 
     >>> [values.tolist() for values in grid((jnp.array([1.0, 2.0]), jnp.array([7.0, 8.0])))]
     [[1.0, 1.0, 2.0, 2.0], [7.0, 8.0, 7.0, 8.0]]
     """
-    leaves, structure = jax.tree.flatten(axes)
-    shapes = [jnp.shape(leaf) for leaf in leaves]
+    leaves, structure = jax.tree.flatten(_as_arrays("grid", axes))
+    shapes = [leaf.shape for leaf in leaves]
     if not shapes or any(len(shape) != 1 or shape[0] == 0 for shape in shapes):
         msg = f"grid: got axes of shapes {shapes}, expected a vector of values for each hyperparameter"
         raise ValueError(msg)
@@ -112,9 +118,13 @@ def draws(key: Key, laws: PyTree, num_draws: int) -> Settings:
     ((3,), True)
     """
     leaves, structure = jax.tree.flatten(laws)
-    if not leaves or num_draws < 1:
-        msg = f"draws: got {len(leaves)} laws and num_draws={num_draws}, expected at least one of each"
+    as_key("draws", key, what="key")
+    num_draws = as_count("draws", num_draws, what="num_draws")
+    if not leaves:
+        msg = "draws: got no laws, expected at least one; pass one such as log_uniform(1e-3, 10)"
         raise ValueError(msg)
+    for law in leaves:
+        check_function("draws", law, ("key",), "pass one such as log_uniform(1e-3, 10)", what="a law")
 
     def drawn(law: Law, key_law: Key) -> Array:
         return jax.vmap(lambda index: law(jax.random.fold_in(key_law, index)))(jnp.arange(num_draws))
@@ -132,7 +142,7 @@ def log_uniform(low: float | int, high: float | int) -> Law:
     >>> bool(1e-3 <= log_uniform(1e-3, 10)(jax.random.key(0)) <= 10)
     True
     """
-    if not 0 < low < high:
+    if not 0 < low < high < math.inf:
         msg = f"log_uniform: got {low} to {high}, expected 0 < low < high; a search that may switch off needs a grid with 0"
         raise ValueError(msg)
     law = uniform(float(np.log(low)), float(np.log(high)))
@@ -148,7 +158,18 @@ def uniform(low: float | int, high: float | int) -> Law:
     >>> bool(0 <= uniform(0, 0.5)(jax.random.key(0)) <= 0.5)
     True
     """
-    if not low < high:
+    if not -math.inf < low < high < math.inf:
         msg = f"uniform: got {low} to {high}, expected low < high"
         raise ValueError(msg)
     return lambda key: jax.random.uniform(key, minval=low, maxval=high)
+
+
+def _as_arrays(name: str, settings: PyTree) -> PyTree[Array]:
+    """Every leaf as a JAX array that equals it; JAX's own arrays, random keys among them, stay as they are."""
+
+    def admitted(path: Any, leaf: Any) -> Array:
+        if isinstance(leaf, jax.Array):
+            return leaf
+        return jnp.asarray(as_real(f"{name}: settings{jax.tree_util.keystr(path)}", leaf))
+
+    return jax.tree_util.tree_map_with_path(admitted, settings)

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int
 
+from jaxdl.examples import fitting_examples
+from jaxdl.kinds import as_count, as_key
 from jaxdl.types import Dataset, Key
 
 
@@ -34,6 +36,9 @@ def hold_out(key: Key, num_examples: int, num_validation: int) -> Split:
     >>> sorted(split.train.index.tolist() + split.validation.index.tolist())
     [0, 1, 2, 3, 4]
     """
+    as_key("hold_out", key, what="key")
+    num_examples = as_count("hold_out", num_examples, what="num_examples", low=0)
+    num_validation = as_count("hold_out", num_validation, what="num_validation", low=0)
     if not 1 <= num_validation < num_examples:
         msg = (
             f"hold_out: got num_validation={num_validation} of {num_examples} examples, expected 1 to {num_examples - 1}, "
@@ -61,6 +66,9 @@ def k_fold(key: Key, num_examples: int, num_folds: int) -> Split:
     >>> split.validation.is_used.sum(axis=1).tolist(), split.train.is_used.sum(axis=1).tolist()
     ([3, 2], [2, 3])
     """
+    as_key("k_fold", key, what="key")
+    num_examples = as_count("k_fold", num_examples, what="num_examples", low=0)
+    num_folds = as_count("k_fold", num_folds, what="num_folds", low=0)
     if not 2 <= num_folds <= num_examples:
         msg = (
             f"k_fold: got num_folds={num_folds} of {num_examples} examples, expected 2 to {num_examples}; "
@@ -82,10 +90,32 @@ def k_fold(key: Key, num_examples: int, num_folds: int) -> Split:
 def select(dataset: Dataset, rows: Rows) -> Dataset:
     """The chosen rows of a data set, those of the padding with weight zero.
 
+    Raises:
+        ValueError: what are no rows; data that do not fit together; rows at hand, not traced, that are not there.
+
     >>> data = Dataset(jnp.eye(3), jnp.arange(3.0)[:, None], jnp.ones(3))
     >>> part = select(data, Rows(jnp.array([2, 2]), jnp.array([True, False])))
     >>> part.y.ravel().tolist(), part.weight.tolist()
     ([2.0, 2.0], [1.0, 0.0])
     """
+    dataset = fitting_examples("select", dataset)
+    check_rows("select", rows, dataset.x.shape[0])
     x, y, weight = (jnp.take(jnp.asarray(field), rows.index, axis=0) for field in dataset)
     return Dataset(x, y, jnp.where(rows.is_used, weight, 0))
+
+
+def check_rows(name: str, rows: Rows, num_examples: int) -> None:
+    """Refuse what are no rows, and rows at hand, not traced, that a data set of that many examples lacks."""
+    if not isinstance(rows, Rows):
+        msg = f"{name}: got rows of type {type(rows).__name__}, expected selection.Rows; take split.train or split.validation"
+        raise ValueError(msg)
+    if isinstance(rows.index, jax.core.Tracer):
+        return
+    index = np.asarray(rows.index)
+    if index.size == 0 or 0 <= index.min() <= index.max() < num_examples:
+        return
+    msg = (
+        f"{name}: got rows {index.min()} to {index.max()}, expected rows from 0 to {num_examples - 1}; make the split for "
+        f"{num_examples} examples"
+    )
+    raise ValueError(msg)

@@ -2,11 +2,15 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Num
 from scipy import special
+
+from jaxdl.admission import as_numbers
+from jaxdl.kinds import as_count, as_scalar, check_function
+from jaxdl.narrowing import as_type
 
 Number = int | float | np.number
 Numbers = Number | np.ndarray
@@ -24,31 +28,38 @@ def t_interval(
 ) -> Interval:
     """The interval estimate ± t · standard_error, where t is the (1 + level) / 2 quantile of Student's t; elementwise.
 
-    Infinite degrees of freedom give the normal interval; none, or an unknown standard error, gives nan.
+    Infinite degrees of freedom give the normal interval; none, or an unknown standard error, gives nan. Raises ValueError for a
+    negative standard error, for which the ends would change places.
 
     >>> low, high = t_interval(1.0, 0.5, 10)
     >>> print(f"{low:.4f} {high:.4f}")
     -0.1141 2.1141
     """
-    _check_level(level)
-    half_width = special.stdtrit(degrees_of_freedom, (1 + level) / 2) * np.asarray(standard_error, dtype=float)
+    level = check_level(level)
+    estimate, degrees_of_freedom = as_floats("estimate", estimate), as_floats("degrees_of_freedom", degrees_of_freedom)
+    standard_error = as_floats("standard_error", standard_error).astype(float)
+    if (standard_error < 0).any():
+        msg = f"standard_error: got {standard_error.min():.4g}, expected nothing negative"
+        raise ValueError(msg)
+    half_width = special.stdtrit(degrees_of_freedom, (1 + level) / 2) * standard_error
     return Interval(estimate - half_width, estimate + half_width)
 
 
-def mean_interval(samples: Float[np.ndarray, "replicates *rest"], *, level: float = 0.95) -> Interval:
-    """The t interval of the mean over replicates; one needs at least two.
+def mean_interval(samples: Float[np.ndarray, "replicates *rest"] | Any, *, level: float = 0.95) -> Interval:
+    """The t interval of the mean over replicates; one needs at least two, and a replicate that is nan gives nan.
 
     >>> low, high = mean_interval(np.array([1.0, 2.0, 3.0]))
     >>> print(f"{low:.3f} {high:.3f}")
     -0.484 4.484
     """
+    samples = as_floats("samples", samples)
     num_replicates = count_replicates(samples)
     standard_error = samples.std(axis=0, ddof=1) / math.sqrt(num_replicates)
     return t_interval(samples.mean(axis=0), standard_error, num_replicates - 1, level=level)
 
 
 def bootstrap_interval(
-    *samples: Shaped[np.ndarray, "..."],
+    *samples: Num[np.ndarray, "replicates ..."] | Any,
     statistic: Callable[..., Numbers],
     num_resamples: int,
     seed: int,
@@ -66,21 +77,22 @@ def bootstrap_interval(
     >>> print(low, high)
     2.0 2.0
     """
-    _check_level(level)
+    level = check_level(level)
+    samples = tuple(as_numbers(f"samples[{position}]", sample) for position, sample in enumerate(samples))
     num_replicates = count_replicates(*samples)
-    if num_resamples < 1:
-        msg = f"num_resamples is {num_resamples}; expected at least 1, and 1000 or more for a 95 % interval."
-        raise ValueError(msg)
-    generator = np.random.default_rng(seed)
+    parameters = tuple(f"sample_{position}" for position in range(len(samples)))
+    check_function("statistic", statistic, parameters, "pass one such as np.mean")
+    num_resamples = as_count("num_resamples", num_resamples, remedy="take 1000 or more for a 95 % interval")
+    generator = np.random.default_rng(as_count("seed", seed, low=0))
     draws = [generator.integers(num_replicates, size=num_replicates) for _ in range(num_resamples)]
-    values = np.array([statistic(*(sample[draw] for sample in samples)) for draw in draws])
+    values = as_numbers("statistic", [statistic(*(sample[draw] for sample in samples)) for draw in draws])
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return Interval(low, high)
 
 
 def slope_interval(
-    x: Float[np.ndarray, " levels"],
-    samples: Float[np.ndarray, "replicates levels"],
+    x: Float[np.ndarray, " levels"] | Any,
+    samples: Float[np.ndarray, "replicates levels"] | Any,
     *,
     seed: int,
     num_resamples: int = 2000,
@@ -100,12 +112,16 @@ def slope_interval(
     >>> print(f"{slope:.3f} [{interval.low:.3f}, {interval.high:.3f}]")
     -1.000 [-1.000, -1.000]
     """
+    x, samples = as_floats("x", x), as_floats("samples", samples)
     if samples.ndim != 2 or x.shape != samples.shape[1:]:
-        msg = f"Got x of shape {x.shape} and samples {samples.shape}; expected (levels,) and (replicates, levels)."
+        msg = (
+            f"samples: got shape {samples.shape} and x of shape {x.shape}, expected (replicates, levels) and (levels,)"
+        )
         raise ValueError(msg)
-    if np.ptp(x) == 0:
-        msg = f"All {len(x)} values of x are {x[0]}; a slope needs at least two that differ."
+    if not np.isfinite(x).all() or len(np.unique(x)) < 2:
+        msg = f"x: got {x}, expected finite values, of which two differ"
         raise ValueError(msg)
+    check_function("transform", transform, ("means",), "pass one such as np.log")
     centred = x - x.mean()
 
     def slope(samples: Float[np.ndarray, "replicates levels"]) -> float:
@@ -121,7 +137,8 @@ def wilson_interval(successes: Numbers, trials: Numbers, *, level: float = 0.95)
     """The interval of a probability of which k successes in n trials are seen, by inverting the score test; elementwise.
 
     (k + z²/2 ± z √(k (n - k) / n + z²/4)) / (n + z²), where z is the (1 + level) / 2 quantile of the normal law. Within
-    [0, 1] always, and never of zero width, also for k = 0 and k = n. Raises ValueError unless 0 ≤ k ≤ n and n ≥ 1.
+    [0, 1] always, and never of zero width, also for k = 0 and k = n. Raises ValueError unless k and n are whole numbers with
+    0 ≤ k ≤ n and n ≥ 1.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference" (1927).
 
@@ -129,10 +146,12 @@ def wilson_interval(successes: Numbers, trials: Numbers, *, level: float = 0.95)
     >>> print(f"{low:.4f} {high:.4f}")
     0.5958 0.9821
     """
-    _check_level(level)
-    k, n = np.asarray(successes), np.asarray(trials)
+    level = check_level(level)
+    k, n = (_counts(name, value) for name, value in (("successes", successes), ("trials", trials)))
     if not ((n >= 1) & (k >= 0) & (k <= n)).all():
-        msg = f"Got {successes} successes in {trials} trials; expected between 0 and all of at least 1 trial."
+        msg = (
+            f"successes: got {successes!r:.60} in {trials!r:.60} trials, expected between 0 and all of at least 1 trial"
+        )
         raise ValueError(msg)
     z_squared = special.ndtri((1 + level) / 2) ** 2
 
@@ -143,17 +162,37 @@ def wilson_interval(successes: Numbers, trials: Numbers, *, level: float = 0.95)
     return Interval(low(k), 1 - low(n - k))
 
 
-def count_replicates(*samples: Shaped[np.ndarray, "..."]) -> int:
+def as_floats(name: str, value: Any) -> Float[np.ndarray, "..."]:
+    """`value` as an array of floats of 32 bits or more: what is whole or Boolean, or narrower, would wrap around or overflow.
+
+    >>> as_floats("samples", [True, False])
+    array([1., 0.])
+    """
+    array = as_numbers(name, value)
+    is_wide = np.issubdtype(array.dtype, np.floating) and array.dtype.itemsize >= 4
+    return array if is_wide else as_type(name, array, np.float64)
+
+
+def count_replicates(*samples: Num[np.ndarray, "..."]) -> int:
     """The length of the first axis of all samples; raises ValueError unless it is one number, and at least 2."""
     shapes = [sample.shape for sample in samples]
     lengths = {shape[0] if shape else 0 for shape in shapes}
     if len(lengths) != 1 or min(lengths) < 2:
-        msg = f"Got samples of shapes {shapes}; expected one number of replicates, at least 2, on their first axis."
+        msg = f"samples: got shapes {shapes}, expected one number of replicates, at least 2, on their first axis"
         raise ValueError(msg)
     return lengths.pop()
 
 
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        msg = f"level is {level}; expected a probability between 0 and 1, such as 0.95."
+def check_level(level: float) -> float:
+    """The level of an interval, which lies between 0 and 1."""
+    expected = "a probability between 0 and 1, such as 0.95"
+    return as_scalar("level", level, expected=expected, allowed=lambda value: 0 < value < 1)
+
+
+def _counts(name: str, value: Numbers) -> Float[np.ndarray, "..."]:
+    """Whole numbers, as floats, whose products do not wrap around."""
+    array = as_numbers(name, value)
+    if array.dtype == bool or not (array == np.floor(array)).all():
+        msg = f"{name}: got {value!r:.60}, expected whole numbers; count outcomes by their sum"
         raise ValueError(msg)
+    return as_type(name, array, np.float64)

@@ -1,23 +1,32 @@
 """One-sided tests over replicates, exact where that is cheap.
 
-Each says in which direction it rejects; for the other one swap its arguments, or negate them.
+Each says in which direction it rejects; for the other one swap its arguments, or negate them. A replicate that is nan makes the
+answer nan: no test knows what it would have been.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from scipy import special
 
+from jaxdl.kinds import as_scalar
+from jaxdl.statistics.intervals import as_floats
 
-def paired_t_test(larger: Float[np.ndarray, " replicates"], smaller: Float[np.ndarray, " replicates"]) -> float:
+
+def paired_t_test(
+    larger: Float[np.ndarray, " replicates"] | Any, smaller: Float[np.ndarray, " replicates"] | Any
+) -> float:
     """The one-sided p-value for E[larger] > E[smaller], from the t statistic of the paired differences.
 
     >>> round(paired_t_test(np.array([2.0, 4.0, 6.0]), np.array([1.0, 2.0, 3.0])), 4)
     0.0371
     """
-    num_replicates = _count_pairs(larger, smaller)
-    differences = larger - smaller
+    larger, smaller = _pairs(larger=larger, smaller=smaller)
+    if not (np.isfinite(larger) & np.isfinite(smaller)).all():
+        return math.nan
+    differences, num_replicates = larger - smaller, len(larger)
     spread = differences.std(ddof=1)
     if spread == 0:  # a constant difference: certain, unless it is zero
         return {1.0: 0.0, 0.0: 0.5, -1.0: 1.0}[float(np.sign(differences[0]))]
@@ -25,7 +34,7 @@ def paired_t_test(larger: Float[np.ndarray, " replicates"], smaller: Float[np.nd
     return float(special.stdtr(num_replicates - 1, -t))
 
 
-def equivalence_test(differences: Float[np.ndarray, " replicates"], *, margin: float) -> float:
+def equivalence_test(differences: Float[np.ndarray, " replicates"] | Any, *, margin: float) -> float:
     """The p-value for |E[difference]| < margin: the larger one of two one-sided t tests, against -margin and +margin.
 
     A small value is evidence of no difference that matters, which a large p-value of `paired_t_test` never is. It is
@@ -40,37 +49,44 @@ def equivalence_test(differences: Float[np.ndarray, " replicates"], *, margin: f
     >>> round(equivalence_test(differences, margin=0.3), 4), round(equivalence_test(differences, margin=0.1), 4)
     (0.0043, 0.121)
     """
-    if not 0 < margin < math.inf:
-        msg = f"margin is {margin}; expected the smallest difference that matters, a positive number."
+    expected = "the smallest difference that matters, a positive number"
+    margin = as_scalar("margin", margin, expected=expected, allowed=lambda value: 0 < value < math.inf)
+    differences = as_floats("differences", differences)
+    if differences.ndim != 1 or len(differences) < 2:
+        msg = f"differences: got shape {differences.shape}, expected (replicates,), at least 2"
         raise ValueError(msg)
     limit = np.full_like(differences, margin)
     return max(paired_t_test(differences, -limit), paired_t_test(limit, differences))
 
 
-def sign_test(larger: Float[np.ndarray, " replicates"], smaller: Float[np.ndarray, " replicates"]) -> float:
+def sign_test(larger: Float[np.ndarray, " replicates"] | Any, smaller: Float[np.ndarray, " replicates"] | Any) -> float:
     """The one-sided p-value for P(larger > smaller) > 1/2, exact from the binomial; tied pairs are left out.
 
     >>> round(sign_test(np.array([1.0, 2.0, 3.0, 4.0]), np.zeros(4)), 12)
     0.0625
     """
-    _count_pairs(larger, smaller)
+    larger, smaller = _pairs(larger=larger, smaller=smaller)
+    if np.isnan(larger).any() or np.isnan(smaller).any():
+        return math.nan
     wins, losses = int((larger > smaller).sum()), int((larger < smaller).sum())
     return float(special.bdtrc(wins - 1, wins + losses, 0.5))
 
 
-def rank_correlation(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
+def rank_correlation(x: Float[np.ndarray, " n"] | Any, y: Float[np.ndarray, " n"] | Any) -> float:
     """Spearman's ρ: the correlation of the ranks of `x` and `y`, ties sharing their mean rank; nan for a constant.
 
     >>> round(rank_correlation(np.arange(4.0), np.array([1.0, 10.0, 100.0, 50.0])), 6)
     0.8
     """
-    _count_pairs(x, y)
+    x, y = _pairs(x=x, y=y)
+    if np.isnan(x).any() or np.isnan(y).any():
+        return math.nan
     ranks_x, ranks_y = (_ranks(values) - (len(values) + 1) / 2 for values in (x, y))
     norm = math.sqrt((ranks_x**2).sum() * (ranks_y**2).sum())
     return float((ranks_x * ranks_y).sum() / norm) if norm > 0 else math.nan
 
 
-def trend_test(values: Float[np.ndarray, "replicates levels"]) -> float:
+def trend_test(values: Float[np.ndarray, "replicates levels"] | Any) -> float:
     """The one-sided p-value for values that increase along the levels, within replicates: Kendall's, exact.
 
     The statistic is the number of pairs of levels in increasing order, summed over replicates. Without a trend every
@@ -83,10 +99,12 @@ def trend_test(values: Float[np.ndarray, "replicates levels"]) -> float:
     >>> round(1 / trend_test(np.array([[0.0, 1.0, 2.0, 3.0]])), 6)
     24.0
     """
-    num_replicates, num_levels = values.shape
-    if num_replicates < 1 or num_levels < 2 or np.isnan(values).any():
-        msg = f"Got values of shape {values.shape}; expected at least 1 replicate and 2 levels, and no nan."
+    values = as_floats("values", values)
+    if values.ndim != 2 or values.shape[0] < 1 or values.shape[1] < 2 or np.isnan(values).any():
+        what = "a nan" if np.isnan(values).any() else f"shape {values.shape}"
+        msg = f"values: got {what}, expected (replicates, levels), at least 1 replicate and 2 levels, and no nan"
         raise ValueError(msg)
+    num_replicates, num_levels = values.shape
     earlier, later = np.triu_indices(num_levels, k=1)
     increasing = int((values[:, earlier] < values[:, later]).sum())
     # The number of increasing pairs of a random order is a sum of independent uniforms on {0..k-1}, k = 2..levels.
@@ -100,12 +118,18 @@ def trend_test(values: Float[np.ndarray, "replicates levels"]) -> float:
     return min(1.0, float(law[increasing:].sum()))
 
 
-def holm(p_values: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
+def holm(p_values: Float[np.ndarray, " tests"] | Any) -> Float[np.ndarray, " tests"]:
     """P-values adjusted so that the chance of any false rejection stays below the level (Holm, 1979).
+
+    One that is nan counts as a test and stays nan. Raises ValueError for numbers that are no probabilities.
 
     >>> holm(np.array([0.01, 0.04, 0.03])).round(6)
     array([0.03, 0.06, 0.06])
     """
+    p_values = as_floats("p_values", p_values)
+    if p_values.ndim != 1 or (p_values < 0).any() or (p_values > 1).any():
+        msg = f"p_values: got {p_values!r:.60}, expected shape (tests,), from 0 to 1"
+        raise ValueError(msg)
     order = np.argsort(p_values)
     factors = np.arange(len(p_values), 0, -1)
     adjusted = np.empty_like(p_values)
@@ -118,8 +142,10 @@ def _ranks(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     return (counts.cumsum() - (counts - 1) / 2)[where]
 
 
-def _count_pairs(first: Float[np.ndarray, "..."], second: Float[np.ndarray, "..."]) -> int:
+def _pairs(**values: Any) -> list[Float[np.ndarray, " replicates"]]:
+    """Two named arguments as vectors of one length, at least 2."""
+    first, second = (as_floats(name, value) for name, value in values.items())
     if first.ndim != 1 or first.shape != second.shape or len(first) < 2:
-        msg = f"Got shapes {first.shape} and {second.shape}; expected (n,) twice, of one length, at least 2."
+        msg = f"{next(iter(values))}: got shapes {first.shape} and {second.shape}, expected (n,) twice, of one length, at least 2"
         raise ValueError(msg)
-    return len(first)
+    return [first, second]

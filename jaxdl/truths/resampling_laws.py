@@ -5,6 +5,7 @@ which is drawn from the key as well: exact values are expectations over both, so
 `certify` does. What the draws call bias² is the deviation of their centre from the truth; the procedure itself has none.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -77,8 +78,10 @@ def disjoint_law(*, num_parts: int = 4, num_examples: int = 20, noise_std: float
         dataset = _population_draw(keys["population"], num_examples, noise_std)
         return jax.vmap(_mean)(resampling.disjoint_split(keys["draw"], dataset, num_parts).parts)
 
+    prepared = functools.cache(lambda: ensembles.prepare(trial, designs.crossed(population=1, draw=1), block=1))
+
     def predictions(key: Key) -> Float[np.ndarray, "parts 1"]:
-        return ensembles.run(trial, designs.crossed(population=1, draw=1), key, block=1).outputs[0, 0]
+        return prepared()(key).outputs[0, 0]
 
     name = f"disjoint parts, {num_parts} of {num_examples}"
     return _study(name, predictions, noise_std), _exact(1 / (num_examples // num_parts), 0.0, noise_std)
@@ -93,8 +96,10 @@ def _over_draws(
         dataset = _population_draw(keys["population"], num_examples, noise_std)
         return _mean(law(dataset).sample({"data": keys["draw"]}))
 
+    prepared = functools.cache(lambda: ensembles.prepare(trial, designs.crossed(population=1, draw=num_draws)))
+
     def predictions(key: Key) -> Float[np.ndarray, "draws 1"]:
-        return ensembles.run(trial, designs.crossed(population=1, draw=num_draws), key).outputs[0]
+        return prepared()(key).outputs[0]
 
     return _study(name, predictions, noise_std)
 

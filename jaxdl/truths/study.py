@@ -1,5 +1,6 @@
 """A study whose answer is known: how to obtain its predictions, and what they must decompose into."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -58,9 +59,10 @@ class Study(NamedTuple):
 
 def simulated(name: str, trial: Trial, design: Design, target: Target, dims: tuple[str, ...] = ("points",)) -> Study:
     """A study that runs `trial` over a design."""
+    prepared = functools.cache(lambda: ensembles.prepare(trial, design))  # the trials here never change
 
     def predictions(key: Key) -> Num[np.ndarray, "..."]:
-        return ensembles.run(trial, design, key).outputs
+        return prepared()(key).outputs
 
     return Study(name, design.factors, predictions, target, dims, trial, design)
 

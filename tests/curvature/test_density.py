@@ -65,7 +65,7 @@ def random_test(matrix, values, turn, key):
         cumulative_band(density, x),
         jnp.sum(is_at_most, axis=1),
         eigenvalue_counts(density, x, error_probability=1e-6),
-        cumulative(density, x),
+        cumulative(density, x, error_probability=1e-6),
         moments,
     )
 
@@ -91,8 +91,12 @@ def check_random_tests(num_tests, dtype):
     contained = (low - rounding <= exact) & (exact <= high + rounding)
     assert contained.all(), f"{(~contained).any((1, 2)).sum()} of {num_tests} tests have a measure outside its band"
     assert ((fewest <= number) & (number <= most)).all()
-    assert (result.low <= result.estimate).all()
-    assert (result.estimate <= result.high).all()
+    # A whole number of eigenvalues over their number is rounded as the bounds are.
+    slack = 10 * np.finfo(dtype).eps
+    assert ((result.low - slack <= number / SIZE) & (number / SIZE <= result.high + slack)).all()
+    assert ((result.low <= result.probed_low) & (result.probed_high <= result.high)).all()
+    assert (result.probed_low <= result.estimate).all()
+    assert (result.estimate <= result.probed_high).all()
     assert np.mean(high - low) < 0.3  # the trivial band is 1 wide
 
 
@@ -105,6 +109,25 @@ def test_the_band_contains_the_exact_cumulative_spectrum_in_each_of_100_random_t
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_band_contains_the_exact_cumulative_spectrum_in_each_of_1000_random_tests(dtype):
     check_random_tests(1000, dtype)
+
+
+def test_the_band_for_the_spectrum_holds_where_the_probes_leave_their_own():
+    """Half of all shares are told by no band that is of the probes alone."""
+    generator, x = np.random.default_rng(0), np.linspace(-2, 2, 11)
+    spectra = generator.normal(size=(50, 150)).astype(np.float32)
+
+    def band(values, key):
+        return cumulative(spectral_density(lambda v: values * v, values, key), jnp.asarray(x, values.dtype))
+
+    found = jax.jit(lambda all_of: jax.lax.map(lambda one: band(*one), all_of))(
+        (jnp.asarray(spectra), jax.random.split(jax.random.key(1), 50))
+    )
+    share = (spectra[:, None] <= x[None, :, None]).mean(2)
+    assert ((found.low <= share) & (share <= found.high)).all()
+    assert ((found.probed_low <= share) & (share <= found.probed_high)).mean() < 0.5
+    # Not by being wide: a bound fails with 1e-3, which for normal errors is 3.1 of their standard errors, and Chernoff's 3.7.
+    reach = 4 * found.standard_error + found.probed_high - found.probed_low + 0.02
+    assert (found.high - found.probed_high <= reach).all()
 
 
 def semicircle(size):
@@ -288,6 +311,7 @@ def test_products_that_are_not_finite_leave_everything_open(key):
         share, (low, high) = run(jnp.float32(scale))
         assert np.isnan(share.estimate).all()
         np.testing.assert_array_equal([share.low, share.high], [[0] * 3, [1] * 3])
+        np.testing.assert_array_equal([share.probed_low, share.probed_high], [[0] * 3, [1] * 3])
         np.testing.assert_array_equal([low, high], [[0] * 3, [SIZE] * 3])
     ordinary, huge = run(jnp.float32(1)), run(jnp.float32(3e19))
     np.testing.assert_allclose(huge[0].estimate, ordinary[0].estimate, atol=1e-3)

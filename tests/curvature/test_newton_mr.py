@@ -144,12 +144,18 @@ def test_minres_is_asked_for_no_more_than_the_type_holds(key):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: minres(lambda v: v, jnp.ones(2), max_steps=0), "minres: got at most 0"),
+        (lambda: minres(lambda v: v, jnp.ones(2), max_steps=0), "minres: got max_steps=0, expected at least 1"),
         (lambda: minres(lambda v: v[:, None], jnp.ones(2), max_steps=1), "structure, shapes and type"),
         (lambda: minres(lambda v: {"b": v["a"]}, {"a": jnp.ones(2)}, max_steps=1), "structure, shapes and type"),
-        (lambda: newton_mr(jnp.sum, jnp.ones(2), gradient_tolerance=1e-6, max_products=0), "1 or more"),
-        (lambda: newton_mr(lambda w: w, jnp.ones(2), gradient_tolerance=1e-6), "one number"),
-        (lambda: newton_mr(jnp.sum, jnp.ones(2, int), gradient_tolerance=1e-6), "floating point"),
+        (
+            lambda: newton_mr(jnp.sum, jnp.ones(2), gradient_tolerance=1e-6, max_products=0),
+            "newton_mr: got max_products=0",
+        ),
+        (
+            lambda: newton_mr(lambda w: w, jnp.ones(2), gradient_tolerance=1e-6),
+            "newton_mr: got a loss .* expected a scalar",
+        ),
+        (lambda: newton_mr(jnp.sum, jnp.ones(2, int), gradient_tolerance=1e-6), "newton_mr: .* real floats"),
     ],
 )
 def test_bad_input_is_refused_with_a_remedy(call, words):

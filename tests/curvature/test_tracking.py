@@ -60,7 +60,7 @@ def test_sharpness_along_a_training_is_that_of_the_dense_hessian_at_every_time(k
     ("arguments", "message"),
     [
         ({"num_steps": 5, "every": 2}, "expected a multiple"),
-        ({"num_steps": 4, "every": 0}, "expected a multiple"),
+        ({"num_steps": 4, "every": 0}, "got every=0, expected at least 1"),
         ({"num_steps": 4, "every": 2, "top": 3, "products": 2}, "1 <= top <= products <= dimension"),
         ({"num_steps": 4, "every": 2, "products": 5}, "1 <= top <= products <= dimension"),
     ],

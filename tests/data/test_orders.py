@@ -23,7 +23,7 @@ def test_an_order_names_rows_for_each_step_and_maps_over_keys(order, key):
 @pytest.mark.parametrize("order", EVERY)
 @pytest.mark.parametrize("batch_size", [0, 11])
 def test_a_batch_that_does_not_fit_the_data_is_refused(order, batch_size, key):
-    with pytest.raises(ValueError, match=f"got (batch_size={batch_size}|1 steps of {batch_size})"):
+    with pytest.raises(ValueError, match=f"batch_size: got {batch_size}, expected a whole number from 1 to 10"):
         order(key, 10, batch_size, 1)
 
 
@@ -82,5 +82,5 @@ def test_an_order_of_no_steps_is_empty(key):
 
 
 def test_a_negative_number_of_steps_is_refused(key):
-    with pytest.raises(ValueError, match="got num_steps=-1"):
+    with pytest.raises(ValueError, match="num_steps: got -1"):
         orders.shuffled_once(key, 10, 5, -1)

@@ -1,6 +1,5 @@
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 from scipy import stats
@@ -217,12 +216,16 @@ def test_two_moons_labels_and_inputs_have_the_joint_law_of_drawing_the_class_fir
         assert abs(y[:, label].mean() - 0.5) < 4 * 0.5 / np.sqrt(NUM_DRAWS)
 
 
-@pytest.fixture
-def unchecked():
-    """Without jaxtyping's checks, as users run: the library's own errors must say what is wrong."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+@pytest.mark.parametrize("name", FACTORIES)
+def test_whole_inputs_are_numbers_like_any_other(name, unchecked):
+    """A problem's constants follow the precision of x; cut to whole numbers, they would give another truth."""
+    problem = FACTORIES[name](0.3)
+    x = jnp.arange(2 * problem.test_points(1).shape[1]).reshape(2, -1) % 2
+    assert x.dtype == jnp.int64
+    np.testing.assert_array_equal(problem.mean(x), problem.mean(x.astype(float)))
+    whole, real = (problem.sample_at({"labels": jax.random.key(0)}, each) for each in (x, x.astype(float)))
+    for one, other in zip(whole, real, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(
@@ -230,14 +233,18 @@ def unchecked():
     [
         (
             lambda: problems.noisy_sine().sample({"data": jax.random.key(0)}, 0),
-            "num_examples is 0, expected at least 1",
+            "num_examples: got 0, expected a whole number of 1 or more",
         ),
-        (lambda: problems.noisy_sine().test_points(0), "num_points is 0"),
+        (lambda: problems.noisy_sine().test_points(0), "num_points: got 0"),
         (lambda: problems.noisy_sine().mean(jnp.ones((3, 2))), r"shape \(3, 2\), expected \(n, 1\)"),
         (lambda: problems.two_moons().mean(jnp.ones(2)), r"shape \(2,\), expected \(n, 2\).*x\[None, :\]"),
         (lambda: problems.gaussian_linear(jnp.ones((3, 1)), 0.1), r"shape \(3, 1\), expected \(features,\)"),
-        (lambda: problems.teacher_network(jax.random.key(0), 2, 0), "width is 0"),
-        (lambda: problems.two_moons(num_centres=1), "num_centres is 1, expected at least 2"),
+        (lambda: problems.teacher_network(jax.random.key(0), 2, 0), "width: got 0"),
+        (lambda: problems.gaussian_linear(jnp.array([1.0, jnp.nan]), 0.1), "coefficients: got .*finite"),
+        (lambda: problems.noisy_sine(-0.1), "noise_std: got -0.1, expected a finite number, 0 or more"),
+        (lambda: problems.two_moons(0.0), "spread: got 0.0, expected a finite number, above 0"),
+        (lambda: problems.noisy_sine().mean(np.ones((3, 1)) * 1j), "x: got complex"),
+        (lambda: problems.two_moons(num_centres=1), "num_centres: got 1, expected a whole number of 2 or more"),
     ],
 )
 def test_bad_input_is_refused_with_the_remedy(call, message, unchecked):

@@ -3,7 +3,6 @@ import itertools
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import numpy as np
 import pytest
 
@@ -155,26 +154,30 @@ def test_the_variance_over_disjoint_parts_is_that_of_their_size(key):
     assert abs(variances.mean() - 0.2) < 4 * variances.std() / np.sqrt(NUM_DRAWS)
 
 
-@pytest.fixture
-def unchecked():
-    """Without jaxtyping's checks, as users run: the library's own errors must say what is wrong."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: resampling.subsample(DATASET, 20), "num_examples is 20, expected 1 to 19.*use bootstrap"),
-        (lambda: resampling.subsample(DATASET, 0), "num_examples is 0, expected 1 to 19"),
+        (
+            lambda: resampling.subsample(DATASET, 20),
+            "num_examples: got 20, expected a whole number from 1 to 19.*use bootstrap",
+        ),
+        (lambda: resampling.subsample(DATASET, 0), "num_examples: got 0, expected a whole number from 1 to 19"),
         (lambda: resampling.bootstrap(numbered(1)), "1 examples, expected at least 2"),
         (lambda: resampling.out_of_bag(numbered(2)), "2 examples, expected at least 3"),
-        (lambda: resampling.left_out(DATASET, numbered(5)), r"weights of shape \(5,\), the data set \(20,\)"),
-        (lambda: resampling.half_sample(DATASET._replace(y=DATASET.y[:, 0])), r"y \(20,\).*expected \(n, features\)"),
-        (lambda: resampling.bootstrap(DATASET._replace(weight=jnp.ones(19))), r"weight \(19,\)"),
-        (lambda: resampling.disjoint_split(jax.random.key(0), DATASET, 1), "num_parts is 1, expected 2 to 20"),
-        (lambda: resampling.disjoint_split(jax.random.key(0), DATASET, 21), "num_parts is 21, expected 2 to 20"),
+        (lambda: resampling.left_out(DATASET, numbered(5)), r"draw: got weights of shape \(5,\), expected \(20,\)"),
+        (
+            lambda: resampling.half_sample(DATASET._replace(y=DATASET.y[:, 0])),
+            r"y of shape \(20,\), expected \(n, out\)",
+        ),
+        (lambda: resampling.bootstrap(DATASET._replace(weight=jnp.ones(19))), r"weight of shape \(19,\)"),
+        (
+            lambda: resampling.disjoint_split(jax.random.key(0), DATASET, 1),
+            "num_parts: got 1, .* from 2 to 20",
+        ),
+        (
+            lambda: resampling.disjoint_split(jax.random.key(0), DATASET, 21),
+            "num_parts: got 21, .* from 2 to 20",
+        ),
     ],
 )
 def test_bad_input_is_refused_with_the_remedy(call, message, unchecked):

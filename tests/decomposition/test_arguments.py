@@ -4,8 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
+import xarray
 
-from jaxdl import designs
+from jaxdl import decomposition, designs
 from jaxdl.decomposition import (
     Target,
     bregman,
@@ -23,7 +24,9 @@ from jaxdl.decomposition.class_target import LARGEST_CLASS
 
 RNG = np.random.default_rng(0)
 RUNS = RNG.normal(size=(20, 6, 3))
+ESTIMATE = decomposition.noise.rice(np.arange(9.0)[:, None], RNG.normal(size=(9, 1)))
 GRID = RUNS.reshape(5, 4, 6, 3)
+WARM = 280 + RNG.normal(size=4)
 ONE_HOT = np.eye(3)[[0, 2, 1, 1, 0, 2]]
 
 
@@ -60,6 +63,7 @@ def call(predictions=GRID, **options):
         ({"times": ["a"]}, "^times: got text"),
         ({"times": (1, 2)}, "^times: got 2 times"),
         ({"times": 3}, "^times: got shape"),
+        ({"times": (1, 2, 3, 4, 5, 5), "dims": ("times", "points")}, "^times: got .*expected numbers that differ"),
         ({"target": np.zeros((6, 3))}, "^target: got a target of type ndarray"),
         ({"target": {"mean": 0}}, "^target: got a target of type dict"),
         ({"target": Target("labels")}, "^mean: got text"),
@@ -69,12 +73,40 @@ def call(predictions=GRID, **options):
         ({"target": Target(mean=np.zeros((6, 3)), noise="0.1")}, "^noise: got text"),
         ({"target": Target(mean=np.zeros((6, 3)), noise=-0.1)}, "^noise: .*not negative"),
         ({"target": Target(counts=np.ones((6, 3)))}, "^target: .*use cross_entropy"),
-        ({"target": Target(mean=ONE_HOT)}, r"^mean: got one-hot rows.*Target\(labels=...\).*noise=0.0"),
+        (
+            {"target": Target(mean=ONE_HOT)},
+            r"^mean: got one-hot rows.*Target\(labels=...\).*Target\(mean=..., noise=0.0\)",
+        ),
     ],
 )
 def test_an_argument_of_the_wrong_kind_is_refused_by_name(arguments, told, unchecked):
     with pytest.raises(ValueError, match=told):
         call(**arguments)
+
+
+def named(array, *dims):
+    return xarray.DataArray(array, dims=dims)
+
+
+@pytest.mark.parametrize(
+    ("predictions", "options", "told"),
+    [
+        (named(GRID, "init", "data", "points", "out"), {}, r"^predictions: .*transpose\('data', 'init', 'points', 'out'\)"),
+        (named(GRID, "points", "seed", "data", "out"), {}, r"^predictions: .*transpose\('data', 'seed', 'points', 'out'\)"),
+        (named(GRID, "init", "data", "x", "y"), {"factors": (), "design": designs.nested(data=5, init=4)}, "transpose"),
+        (GRID, {"target": Target(labels=named(np.zeros((6, 3)), "out", "points"))}, r"^labels: .*transpose\('points', 'out'\)"),
+        (GRID, {"target": Target(replicates=named(np.zeros((6, 6, 3)), "points", "r", "out"))}, "^replicates: .*transpose"),
+    ],
+)  # fmt: skip
+def test_names_of_axes_that_contradict_their_places_are_refused(predictions, options, told, unchecked):
+    with pytest.raises(ValueError, match=told):
+        call(predictions, **options)
+
+
+def test_names_of_axes_at_their_places_and_names_of_ones_own_are_taken(unchecked):
+    for dims in (("data", "init", "points", "out"), ("a", "b", "c", "d"), ("seed", "init", "points", "class")):
+        target = Target(labels=named(np.zeros((6, 3)), *dims[2:]))
+        assert call(named(GRID, *dims), target=target).risk == call(target=Target(labels=np.zeros((6, 3)))).risk
 
 
 @pytest.mark.parametrize(
@@ -122,6 +154,9 @@ def test_one_hot_rows_are_a_mean_where_no_label_is_noisy():
         (kohavi_wolpert, Target(probabilities=ONE_HOT[:4])),
         (squared_error, Target(replicates=np.tile(RNG.normal(size=4), (3, 1)))),
         (squared_error, Target(replicates=RNG.normal(size=(2, 4))[[0, 1, 1]])),
+        (squared_error, Target(replicates=np.tile(280 + RNG.normal(size=4), (3, 1)) + 1e-12 * RNG.normal(size=(3, 4)))),
+        (squared_error, Target(replicates=np.tile(np.eye(4)[0], (3, 1)) + 1e-12 * RNG.normal(size=(3, 4)))),
+        (bregman(potentials.gaussian), Target(replicates=np.stack([WARM, WARM.astype(np.float32)]))),
         (zero_one, Target(replicates=np.tile([0, 1, 1, 0], (2, 1)))),
     ],
 )
@@ -129,6 +164,21 @@ def test_what_may_be_labels_or_copies_of_them_is_told(loss, target):
     predictions = RNG.normal(size=(6, 4)) if loss not in (kohavi_wolpert, zero_one) else RNG.integers(2, size=(6, 4))
     with pytest.warns(UserWarning, match="labels"):
         loss(predictions, factors=("data",), target=target)
+
+
+@pytest.mark.parametrize("offset", [0.0, 280.0, 1e4])
+def test_measurements_that_are_close_are_no_copies(offset):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for dtype in (np.float32, np.float64):
+            replicates = (offset + np.random.default_rng(1).normal(size=(100, 4))).astype(dtype)
+            squared_error(RNG.normal(size=(6, 4)), factors=("data",), target=Target(replicates=replicates))
+
+
+@pytest.mark.parametrize("found", [ESTIMATE, decomposition.bracket(ESTIMATE)], ids=["an estimate", "a bracket"])
+def test_an_estimate_of_the_noise_is_refused_with_its_number(found, unchecked):
+    with pytest.raises(ValueError, match=r"^noise: got a Noise.*noise=found\.(high\.)?estimate"):
+        call(target=Target(labels=np.zeros((6, 3)), noise=found))
 
 
 def test_points_held_fixed_hold_no_random_labels_and_say_so():
@@ -158,6 +208,8 @@ def test_probabilities_handed_over_as_logits_are_told(dtype):
     ):
         with pytest.warns(UserWarning, match="look like probabilities, where the .* loss takes"):
             use()
+    with pytest.warns(UserWarning, match=r"sum to 100, .*log_probabilities\(probabilities / 100\)"):
+        cross_entropy(100 * handed, factors=("data",), dims=("points", "out"))
 
 
 def test_logits_are_told_nothing():
@@ -175,12 +227,15 @@ def test_the_logarithms_of_probabilities_are_logits_of_these_probabilities():
     np.testing.assert_allclose(result.risk, truth, rtol=1e-12)
 
 
-def test_a_probability_of_zero_needs_a_smallest_one():
+def test_a_probability_of_zero_needs_a_smallest_one(unchecked):
     certain = np.eye(3)[[0, 1]]
     with pytest.raises(ValueError, match=r"^probabilities: got 4 zeros.*smallest=1e-3.*smooth"):
         log_probabilities(certain)
     with pytest.raises(ValueError, match=r"^smallest: got 0.0, expected"):
         log_probabilities(certain, smallest=0.0)
+    for wrong in ("1e-3", np.array([0.1, 0.1]), [0.1], True, np.nan, 1j):
+        with pytest.raises(ValueError, match=r"^smallest: got .*expected"):
+            log_probabilities(certain, smallest=wrong)
     with pytest.raises(ValueError, match=r"^probabilities: .*sum to one"):
         log_probabilities(RUNS)
     assert log_probabilities(certain, smallest=0.01)[0, 1] == np.log(0.01)

@@ -169,9 +169,10 @@ def test_equal_inputs_are_replicates_whose_mean_cancels(name):
 
 
 @pytest.mark.parametrize("name", DIFFERENCES)
-def test_no_replicate_is_compared_with_itself(name):
+def test_no_replicate_is_compared_with_itself(name, rng):
     x = np.repeat([0.0, 1.0], 8)[:, None]
-    np.testing.assert_allclose(expectation(lambda y: DIFFERENCES[name](x, y), np.zeros((16, 1))), NOISE, rtol=1e-12)
+    found = [DIFFERENCES[name](x, np.sqrt(NOISE) * rng.normal(size=(16, 1))).estimate for _ in range(300)]
+    assert abs(np.mean(found) - NOISE) < 4 * np.std(found) / np.sqrt(300)
 
 
 def test_replicates_pool_variances_within_equal_inputs_and_are_unbiased_for_any_mean(rng):
@@ -304,9 +305,9 @@ COLUMN = np.arange(6.0)[:, None]
         (lambda: rice(COLUMN, COLUMN[:, 0]), r"y of shape \(6,\).*a column by \[:, None\]"),
         (lambda: rice(COLUMN, COLUMN[:5]), r"y of shape \(5, 1\)"),
         (lambda: gasser_sroka_jennen_steinmetz(COLUMN[:2], COLUMN[:2]), "at least 3 rows"),
-        (lambda: hall_kay_titterington(COLUMN, COLUMN * np.nan), "y: got 6 NaN or infinite values"),
+        (lambda: hall_kay_titterington(COLUMN, COLUMN * np.nan), "y: got 6 of 6 entries such as nan"),
         (lambda: replicates(COLUMN, COLUMN), "all different.*Use nearest_neighbour"),
-        (lambda: residual(COLUMN, COLUMN, 6), "degrees_of_freedom=6 for 6 rows"),
+        (lambda: residual(COLUMN, COLUMN, 6), "degrees_of_freedom: got 6, expected 0 to less than 6"),
         (lambda: residual(COLUMN, np.ones((6, 2)), 1), r"fitted: got shape \(6, 2\) and y of shape \(6, 1\)"),
     ],
 )

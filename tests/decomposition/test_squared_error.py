@@ -184,7 +184,7 @@ def test_the_order_of_levels_does_not_matter():
         ({"target": Target(replicates=np.zeros((1, 4)))}, "two or more tell noise from bias"),
         ({"target": Target()}, "nothing known"),
         ({"target": Target(mean=np.zeros(4), labels=np.zeros(4))}, "exactly one"),
-        ({"target": Target(mean=np.full(4, np.nan))}, "4 NaN or infinite values"),
+        ({"target": Target(mean=np.full(4, np.nan))}, "4 of 4 entries such as nan"),
         ({"target": Target(mean=np.zeros(4), noise=-1.0)}, "not negative"),
         ({"target": Target(replicates=np.zeros((2, 4)), noise=1.0)}, "leave noise out"),
         ({"dims": ("points", "out")}, "one axis for each"),

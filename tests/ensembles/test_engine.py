@@ -16,6 +16,7 @@ from jaxdl import designs, ensembles, learners, losses, models, objectives
 from jaxdl.data import orders, problems
 from jaxdl.ensembles.collect import collect
 from jaxdl.ensembles.devices import compiler_options
+from jaxdl.ensembles.identity import lowering_digest
 from jaxdl.ensembles.program import trace_program
 from jaxdl.ensembles.stream import stream
 
@@ -114,6 +115,25 @@ def test_a_study_traces_its_trial_once_whatever_is_asked_of_it(tmp_path):
     assert len(traced) == 1
 
 
+def test_a_prepared_study_is_traced_once_and_gives_what_run_gives():
+    traced = []
+
+    def trial(keys, scale):
+        traced.append(True)
+        return scale * two_normals(keys)
+
+    settings = jnp.array([1.0, 2.0])
+    repeat = ensembles.prepare(trial, CROSSED, settings=settings)
+    repeated = [repeat(jax.random.key(seed)).outputs for seed in (1, 2)]
+    assert len(traced) == 1
+    for seed, outputs in zip((1, 2), repeated, strict=True):
+        np.testing.assert_array_equal(
+            outputs, ensembles.run(trial, CROSSED, jax.random.key(seed), settings=settings).outputs
+        )
+    with pytest.raises(ValueError, match=r"^key: got .*expected one root key"):
+        repeat(jax.random.key(0, impl="rbg"))
+
+
 class Scaled:
     """A trial with an attribute."""
 
@@ -183,6 +203,18 @@ def test_a_store_refuses_a_trial_that_calls_back_into_python(tmp_path):
         ensembles.run(trial, designs.crossed(data=4), KEY, store=tmp_path)
 
 
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.int8, jnp.bool_, jnp.complex64])
+def test_large_constants_are_part_of_what_a_trial_means(dtype):
+    def digest(values):
+        constant = jnp.asarray(values, dtype)
+        return lowering_digest(jax.jit(lambda x: constant * x.astype(dtype)).lower(jnp.float32(1)))
+
+    values = np.arange(1000) % 2
+    changed = np.where(np.arange(1000) == 500, 1 - values, values)
+    assert digest(values) == digest(values) != digest(changed)
+    assert digest(np.zeros(1000)) != digest(np.ones(1000))
+
+
 def test_a_program_that_lowers_to_the_same_is_compiled_once():
     def make():
         return lambda keys: 3 * jax.random.normal(keys["data"], (2,))
@@ -237,17 +269,17 @@ def test_an_ignored_source_is_warned_about():
     [
         ({"key": jax.random.PRNGKey(0)}, "new-style key"),
         ({"key": jax.random.key(0, impl="rbg")}, "rbg"),
-        ({"block": 0}, "at least one run"),
+        ({"block": 0}, "from 1 to 65536"),
         ({"inner": ("data",)}, "must be the last"),
         ({"inner": ("data", "init")}, "not all of them"),
         ({"settings": jnp.float32(1.0)}, "leading axis"),
         ({"settings": [1.0, 2.0]}, "not a list"),
         ({"settings": {"a": jnp.ones(2), "b": jnp.ones(3)}}, "same, non-empty leading axis"),
-        ({"devices": ()}, "no devices"),
+        ({"devices": ()}, "expected different devices"),
         ({"trial": lambda keys: ()}, "return an array of predictions"),
         ({"trial": lambda keys: "text"}, "trial's result: got text"),
         ({"trial": lambda keys: np.ma.masked_less([1.0, -1.0], 0)}, "trial's result: got a masked array"),
-        ({"trial": lambda keys, setting: setting}, "there are no settings"),
+        ({"trial": lambda keys, setting: setting}, "pass settings= to have"),
         ({"trial": lambda keys: 1.0, "settings": jnp.ones(2)}, "settings= is given"),
         ({"settings": np.ma.masked_less([1.0, -1.0], 0)}, "settings: got a masked array"),
         ({"settings": np.array(["a", "b"])}, "settings: got text"),
@@ -280,7 +312,7 @@ def test_devices_cannot_change_once_fixed():
     assert all(pool["num_threads"] == 1 for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas")
     with pytest.raises(RuntimeError, match="Restart it"):
         ensembles.use_cpu_devices(len(jax.devices()) + 1)
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="whole number from 1 to"):
         ensembles.use_cpu_devices(0)
 
 

@@ -30,6 +30,10 @@ MISTAKES = {
     "an index": (lambda k, s: jnp.ones(2) * [1, 2, 3][s], "static"),
     "split": (lambda k, s: jax.random.split(k["data"], s), "static"),
     "reshape": (lambda k, s: jnp.ones(6).reshape(s, -1), "static"),
+    "a static argument": (
+        lambda k, s: jax.jit(lambda key, n: NORMAL(key, (n,)), static_argnums=1)(k["data"], s),
+        "one study for each size",
+    ),
     "steps": (lambda k, s: jax.lax.scan(lambda c, _: (c, c), 0.0, length=s)[1], "static"),
     "int": (lambda k, s: jnp.ones(int(s)), r"float\(\), int\(\)"),
     "float": (lambda k, s: float(NORMAL(k["data"])), r"float\(\), int\(\)"),
@@ -47,7 +51,9 @@ MISTAKES = {
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_in_a_trial_is_answered_with_the_way_out(name):
     trial, remedy = MISTAKES[name]
-    with pytest.raises(ValueError, match=rf"^trial: got .*expected .*{remedy}"):
+    with pytest.raises(
+        ValueError, match=rf"^trial: got .*expected .*{remedy}.* \(.*test_mistakes\.py, line \d+\)(\n|$)"
+    ):
         ensembles.run(trial, designs.independent(4, "data"), jax.random.key(0), settings=jnp.array([2, 3]))
 
 
@@ -57,6 +63,32 @@ def test_a_trial_that_is_compiled_already_is_refused():
         ensembles.run(trial, designs.independent(4, "data"), jax.random.key(0))
 
 
+def test_keys_are_a_mapping_that_remembers_what_was_read():
+    def trial(keys):
+        return NORMAL(dict(keys)["data"], (2,)) + NORMAL(dict(designs.tied(keys, order="data"))["order"], (2,))
+
+    ensembles.run(trial, designs.independent(4, "data"), jax.random.key(0))
+    with pytest.raises(AttributeError, match=r"got keys\.data in the trial; read a source by its name, keys\['data'\]"):
+        ensembles.run(lambda keys: keys.data, designs.independent(4, "data"), jax.random.key(0))
+
+
+@pytest.mark.parametrize(
+    ("returned", "told"),
+    [
+        (np.array([2**40 + 7]), "which int32 cannot hold"),
+        (2**40 + 7, "which int32 cannot hold"),
+        (1.7e9 + np.arange(3.0), "keeps 1 of 3 distinct values"),
+        (np.datetime64("2020"), "got dates"),
+    ],
+    ids=str,
+)
+def test_a_result_that_jax_would_falsify_is_refused(returned, told):
+    with jax.enable_x64(False), pytest.raises(ValueError, match=rf"^trial's result: .*{told}"):
+        ensembles.run(
+            lambda keys: (NORMAL(keys["data"]), returned), designs.independent(4, "data"), jax.random.key(0), block=1
+        )
+
+
 def test_a_source_is_read_by_its_name_alone():
     with pytest.raises(ValueError, match=r"got keys\[0\] in the trial; .* one of \['data'\]"):
         ensembles.run(lambda keys: NORMAL(keys[0]), designs.independent(4, "data"), jax.random.key(0))
@@ -64,16 +96,17 @@ def test_a_source_is_read_by_its_name_alone():
 
 @pytest.mark.parametrize("trial", [None, "trial", 3])
 def test_what_cannot_be_called_is_no_trial(trial):
-    with pytest.raises(ValueError, match=r"^trial: got a value of type .*, expected a function, trial\(keys\)"):
+    with pytest.raises(ValueError, match=r"^trial: got .*, expected a function \(keys\); pass settings="):
         check_call(trial, None)
 
 
-def test_an_error_of_the_trials_own_comes_through_unchanged():
+@pytest.mark.parametrize("kind", [TypeError, RuntimeError, KeyError])
+def test_an_error_of_the_trials_own_comes_through_unchanged(kind):
     def trial(keys):
         msg = "my own"
-        raise TypeError(msg)
+        raise kind(msg)
 
-    with pytest.raises(TypeError, match=r"^my own(\n|$)"):
+    with pytest.raises(kind, match=r"^'?my own'?(\n|$)"):
         ensembles.run(trial, designs.independent(4, "data"), jax.random.key(0))
 
 

@@ -384,3 +384,37 @@ def test_the_readme_carries_the_committed_verdicts():
     assert readme.with_table(text, readme.table(found)) == text, "run `python -m experiments readme`"
     known = {f"{experiment.name}.json" for experiment in found}
     assert {path.name for path in readme.VERDICTS.glob("*")} <= known
+
+
+def test_a_strangers_report_is_not_replaced(launched, tmp_path):
+    (tmp_path / "report.html").write_text("<title>bees</title>")
+    with pytest.raises(ValueError, match=r"report\.html is not a report of jaxdl"):
+        write(tmp_path)
+    assert launched.names == []
+    assert page_of(tmp_path) == "<title>bees</title>"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--out", "", "all"], "out is ''"),
+        (["--out", "~nobody-of-this-name/x"], "out is '~nobody"),
+        (["all", "--devices", "100000"], "devices: got 100000, expected a whole number from 1 to"),
+        (["all", "--devices", "0"], "devices is 0"),
+    ],
+)
+def test_an_option_of_the_book_beyond_its_range_costs_one_line(launched, capsys, arguments, told):
+    assert listing.main(BOTH, arguments) == 2
+    printed = capsys.readouterr().err
+    assert told in printed
+    assert printed.count("\n") == 1
+    assert launched.names == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"{}", b"[]", b"null", b"\xff", b"[" * 10**5, b'{"config": 1, "manifest": 2, "claims": 3}']
+)
+def test_an_altered_verdict_is_told_by_name(tmp_path, content):
+    (tmp_path / "tiny.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"tiny\.json"):
+        readme.table([TINY], tmp_path)

@@ -1,6 +1,7 @@
 """The command line and the run folder of an experiment, on one that tosses coins."""
 
 import dataclasses
+import errno
 import hashlib
 import io
 import json
@@ -22,7 +23,7 @@ from tiny_experiment import EXPERIMENT, Config
 
 import experiments
 from experiments import __main__ as listing
-from experiments import manifest, report, run_folder, runner
+from experiments import book, manifest, report, run_folder, runner
 from experiments.set_up import CannotRunError
 from jaxdl import archives, plots
 from jaxdl.ensembles import DivergedRunsError
@@ -138,6 +139,7 @@ def test_every_field_changes_the_hash(option):
         (["--num-runs", "x"], "Error parsing --num-runs: invalid literal"),
         (["--num-runs", "-3"], "num_runs is -3; expected at least 1."),
         (["--devices", "0"], "devices is 0; expected at least 1, or nothing for one per core."),
+        (["--devices", "100000"], "devices: got 100000, expected a whole number from 1 to"),
     ],
 )
 def test_a_bad_option_is_answered_with_what_was_expected_and_status_2(run, arguments, words, capsys):
@@ -194,6 +196,60 @@ def test_results_outlive_an_error_in_the_figure_but_the_run_is_not_finished(run,
     assert run_folder.read(folder(tmp_path)) is None
     assert run() == 0
     assert run_folder.read(folder(tmp_path)) is not None
+
+
+STRANGE = ("x", None, [], {}, [1], {"a": 1}, True, 1.5, 10**400, -1, float("nan"), "\ud800", [[1, 2]])
+"""Values in place of others; each is one that some fields may have, and others not."""
+
+
+def places(value, path=()):
+    """The path to every part of a JSON value, itself included."""
+    yield path
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield from places(value[key], (*path, key))
+
+
+def with_part(value, path, part):
+    """A copy with another part at this path."""
+    if not path:
+        return part
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = with_part(value[path[0]], path[1:], part)
+    return copy
+
+
+@pytest.mark.parametrize("name", ["config.json", "manifest.json", "claims.json"])
+def test_a_run_with_altered_files_is_shown_listed_and_put_into_the_book_or_known_as_damaged(run, tmp_path, name):
+    run()
+    path = folder(tmp_path) / name
+    whole, damaged = path.read_bytes(), 0
+    altered = [(place, part) for place in places(json.loads(whole)) for part in STRANGE]
+    for place, part in altered:
+        path.write_text(json.dumps(with_part(json.loads(whole), place, part)))
+        try:
+            found = run_folder.read(folder(tmp_path))
+        except ValueError:
+            damaged += 1
+        else:
+            report.show(found)
+            report.provenance(found)
+            report.html_page(EXPERIMENT.description, found, {})
+        listing.summary(EXPERIMENT, tmp_path)
+        book.chapter(EXPERIMENT, "quick", tmp_path)
+    assert len(altered) // 3 < damaged <= len(altered)
+    assert run() == 0  # what was altered last is computed again, or shown
+    assert run_folder.read(folder(tmp_path)) is not None
+
+
+@pytest.mark.parametrize("name", ["config.json", "manifest.json", "claims.json", "table.txt"])
+def test_a_pipe_among_the_files_of_a_run_is_not_waited_for_and_stays(run, tmp_path, capsys, name):
+    run()
+    (folder(tmp_path) / name).unlink()
+    os.mkfifo(folder(tmp_path) / name)
+    assert run() == (0 if name == "manifest.json" else 1)
+    errors = capsys.readouterr().err
+    assert f"{name} is no regular file); computing it again" in errors
+    assert (folder(tmp_path) / name).is_fifo() == (f"error: [Errno {errno.EEXIST}]" in errors)
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "claims.json", "config.json"])
@@ -403,13 +459,89 @@ def test_a_stored_configuration_repeats_its_run(run, tmp_path, capsys):
     assert "number" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", [None, "{}", "[", '{"experiment": "other", "profile": "quick", "fields": {}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(None, b"", b"{}", b"[", b"\xff", b"null", b"[" * 10**5, b"9" * 5000),
+        *(b'{"experiment": "other", "profile": "quick", "fields": {}}',),
+    ],
+)
 def test_a_file_that_is_no_configuration_is_refused(run, tmp_path, content, capsys):
     path = tmp_path / "config.json"
     if content is not None:
-        path.write_text(content)
+        path.write_bytes(content)
     assert run("--config", str(path)) == 2
-    assert "config.json" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "config.json" in printed
+    assert printed.count("\n") == 1
+
+
+def test_an_altered_configuration_is_run_or_refused_in_one_line(run, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "config.json"
+    monkeypatch.setattr(runner, "compute", lambda *_: None)
+    whole = {"experiment": "tiny", "profile": "quick", "fields": {"num_runs": 8, "seed": 0, "wait": 0.0}}
+    refused = 0
+    for place in places(whole):
+        for part in STRANGE:
+            path.write_text(json.dumps(with_part(whole, place, part)))
+            status = run("--config", str(path))
+            printed = capsys.readouterr().err
+            assert (status, printed.count("\n"), printed[:7]) in ((0, 0, ""), (2, 1, "error: ")), (place, part, printed)
+            refused += status == 2
+    assert refused > 7 * len(STRANGE) // 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--seed", "-1"], "seed: got -1, expected a whole number from 0 to 4294967295"),
+        (["--seed", str(2**32)], "seed: got 4294967296, expected a whole number from 0"),
+        (["--seed", str(2**70)], "seed: got 11805916207174"),
+        (["--num-runs", str(10**30)], "num_runs: got 10000000"),
+        (["--wait", "nan"], "wait: got nan, expected a finite number"),
+        (["--wait", "inf"], "wait: got inf, expected a finite number"),
+        (["--out", ""], "out is ''; expected a path"),
+        (["--out", "~nobody-of-this-name/x"], "out is '~nobody"),
+        (["--config", " "], "config is ' '; expected a path"),
+        (["--config", "."], "is no regular file"),
+    ],
+)
+def test_a_value_beyond_its_range_costs_one_line_and_status_2(run, tmp_path, monkeypatch, arguments, told, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments, measure=fail) == 2
+    printed = capsys.readouterr().err
+    assert told in printed
+    assert printed.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_largest_seed_is_taken(run):
+    assert run("--seed", str(2**32 - 1)) == 0
+
+
+@pytest.mark.parametrize("given", [["--out", "~/kept"], ["--out=~/kept"]])
+def test_a_tilde_is_the_home_folder(run, tmp_path, monkeypatch, given):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert run(*given) == 0
+    path = folder(tmp_path / "home" / "kept")
+    assert set(stored(path)) == FILES
+    assert run(*given, "--config", f"~/kept/tiny/{path.name}/config.json", measure=fail) == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_unicode_is_written_to(run, monkeypatch, encoding):
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict"))
+
+    def tables(config, results):
+        return "bias² 0.1 ± 0.2 │ ∞"
+
+    assert run(tables=tables) == 0
+    assert run(tables=tables, measure=fail) == 0  # shown again
+    assert run("--dry-run") == 0
+    assert listing.main([EXPERIMENT], []) == 0
+    sys.stdout.flush()
+    assert b"bias" in sys.stdout.buffer.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -479,6 +611,29 @@ with interruptible():
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=10) == 130
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_that_python_cannot_hear_ends_the_process_in_time(sent, status):
+    code = """
+import hashlib
+from experiments import interruption
+interruption.SECONDS_TO_HEAR = 0.3
+with interruption.interruptible(lambda: "finished runs are stored"):
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)  # minutes, in which no Python handler can run
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe, env=environment) as process:
+        process.stdout.readline()
+        time.sleep(0.5)  # until it is done with printing
+        process.send_signal(sent)
+        try:
+            assert process.wait(timeout=10) == status
+        finally:
+            process.kill()
+        assert process.stderr.read() == b"finished runs are stored\n"
 
 
 def test_help_is_grouped_has_defaults_and_imports_nothing_heavy():

@@ -100,5 +100,5 @@ def test_a_fraction_that_leaves_a_part_empty_is_refused(fraction, key):
 
 
 def test_no_patience_is_refused():
-    with pytest.raises(ValueError, match="got patience=0, expected 1 or more"):
+    with pytest.raises(ValueError, match="got patience=0, expected a whole number of 1 or more"):
         learners.early_stopping(MODEL, RISK, optax.sgd(0.1), validation=RISK, num_steps=5, patience=0)

@@ -1,0 +1,309 @@
+"""What the functions of `jaxdl.curvature` refuse, each in its own name and with the way out.
+
+Structure, shapes and types are checked whenever a function is called or traced, values only where they are known: under an
+outer `jit` none are.
+"""
+
+import math
+import operator
+import warnings
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from jaxdl.curvature.precision import lower_precision
+
+
+def check_parameters(name: str, params: PyTree) -> None:
+    """Refuse, in the name of the caller, parameters that have no curvature, and tell of one array under two names.
+
+    Raises:
+        ValueError: what `check_floats` refuses; values that are not finite, where they are known.
+    """
+    check_floats(name, params)
+    tell_of_tied(name, params)
+    check_finite(name, "parameters", params, "did the training diverge?")
+
+
+def tell_of_tied(name: str, params: PyTree) -> None:
+    """Warn of one array in two places: jax differentiates by both, as if they were independent."""
+    places: dict[int, str] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        if not isinstance(leaf, jax.Array | np.ndarray):
+            continue
+        place = jax.tree_util.keystr(path)
+        first = places.setdefault(id(leaf), place)
+        if first != place:
+            msg = (
+                f"{name}: got one array at both {first} and {place}, which are differentiated as two independent parameters. "
+                "Where they are tied, give the array once, and let the loss use it twice; where not, copy one by jnp.array"
+            )
+            warnings.warn(msg, stacklevel=4)
+
+
+def check_floats(name: str, params: PyTree) -> None:
+    """Refuse, in the name of the caller, parameters whose types have no curvature.
+
+    Raises:
+        ValueError: leaves that are no arrays; no parameters; integers or complex numbers; floats of several types.
+
+    >>> check_floats("hvp", {"w": jnp.ones(2), "activation": jnp.tanh})
+    Traceback (most recent call last):
+    ...
+    ValueError: hvp: got a ... at ['activation'] among the parameters, which is not an array, expected arrays alone; ...
+    """
+    check_arrays(name, params)
+    shapes = jax.tree.leaves(shapes_of(params))
+    dtypes = sorted({str(shape.dtype) for shape in shapes})
+    if sum(shape.size for shape in shapes) == 0:
+        msg = f"{name}: got {jax.tree.structure(params)} without any numbers, expected at least one parameter"
+        raise ValueError(msg)
+    if len(dtypes) > 1 or not jnp.issubdtype(shapes[0].dtype, jnp.floating):
+        msg = (
+            f"{name}: got parameters of type {' and '.join(dtypes)}, expected real floats of one type; cast them, "
+            "split complex ones into real and imaginary parts, and keep integers out of the parameters"
+        )
+        raise ValueError(msg)
+
+
+def check_array(name: str, what: str, values: Any) -> None:
+    """Refuse, in the name of the caller, what is no array, or one with a mask."""
+    if not isinstance(values, np.ndarray | jax.Array) or isinstance(values, np.ma.MaskedArray):
+        msg = f"{name}: got {what} of type {type(values).__name__}, expected an array; jax.numpy.asarray makes one"
+        raise ValueError(msg)
+
+
+def check_arrays(name: str, params: PyTree) -> None:
+    """Refuse, in the name of the caller, leaves that are no arrays: functions, names, tables, masks."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        is_number = isinstance(leaf, int | float | complex | np.number | np.bool_)
+        is_array = isinstance(leaf, jax.Array | jax.ShapeDtypeStruct) or (
+            isinstance(leaf, np.ndarray)
+            and not isinstance(leaf, np.ma.MaskedArray)
+            and (leaf.dtype.kind == "b" or jnp.issubdtype(leaf.dtype, jnp.number))
+        )
+        if not (is_number or is_array):
+            where = f" at {jax.tree_util.keystr(path)}" if path else ""
+            msg = (
+                f"{name}: got a {type(leaf).__name__}{where} among the parameters, which is not an array, expected arrays "
+                "alone; partition the model, and let the loss close over what is not differentiated"
+            )
+            raise ValueError(msg)
+
+
+def check_finite(name: str, what: str, tree: PyTree, remedy: str) -> None:
+    """Refuse, in the name of the caller, numbers that are known and not finite."""
+    # With NumPy, since under an outer trace a jax function of known values is traced as well.
+    if not all(np.isfinite(np.asarray(leaf).astype(np.float64)).all() for leaf in jax.tree.leaves(tree) if known(leaf)):
+        msg = f"{name}: got {what} with NaN or infinite values, expected finite ones; {remedy}"
+        raise ValueError(msg)
+
+
+def check_precision(name: str, dtype: jnp.dtype) -> None:
+    """Refuse half precision, for which there is no linear algebra."""
+    if jnp.finfo(dtype).bits < 32:
+        msg = f"{name}: got parameters of type {dtype}, which has no linear algebra, expected float32 or float64; cast them"
+        raise ValueError(msg)
+
+
+def check_same_form(name: str, what: str, tree: PyTree, like: PyTree) -> None:
+    """Refuse, in the name of the caller, a pytree whose structure, shapes or type are not those of the parameters.
+
+    >>> check_same_form("step", "a gradient", jnp.ones(2), jnp.zeros(3))
+    Traceback (most recent call last):
+    ...
+    ValueError: step: got a gradient of float64[2], expected the form of the parameters, float64[3]
+    """
+    check_arrays(name, tree)
+    got, expected = form(shapes_of(tree)), form(shapes_of(like))
+    if got != expected:
+        msg = f"{name}: got {what} of {got}, expected the form of the parameters, {expected}"
+        raise ValueError(msg)
+
+
+def check_counts(name: str, least: int, **counts: Any) -> None:
+    """Refuse, in the name of the caller, what is no whole number, or one below the least.
+
+    >>> check_counts("trace", 1, probes=2.5)
+    Traceback (most recent call last):
+    ...
+    ValueError: trace: got probes=2.5 of type float, expected a whole number
+    """
+    for label, count in counts.items():
+        try:
+            number = None if isinstance(count, bool | np.bool_) else operator.index(count)
+        except TypeError:
+            number = None
+        if number is None:
+            msg = f"{name}: got {label}={count} of type {type(count).__name__}, expected a whole number"
+            raise ValueError(msg)
+        if number < least:
+            msg = f"{name}: got {label}={count}, expected at least {least}"
+            raise ValueError(msg)
+
+
+def check_numbers(name: str, least: int | float, most: int | float = math.inf, **numbers: Any) -> None:
+    """Refuse, in the name of the caller, what is no real number, or is known and not within bounds.
+
+    >>> check_numbers("minres", 0, tolerance=float("nan"))
+    Traceback (most recent call last):
+    ...
+    ValueError: minres: got tolerance=nan, expected a number from 0 to inf
+    """
+    for label, number in numbers.items():
+        is_number = isinstance(number, int | float | np.number | np.ndarray | jax.Array) and np.shape(number) == ()
+        is_real = is_number and np.dtype(jnp.result_type(number)).kind not in "bcV"
+        if not is_real or (known(number) and not least <= float(number) <= most):
+            msg = f"{name}: got {label}={number}, expected a number from {least} to {most}"
+            raise ValueError(msg)
+
+
+def check_key(name: str, key: Any) -> None:
+    """Refuse, in the name of the caller, what is no single key of random numbers.
+
+    >>> check_key("trace", 0)
+    Traceback (most recent call last):
+    ...
+    ValueError: trace: got key=0 of type int, expected one key; jax.random.key(0) makes one
+    """
+    dtype = getattr(key, "dtype", None)
+    is_typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key) and key.shape == ()
+    if not (is_typed or (dtype == jnp.uint32 and np.ndim(key) == 1)):
+        shape = f"and shape {np.shape(key)}, " if hasattr(key, "shape") else ""
+        msg = (
+            f"{name}: got key={key} of type {type(key).__name__}, {shape}expected one key; jax.random.key(0) makes one"
+        )
+        raise ValueError(msg)
+
+
+def check_vector(name: str, what: str, values: Any, kind: type = jnp.floating) -> None:
+    """Refuse, in the name of the caller, what is no array of such numbers along one axis, or has no entries.
+
+    >>> check_vector("inertia_of", "eigenvalues", jnp.eye(2))
+    Traceback (most recent call last):
+    ...
+    ValueError: inertia_of: got eigenvalues of type float64 and shape (2, 2), expected an array of real floats of shape (p,)
+    """
+    check_axes(name, what, values, "(p,)", kind)
+    if values.size == 0:
+        msg = f"{name}: got no {what}, expected at least one"
+        raise ValueError(msg)
+
+
+def check_axes(name: str, what: str, values: Any, shape: str, kind: type = jnp.floating) -> None:
+    """Refuse, in the name of the caller, what is no array of such numbers with the axes that a shape such as "(p, p)" has.
+
+    >>> check_axes("rescaled", "a matrix", jnp.ones((2, 3)), "(p, p)")
+    Traceback (most recent call last):
+    ...
+    ValueError: rescaled: got a matrix of type float64 and shape (2, 3), expected an array of real floats of shape (p, p)
+    """
+    check_array(name, what, values)
+    axes = shape.strip("(),").split(", ")
+    sizes = {axis: {size for at, size in zip(axes, values.shape, strict=False) if at == axis} for axis in axes}
+    is_fitting = values.ndim == len(axes) and all(len(seen) == 1 for seen in sizes.values())
+    is_real = any(jnp.issubdtype(values.dtype, real) for real in ({kind, jnp.floating}))
+    if not (is_fitting and is_real):
+        numbers = "real floats" if kind is jnp.floating else "real numbers"
+        msg = f"{name}: got {what} of type {values.dtype} and shape {values.shape}, expected an array of {numbers} of shape {shape}"
+        raise ValueError(msg)
+
+
+def check_type(name: str, what: str, value: Any, kind: type, maker: str) -> None:
+    """Refuse, in the name of the caller, what is not of a kind."""
+    if not isinstance(value, kind):
+        msg = f"{name}: got {what} of type {type(value).__name__}, expected what {maker} returns"
+        raise ValueError(msg)
+
+
+def check_loss(name: str, loss: Any, params: PyTree) -> None:
+    """Refuse, in the name of the caller, what is no real scalar function of the parameters, in their precision.
+
+    >>> check_loss("hvp", lambda w: (w.sum(), {"accuracy": 1.0}), jnp.ones(2))
+    Traceback (most recent call last):
+    ...
+    ValueError: hvp: got a loss that returns a tuple, with values besides the loss, expected a scalar alone; take it by [0], ...
+    """
+    value, coarse = traced(name, "loss", loss, params)
+    check_scalar(name, value)
+    refuse_coarse(name, "loss", coarse, params)
+
+
+def check_scalar(name: str, value: PyTree) -> None:
+    """Refuse, in the name of the caller, the shape and type of a loss that is no real number."""
+    if isinstance(value, tuple) and len(value) > 1 and getattr(value[0], "shape", None) == ():
+        msg = (
+            f"{name}: got a loss that returns a tuple, with values besides the loss, expected a scalar alone; take it by [0], "
+            "as in lambda params: loss(params)[0], and leave aux out"
+        )
+        raise ValueError(msg)
+    if not isinstance(value, jax.ShapeDtypeStruct) or value.shape != ():
+        msg = (
+            f"{name}: got a loss that returns {jax.tree.map(lambda leaf: leaf.shape, value)}, expected a scalar, of shape "
+            "(); reduce it over examples, with their weights"
+        )
+        raise ValueError(msg)
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        msg = f"{name}: got a loss of type {value.dtype}, expected a real float"
+        raise ValueError(msg)
+
+
+def refuse_coarse(name: str, what: str, coarse: str | None, params: PyTree) -> None:
+    """Refuse, in the name of the caller, a function that computes in less precision than its parameters have."""
+    if coarse is not None:
+        dtype = jax.tree.leaves(shapes_of(params))[0].dtype
+        msg = (
+            f"{name}: got a {what} that computes in {coarse}, below the precision of its parameters, {dtype}, expected {dtype} "
+            f"throughout: products with errors of {float(jnp.finfo(coarse).eps):.0e} certify nothing; cast nothing to {coarse}"
+        )
+        raise ValueError(msg)
+
+
+def traced(name: str, what: str, function: Any, *arguments: PyTree) -> tuple[PyTree, str | None]:
+    """Shapes and types of what a function returns, and the lowest precision in it, if below that of its first argument.
+
+    Raises:
+        ValueError: in the name of the caller, what is no function, or raises an error when it is traced.
+    """
+    check_callable(name, what, function)
+    try:
+        jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        is_value_needed = isinstance(error, jax.errors.JAXTypeError)
+        remedy = (
+            "a function of jax.numpy, with jnp.where or lax.cond in the place of branches" if is_value_needed else ""
+        )
+        shown = form(shapes_of(arguments[0]))
+        msg = (
+            f"{name}: the {what} raised {type(error).__name__} at {shown}: {reason.rstrip('.')}; expected "
+            f"{remedy or 'a function of pytrees like that alone'}"
+        )
+        raise ValueError(msg) from error
+    return shapes, lower_precision(jaxpr, len(jax.tree.leaves(arguments[0])))
+
+
+def check_callable(name: str, what: str, function: Any) -> None:
+    """Refuse, in the name of the caller, what is no function."""
+    if not callable(function):
+        remedy = "; a matrix A is given as lambda v: A @ v" if what == "matvec" else ""
+        msg = f"{name}: got a {what} of type {type(function).__name__}, expected a function{remedy}"
+        raise ValueError(msg)
+
+
+def known(value: Any) -> bool:
+    """Whether a number or an array has values yet."""
+    return not isinstance(value, jax.core.Tracer | jax.ShapeDtypeStruct)
+
+
+def shapes_of(tree: PyTree) -> PyTree:
+    """Shapes and types alone."""
+    return jax.eval_shape(lambda same: same, tree)
+
+
+def form(tree: PyTree) -> PyTree:
+    """Structure, shapes and types, to be compared and to be shown."""
+    return jax.tree.map(lambda leaf: f"{leaf.dtype}{list(leaf.shape)}", tree)

@@ -1,0 +1,104 @@
+"""Products with derivatives: forward where jax knows how, and backward throughout where a rule knows no other way.
+
+A function under `jax.custom_vjp` has a rule for gradients and none for directions. The Hessian of a loss made of it is the
+derivative of a gradient, and equal to its own transpose: products with it need gradients only.
+"""
+
+from collections.abc import Callable
+
+import jax
+from jaxtyping import Array, PyTree, Scalar
+
+from jaxdl.curvature.precision import holds
+from jaxdl.types import Params
+
+Linear = Callable[[Params], Params]
+
+NoRule = (TypeError, ValueError, NotImplementedError)
+"""What jax raises where it has no rule for a derivative."""
+NO_DIRECTIONS = "custom_lin"
+"""The primitive that stands for the missing rule; it raises an error when it is compiled, not when it is traced."""
+
+
+def linearised_gradient(name: str, loss: Callable[[Params], Scalar], at: Params) -> tuple[Params, Linear]:
+    """The gradient at a point, and products with the Hessian there, linearised once.
+
+    Raises:
+        ValueError: in the name of the caller, a loss without a second derivative in either mode.
+
+    >>> import jax.numpy as jnp
+    >>> gradient, product = linearised_gradient("hvp", lambda w: w[0] ** 2 * w[1], jnp.array([1.0, 2.0]))
+    >>> print(gradient, product(jnp.array([1.0, 0.0])))
+    [4. 1.] [4. 2.]
+    """
+    try:
+        gradient, push = jax.linearize(jax.grad(loss), at)
+        if not _has_rules(push, at):
+            gradient, pull = jax.vjp(jax.grad(loss), at)
+            return gradient, lambda vector: pull(vector)[0]
+    except NoRule as error:
+        raise ValueError(_message(name, "loss", error)) from error
+    return gradient, push
+
+
+def product_at(name: str, loss: Callable[[Params], Scalar], at: Params) -> Callable[..., Params]:
+    """`(loss, at, vector) -> H vector`, of which nothing is kept, for losses whose derivatives have the rules of this one's.
+
+    Errors as of `linearised_gradient`.
+
+    >>> import jax.numpy as jnp
+    >>> loss, at = lambda w: w[0] ** 2 * w[1], jnp.array([1.0, 2.0])
+    >>> print(product_at("hvp", loss, at)(loss, at, jnp.array([1.0, 0.0])))
+    [4. 2.]
+    """
+
+    def forward(loss: Callable[[Params], Scalar], at: Params, vector: Params) -> Params:
+        return jax.jvp(jax.grad(loss), (at,), (vector,))[1]
+
+    def backward(loss: Callable[[Params], Scalar], at: Params, vector: Params) -> Params:
+        return jax.vjp(jax.grad(loss), at)[1](vector)[0]
+
+    try:
+        if _has_rules(lambda vector: forward(loss, at, vector), at):
+            return forward
+        jax.eval_shape(lambda vector: backward(loss, at, vector), at)
+    except NoRule as error:
+        raise ValueError(_message(name, "loss", error)) from error
+    return backward
+
+
+def jacobian_products(
+    name: str, function: Callable[[Params], Array], at: Params
+) -> tuple[Array, Callable[[Params], Array], Callable[[Array], Params]]:
+    """A function's value, and products with its Jacobian and with the transpose of it. Errors as of `linearised_gradient`.
+
+    >>> import jax.numpy as jnp
+    >>> value, push, pull = jacobian_products("ggn", lambda w: w**2, jnp.array([3.0]))
+    >>> print(value, push(jnp.ones(1)), pull(jnp.ones(1)))
+    [9.] [6.] [6.]
+    """
+    try:
+        value, push = jax.linearize(function, at)
+        transposed = jax.linear_transpose(push, at)
+        if not _has_rules(push, at):
+            # The transpose of the transpose, since a pull-back is linear.
+            push = _first(jax.linear_transpose(_first(transposed), value))
+    except NoRule as error:
+        raise ValueError(_message(name, "model", error)) from error
+    return value, push, _first(transposed)
+
+
+def _first(function: Callable[..., tuple]) -> Callable[[PyTree], PyTree]:
+    return lambda argument: function(argument)[0]
+
+
+def _has_rules(push: Callable[[Params], PyTree], at: Params) -> bool:
+    return not holds(jax.make_jaxpr(push)(at).jaxpr, NO_DIRECTIONS)
+
+
+def _message(name: str, what: str, error: Exception) -> str:
+    reason = str(error).strip().partition("\n")[0]
+    return (
+        f"{name}: got a {what} that jax cannot differentiate twice ({type(error).__name__}: {reason}), expected one with a "
+        "second derivative; give a function of your own its rule by jax.custom_jvp, which serves both modes"
+    )

@@ -1,0 +1,80 @@
+"""The cells of one column of a text table: numbers as they are written, or what is wrong with the first that is none."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+MISSING = {"", "?", ".", "na", "n/a", "#n/a", "nan", "null", "none", "missing", "<na>", "inf", "infinity"}
+"""How people write that a cell holds no number, in small letters and without a sign."""
+# What Python's float reads and no spreadsheet means, such as 1_2, nan or digits of other scripts, is no number here.
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"[+-]?([0-9]+)(\.0*)?")
+_MAX_SHOWN = 20
+
+
+def numbers_of(
+    file: Path, name: str, cells: Sequence[str], values: Sequence[str] | None, decimal: str
+) -> Float[np.ndarray, "n width"]:
+    """One column of the table as numbers `(n, 1)`, or one-hot `(n, categories)`."""
+    if values is not None:
+        codes = {value: code for code, value in enumerate(values)}
+        for row, cell in enumerate(cells, start=1):
+            if cell not in codes:
+                msg = f"categories[{name!r}]: got {cell!r} in row {row} of {file}, expected one of {values}; "
+                msg += "add it, or remove the row"
+                raise ValueError(msg)
+        return np.eye(len(values))[[codes[cell] for cell in cells]]
+    # With decimal commas a point is no part of a number: it may group thousands.
+    texts = cells if decimal == "." else [cell.replace(".", " ").replace(",", ".") for cell in cells]
+    numbers = [float(text) if NUMBER.fullmatch(text) else math.nan for text in texts]
+    for row, (cell, text, number) in enumerate(zip(cells, texts, numbers, strict=True), start=1):
+        if not math.isfinite(number) or _is_changed(text, number):
+            msg = f"path: got {cell!r:.60} in row {row}, column {name!r} of {file}, expected a finite number; "
+            msg += _remedy(name, cell, cells, decimal)
+            raise ValueError(msg)
+    return np.array(numbers)[:, None]
+
+
+def _is_changed(text: str, number: float) -> bool:
+    """Whether the float is zero where the text is not, or another whole number."""
+    if number == 0:
+        return len(text) > 5 and re.search("[1-9]", re.split("[eE]", text)[0]) is not None
+    whole = _WHOLE.fullmatch(text) if len(text) > 15 else None
+    return whole is not None and int(whole[1].lstrip("0")) != abs(number)
+
+
+def _remedy(name: str, cell: str, cells: Sequence[str], decimal: str) -> str:
+    """What to do about a column with a cell that is no number."""
+    if cell.lower().lstrip("+-") in MISSING:
+        return f"it is missing or infinite: remove or impute such rows, or pass leave_out=[{name!r}]"
+    if decimal == "," and "." in cell and NUMBER.fullmatch(cell):
+        return "if its point is a decimal one, leave decimal=',' out; if it groups thousands, remove it"
+    if NUMBER.fullmatch(cell.replace(",", ".") if decimal == "," else cell):
+        return f"no float holds it: rescale it, or pass leave_out=[{name!r}] if it is an identifier"
+    if NUMBER.fullmatch(cell.replace(".", "").replace(",", ".")) and re.search(r",[0-9]{1,2}$|,[0-9]{4,}$", cell):
+        return "if its comma is a decimal one, pass decimal=',' and the file's delimiter"
+    plain = re.sub(r"[\s,'.$€£¥%]", "", cell)
+    if plain.isascii() and plain.isdigit():
+        return "remove separators of thousands, signs of percent and of currencies"
+    if re.fullmatch(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}.*", cell):
+        return f"turn dates into numbers, such as days since the first, or pass leave_out=[{name!r}]"
+    likely = "".join(map(_likely, cell))
+    if NUMBER.fullmatch(likely):
+        odd = next(character for character in cell if _likely(character) != character)
+        return f"{odd!r} ({unicodedata.name(odd, 'no name')}) is no part of a number: write {likely!r:.60}"
+    values = sorted({*cells})
+    if len(values) <= _MAX_SHOWN:
+        return f"a column of text becomes one-hot by categories={{{name!r}: {values!r}}}; or pass leave_out=[{name!r}]"
+    return f"encode its {len(values)} different texts as numbers or categories, or pass leave_out=[{name!r}]"
+
+
+def _likely(character: str) -> str:
+    """The sign, digit or exponent of a number that a character stands for; any other as it is."""
+    if character == "\N{MINUS SIGN}" or unicodedata.category(character) == "Pd":
+        return "-"
+    return "e" if character in "dD" else str(unicodedata.decimal(character, character))

@@ -1,0 +1,269 @@
+"""Tables of text, as people keep them: read exactly, or refused with the option that reads them.
+
+Nothing is guessed. A cell that spreadsheets would not call a number is none; a row number is not a feature; what is missing is
+said to be missing. The file is looked at again only to say what is wrong with it.
+"""
+
+import csv
+import gzip
+import io
+import os
+import re
+import warnings
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxdl.data.arrays import from_arrays
+from jaxdl.data.cells import NUMBER, numbers_of
+from jaxdl.kinds import as_count
+from jaxdl.paths import as_file
+from jaxdl.types import Dataset
+
+INDEX = re.compile(r"index|Unnamed: [0-9.]+")
+"""What pandas calls an index that it keeps as a column."""
+STEPS_OF_ONE = 0.9
+"""The share of steps by one, or of steps by minus one, from which on a column of whole numbers may be an index with gaps."""
+FEWEST_ROWS = 10
+"""Fewer rows may be in order by chance."""
+
+
+def from_csv(
+    path: str | os.PathLike[str],
+    target: str | Sequence[str],
+    *,
+    features: Sequence[str] | None = None,
+    leave_out: Sequence[str] = (),
+    categories: Mapping[str, Sequence[str]] | None = None,
+    names: Sequence[str] | None = None,
+    num_classes: int | None = None,
+    delimiter: str = ",",
+    decimal: str = ".",
+    encoding: str = "utf-8",
+    max_bytes: int = 2**32,
+) -> Dataset:
+    r"""A data set from a text table with a header: the columns `target` as y, in that order, all others as x.
+
+    Cells are numbers, or one of the `categories` of their column. Empty lines are skipped; rows are counted from 1, below the
+    header. Files compressed by gzip are unpacked.
+
+    Args:
+        path: of the file; `~` is the home folder.
+        target: the name or names of the columns of y. Whole labels from 0 turn one-hot by `num_classes`, as in `from_arrays`.
+        features: the columns of x, in this order; all but the targets unless given. Only a column that is named here may be
+            called index or Unnamed: 0, as pandas does, or hold the row numbers, 0 to n-1 or 1 to n: elsewhere the first column is
+            then taken for an index and refused. A first column of whole numbers in order, with few gaps, is told.
+        leave_out: columns that are not read, whatever they hold; `""` is a column without a name.
+        categories: for each column of text its values. It becomes one-hot in their order, in x as in y.
+        names: of all columns, for a file without a header.
+        num_classes: see `target`.
+        delimiter: between cells, one character.
+        decimal: `"."` or `","`.
+        encoding: of the text, such as `"latin-1"` or `"utf-16"`.
+        max_bytes: of the file once unpacked.
+
+    Raises:
+        ValueError: no header; names that are numbers, missing or repeated; columns that the file lacks; rows of another length;
+            cells that are missing, no finite number, or none of their categories; a column of row numbers; another encoding,
+            delimiter or kind of file, such as a folder; or whatever `from_arrays` refuses.
+        OSError: the file cannot be opened, `FileNotFoundError` where it is missing.
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = pathlib.Path(folder, "cars.csv").write_text("weight;price;fuel\n1,5;9;gas\n0,5;7;diesel\n")
+    ...     from_csv(f"{folder}/cars.csv", "price", delimiter=";", decimal=",", categories={"fuel": ["diesel", "gas"]}).x.tolist()
+    [[1.5, 0.0, 1.0], [0.5, 1.0, 0.0]]
+    """
+    for name, value, allowed in (("delimiter", delimiter, None), ("decimal", decimal, (".", ","))):
+        if not isinstance(value, str) or len(value) != 1 or value in '"\r\n\0' or (allowed and value not in allowed):
+            msg = f"{name}: got {value!r}, expected {'one character' if allowed is None else 'a point or a comma'}"
+            raise ValueError(msg)
+    if delimiter == decimal:
+        msg = f"decimal: got {decimal!r}, which is the delimiter as well, expected two characters; pass delimiter=';'"
+        raise ValueError(msg)
+    file = as_file("path", path)
+    lines = _lines(file, _text(file, encoding, as_count("max_bytes", max_bytes)), delimiter)
+    header, rows = (lines[0], lines[1:]) if names is None else (_names("names", names), lines)
+    columns = _header(file, header, is_given=names is not None)
+    targets = _chosen("target", [target] if isinstance(target, str) else target, columns, file)
+    left_out = _chosen("leave_out", leave_out, columns, file)
+    named = None if features is None else _chosen("features", features, columns, file)
+    texts = _categories(categories or {}, columns, file)
+    inputs = [name for name in columns if name not in targets and name not in left_out] if named is None else named
+    for argument, repeated in (
+        ("leave_out", {*left_out} & {*targets, *(named or ())}),
+        ("features", {*inputs} & {*targets}),
+    ):
+        if repeated:
+            msg = f"{argument}: got {sorted(repeated)}, which other arguments name as well, expected one use of each column"
+            raise ValueError(msg)
+    for wanted, argument in ((targets, "target"), (inputs, "features")):
+        if not wanted:
+            msg = f"{argument}: got no column of {file}, expected one or more of {columns}"
+            raise ValueError(msg)
+    if not rows:
+        msg = f"path: got {file}, which has a header and no rows, expected one row or more"
+        raise ValueError(msg)
+    _refuse_ragged(file, rows, columns)
+    if "" in {*inputs, *targets}:
+        place = columns.index("") + 1
+        msg = (
+            f"path: got {file}, whose column {place} has no name, expected names; pass leave_out=[''] if it holds row numbers, as "
+            "pandas and R write, or if a delimiter ends each line"
+        )
+        raise ValueError(msg)
+    table = {
+        name: numbers_of(file, name, [row[columns.index(name)].strip() for row in rows], texts.get(name), decimal)
+        for name in (*inputs, *targets)
+    }
+    if named is None:
+        _refuse_index(file, inputs, table[columns[0]] if inputs[0] == columns[0] else None)
+    x, y = (np.concatenate([table[name] for name in wanted], axis=1) for wanted in (inputs, targets))
+    return from_arrays(x, y, num_classes=num_classes)
+
+
+def _text(file: Path, encoding: str, max_bytes: int) -> str:
+    """The whole file as text."""
+    with open(file, "rb") as opened:
+        magic = opened.read(4)
+    if magic == b"PK\3\4":
+        msg = (
+            f"path: got {file}, a zip archive or an Excel workbook, expected text; unpack it, or save the sheet as CSV"
+        )
+        raise ValueError(msg)
+    try:
+        with gzip.open(file, "rb") if magic[:2] == b"\x1f\x8b" else open(file, "rb") as stream:
+            content = stream.read(max_bytes + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        msg = f"path: got {file}, a damaged gzip file ({error}), expected a whole one; compress it again"
+        raise ValueError(msg) from error
+    if len(content) > max_bytes:
+        msg = f"path: got {file} of more than {max_bytes} bytes of text, expected at most max_bytes; raise it if you trust the file"
+        raise ValueError(msg)
+    is_utf_8 = encoding in ("utf-8", "utf8", "UTF-8")
+    try:
+        # utf-8-sig: spreadsheets put a byte-order mark in front, which would become part of the first column's name.
+        text = content.decode("utf-8-sig" if is_utf_8 else encoding)
+    except (UnicodeDecodeError, LookupError, TypeError) as error:
+        likely = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1" if is_utf_8 else "utf-8"
+        msg = f"encoding: got {encoding!r}, by which {file} is no text ({error}), expected its own; for example encoding={likely!r}"
+        raise ValueError(msg) from error
+    if "\0" in text:
+        msg = f"path: got {file}, which holds NUL bytes, expected text; if it is text of 16 bits, pass encoding='utf-16-le'"
+        raise ValueError(msg)
+    return text
+
+
+def _lines(file: Path, text: str, delimiter: str) -> list[list[str]]:
+    """The cells of all lines that are not empty."""
+    first = next(iter(text.strip().splitlines()), "")
+    others = [other for other in ",;\t| " if other in first]
+    if delimiter not in first and first.startswith("#"):
+        msg = f"path: got {file}, whose first line {first!r:.60} is a comment, expected a header; remove lines of comments"
+        raise ValueError(msg)
+    if delimiter not in first and others:
+        msg = f"delimiter: got {delimiter!r}, which the first line {first!r:.60} of {file} lacks, expected its own; "
+        msg += f"pass delimiter={others[0]!r}"
+        raise ValueError(msg)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+    try:
+        lines = [line for line in reader if line]
+    except csv.Error as error:
+        msg = f"path: got {file}, which is no table at line {reader.line_num} ({error}), expected paired quotes and short cells"
+        raise ValueError(msg) from error
+    if not lines:
+        msg = f"path: got {file}, which is empty, expected a header and rows"
+        raise ValueError(msg)
+    return lines
+
+
+def _header(file: Path, header: Sequence[str], *, is_given: bool) -> list[str]:
+    """The names of the columns, once they can be told apart, from data and from each other."""
+    columns, argument = [name.strip() for name in header], "names" if is_given else "path"
+    if any(NUMBER.fullmatch(name) for name in columns):
+        msg = (
+            f"{argument}: got numbers in the first line {columns!r:.80} of {file}, expected a header of names; "
+            "rename those columns, or add the names of a file without a header by names=[...]"
+        )
+        raise ValueError(msg)
+    repeated = sorted({name for name in columns if columns.count(name) > 1})
+    if repeated:
+        msg = f"{argument}: got the columns {repeated} twice or more in {file}, expected no two names the same"
+        raise ValueError(msg)
+    return columns
+
+
+def _names(argument: str, value: Any) -> list[str]:
+    """Names of columns, as a list."""
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(name, str) for name in value):
+        msg = f"{argument}: got {value!r:.60}, expected a list of names"
+        raise ValueError(msg)
+    return list(value)
+
+
+def _chosen(argument: str, value: Any, columns: Sequence[str], file: Path) -> list[str]:
+    """Names of columns of the file, each once."""
+    chosen = _names(argument, value)
+    for name in chosen:
+        if name not in columns:
+            msg = f"{argument}: got {name!r}, expected a column of {file}, one of {columns}"
+            raise ValueError(msg)
+    if len({*chosen}) < len(chosen):
+        msg = f"{argument}: got {chosen}, expected each column once"
+        raise ValueError(msg)
+    return chosen
+
+
+def _categories(value: Any, columns: Sequence[str], file: Path) -> dict[str, list[str]]:
+    """The values of each column of text."""
+    if not isinstance(value, Mapping):
+        msg = f"categories: got {value!r:.60}, expected columns and their values; pass {{'sex': ['female', 'male']}}"
+        raise ValueError(msg)
+    _chosen("categories", list(value), columns, file)
+    texts = {name: [text.strip() for text in _names(f"categories[{name!r}]", values)] for name, values in value.items()}
+    for name, values in texts.items():
+        if not values or len({*values}) < len(values):
+            msg = f"categories[{name!r}]: got {values}, expected one value or more, no two the same"
+            raise ValueError(msg)
+    return texts
+
+
+def _refuse_ragged(file: Path, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
+    for number, cells in enumerate(rows, start=1):
+        if len(cells) != len(columns):
+            is_comment = bool(cells) and cells[0].lstrip().startswith("#")
+            remedy = "remove lines of comments" if is_comment else "quote cells that hold a delimiter"
+            if all(len(row) == len(columns) + 1 for row in rows):
+                remedy = "R writes row numbers without a name: use write.csv(table, row.names = FALSE), or name it in the header"
+            msg = f"path: got {len(cells)} cells in row {number} of {file}, expected {len(columns)}, one for each column; {remedy}"
+            raise ValueError(msg)
+
+
+def _refuse_index(file: Path, inputs: Sequence[str], first: np.ndarray | None) -> None:
+    """Refuse row numbers among the features, by their name or, in the `first` column, by what they are; tell what may be some.
+
+    Of three rows or more: of fewer, 0 and 1 in order are nothing special.
+    """
+    found = [name for name in inputs if INDEX.fullmatch(name)]
+    values = None if first is None or first.shape[1] > 1 else first[:, 0]
+    if not found and values is not None and len(values) >= 3:
+        is_counted = any((values == np.arange(start, start + len(values))).all() for start in (0, 1))
+        found = [inputs[0]] if is_counted else []
+    if found:
+        msg = (
+            f"path: got row numbers in column {found[0]!r} of {file}, expected features; pass leave_out={found}, or, if it is one, "
+            "name the columns of x by features=[...]"
+        )
+        raise ValueError(msg)
+    if values is None or len(values) < FEWEST_ROWS or (values != np.round(values)).any():
+        return
+    steps = np.diff(values) * np.sign(values[-1] - values[0])
+    if (steps > 0).all() and (steps == 1).mean() >= STEPS_OF_ONE:
+        warnings.warn(
+            f"path: got whole numbers in order in column {inputs[0]!r} of {file}, which may be row numbers with gaps; pass "
+            f"leave_out=[{inputs[0]!r}], or, if it is a feature, name the columns of x by features=[...]",
+            stacklevel=3,
+        )
