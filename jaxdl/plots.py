@@ -14,7 +14,7 @@ from jaxdl.admission import as_numbers
 from jaxdl.curvature import SpectralDensity, cumulative
 from jaxdl.decomposition import Decomposition
 from jaxdl.decomposition.estimates import Term
-from jaxdl.decomposition.result import label_of
+from jaxdl.decomposition.named_terms import label_of
 from jaxdl.kinds import as_scalar
 from jaxdl.statistics import Interval
 

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from jaxdl.admission import as_numbers, check_finite
 from jaxdl.decomposition.doubles import SMALLEST
-from jaxdl.decomposition.estimates import Estimates, Term, degrees_of_freedom, jackknife_variance
+from jaxdl.decomposition.estimates import Estimates, Spread, Term, spread_of_levels, spread_of_points, total_spread
 from jaxdl.decomposition.limits import reaches_of_strata
 from jaxdl.decomposition.reliability import reliability_note
 from jaxdl.decomposition.result import Decomposition, PerPoint
@@ -187,18 +187,17 @@ def _average(estimates: Estimates, populations: list[str], reference: Reference 
     """
     per_point = estimates.per_point
     num_points = per_point.shape[-1]
-    parts = [(jackknife_variance(values), _num_present(values) - 1) for values in estimates.replicates.values()]
+    parts = [spread_of_levels(values) for values in estimates.replicates.values()]
     if not parts:  # too few levels; only what no run affects is known exactly
         affected = np.array([term != "noise" for term in estimates.terms])[:, None]
-        parts = [(np.where(affected, np.nan, np.zeros(per_point.shape[:2])), 1)]
+        parts = [Spread(np.where(affected, np.nan, np.zeros(per_point.shape[:2])), 1)]
     wide = np.array([population != FIXED_POINTS for population in populations])[:, None]
     of_points = np.zeros(per_point.shape[:2])
     if wide.any():
-        with np.errstate(invalid="ignore", divide="ignore"):  # one point alone has no spread: nan
-            of_points = np.where(wide, per_point.var(axis=-1) / (num_points - 1), 0.0)
-        parts.append((of_points, max(num_points - 1, 1)))
-    variance = np.sum([part for part, _ in parts], axis=0)
-    freedom = degrees_of_freedom(variance, parts)
+        spread = spread_of_points(per_point)
+        of_points = np.where(wide, spread.variance, 0.0)
+        parts.append(spread._replace(variance=of_points))
+    variance, freedom = total_spread(parts)
     estimate = per_point.mean(axis=-1)
     if estimates.strata is None:
         low, high = t_interval(estimate, np.sqrt(variance), freedom)
@@ -243,10 +242,6 @@ def _with_noise(estimates: Estimates, noise: Float[Array, " points"]) -> Estimat
         {unit: np.insert(values, at, noise.mean(), axis=0) for unit, values in estimates.replicates.items()},
         estimates.strata,
     )
-
-
-def _num_present(replicates: Float[Array, "terms levels times"]) -> int:
-    return int((~np.isnan(replicates).any(axis=(0, 2))).sum())
 
 
 def _padded(replicates: list[Array | None]) -> list[Array]:

@@ -10,7 +10,8 @@ import numpy as np
 from jaxdl.archives import from_npz, to_npz, write_atomically
 from jaxdl.decomposition.comparison import POPULATIONS
 from jaxdl.decomposition.estimates import Term
-from jaxdl.decomposition.result import Decomposition, PerPoint, label_of
+from jaxdl.decomposition.named_terms import label_of
+from jaxdl.decomposition.result import Decomposition, PerPoint
 from jaxdl.designs import Design
 from jaxdl.paths import as_path
 
@@ -214,7 +215,7 @@ def to_xarray(result: Decomposition) -> "Dataset":
     coordinates: dict[str, Any] = {
         "term": [label_of(term) for term in terms],
         "population": ("term", [result.populations[term] for term in terms]),
-        "estimand": ("term", [result.estimand(term) for term in terms]),
+        "estimand": ("term", [result.estimands[term] for term in terms]),
     }
     if result.settings is not None:
         coordinates["setting"] = np.asarray(result.settings)
