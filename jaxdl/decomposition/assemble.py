@@ -190,7 +190,7 @@ def _average(estimates: Estimates, populations: list[str], reference: Reference 
     parts = [spread_of_levels(values) for values in estimates.replicates.values()]
     if not parts:  # too few levels; only what no run affects is known exactly
         affected = np.array([term != "noise" for term in estimates.terms])[:, None]
-        parts = [Spread(np.where(affected, np.nan, np.zeros(per_point.shape[:2])), 1)]
+        parts = [Spread(np.where(affected, np.nan, np.zeros(per_point.shape[:2])), np.ones(()))]
     wide = np.array([population != FIXED_POINTS for population in populations])[:, None]
     of_points = np.zeros(per_point.shape[:2])
     if wide.any():

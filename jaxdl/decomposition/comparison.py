@@ -188,7 +188,9 @@ def ensemble_forecast(result: Decomposition, *, over: str, sizes: Sequence[int])
         estimate = combined(result.estimates)
         replicates = {unit: np.moveaxis(combined(values), 0, 1) for unit, values in result.replicates.items()}
         spread = None if result.populations[term] == FIXED_POINTS else combined(result.per_point.estimates)
-        variance, freedom = spread_of(replicates, spread) if replicates else Spread(np.full_like(estimate, np.nan), 1)
+        variance, freedom = (
+            spread_of(replicates, spread) if replicates else Spread(np.full_like(estimate, np.nan), np.ones(()))
+        )
         errors = np.asarray(np.sqrt(variance))
         low, high = t_interval(estimate, errors, freedom)
         return estimate, errors, Interval(np.asarray(low), np.asarray(high))

@@ -4,7 +4,7 @@ Levels, and test points where they are drawn anew, are left out one at a time, a
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,8 +74,10 @@ def derive(statistic: Callable[..., Any], *results: Decomposition, level: float 
 
     def at(values: Sequence[Callable[[Term], Array]], where: str) -> Float[Array, "*statistic"]:
         """The statistic of the arrays that each function gives for a term."""
-        mappings = [_recorded(result, of, was_read, index) for index, (result, of) in enumerate(zip(results, values, strict=True))]
-        return _as_doubles(statistic(*mappings), where)
+        of = [partial(_read, was_read, index, array_of) for index, array_of in enumerate(values)]
+        return _as_doubles(
+            statistic(*(Terms(result.estimates, each) for result, each in zip(results, of, strict=True))), where
+        )
 
     estimate = at([result.estimates.__getitem__ for result in results], "of the estimates")
     if not was_read:
@@ -95,7 +97,7 @@ def derive(statistic: Callable[..., Any], *results: Decomposition, level: float 
     parts = [spread(_without_levels(results, unit)) for unit in results[0].replicates]
     if any(results[index].populations[term] != FIXED_POINTS for index, term in was_read):
         num_points = results[0].per_point.estimates["total_variance"].shape[-1]
-        alone = Spread(np.full(estimate.shape, np.nan), 1)
+        alone = Spread(np.full(estimate.shape, np.nan), np.ones(()))
         parts.append(spread(_without_points(results, num_points)) if num_points > 1 else alone)
     variance, freedom = total_spread(parts)
     error = np.asarray(np.sqrt(variance))
@@ -132,14 +134,17 @@ def check_shared(results: Mapping[str, Decomposition], *, also: tuple[str, ...] 
     for name, other in others:
         ours, theirs = _shared(first), _shared(other)
         for what in (*also, *ours):
-            of_first, of_other = (getattr(first, what), getattr(other, what)) if what in also else (ours[what], theirs[what])
+            of_first, of_other = (
+                (getattr(first, what), getattr(other, what)) if what in also else (ours[what], theirs[what])
+            )
             if of_first != of_other:
                 msg = f"{name}: got a result that cannot be compared with {first_name}: the two differ in {what}, {of_first} and "
                 msg += f"{of_other}, expected the same; run both over the same levels"
                 raise ValueError(msg)
     for name, result in results.items():
         if not result.replicates:
-            msg = f"{name}: got a result without replicates, expected enough levels for standard errors; run 3 or more of each source"
+            msg = f"{name}: got a result without replicates, expected enough levels for standard errors; run 3 or more of each "
+            msg += "source"
             raise ValueError(msg)
 
 
@@ -154,27 +159,25 @@ def _shared(result: Decomposition) -> dict[str, Any]:
     }
 
 
-def _recorded(result: Decomposition, of: Callable[[Term], Array], was_read: set[tuple[int, Term]], index: int) -> Terms:
-    """The terms of one result for the statistic, read-only, with a note of which it reads."""
-
-    def read(term: Term) -> Array:
-        was_read.add((index, term))
-        array = np.asarray(of(term)).view()
-        array.flags.writeable = False
-        return array
-
-    return Terms(result.estimates, read)
+def _read(was_read: set[tuple[int, Term]], index: int, array_of: Callable[[Term], Array], term: Term) -> Array:
+    """A term of one result for the statistic, which cannot change it; with a note that it was read."""
+    was_read.add((index, term))
+    array = np.asarray(array_of(term)).view()
+    array.flags.writeable = False
+    return array
 
 
 def _as_doubles(value: Any, where: str) -> Float[Array, "*statistic"]:
     numbers = as_numbers("statistic", value)
-    if numbers.dtype == bool or (numbers.dtype.kind == "f" and numbers.dtype.itemsize < 8) or numbers.dtype.kind not in "iuf":
-        msg = f"statistic: got {numbers.dtype} {where}, expected numbers in double precision, in which one level shows; use NumPy in "
-        msg += "place of jax.numpy, and differences in place of comparisons"
+    is_narrow = numbers.dtype.kind == "f" and numbers.dtype.itemsize < 8
+    if is_narrow or numbers.dtype.kind not in "iuf":
+        msg = f"statistic: got {numbers.dtype} {where}, expected numbers in double precision, in which a single level shows; use "
+        msg += "NumPy in place of jax.numpy, and differences in place of comparisons"
         raise ValueError(msg)
-    if not np.isfinite(numbers).all():
-        msg = f"statistic: got {numbers[~np.isfinite(numbers)][0]} {where}, expected finite numbers; a logarithm or a ratio of a term "
-        msg += "near zero needs more runs"
+    is_finite = np.isfinite(numbers)
+    if not is_finite.all():
+        msg = f"statistic: got {numbers[~is_finite][0]} {where}, expected finite numbers; a logarithm or a ratio of a term near "
+        msg += "zero needs more runs"
         raise ValueError(msg)
     return numbers.astype(np.float64)
 
@@ -188,20 +191,27 @@ def _without_levels(
         if each.all(axis=0).any():
             where = np.argwhere(each.all(axis=0))[0].tolist()
             at = ", ".join(f"{axis.removesuffix('s')} {place}" for axis, place in zip(result.axes, where, strict=True))
-            msg = f"result: got no replicates over {unit}{at and ' at '}{at}, expected enough levels for standard errors everywhere; "
-            msg += "run 3 or more of each source, or derive from other settings by result.at(setting=...)"
+            msg = (
+                f"result: got no replicates over {unit}{at and ' at '}{at}, expected enough levels for standard errors "
+            )
+            msg += "everywhere; run 3 or more of each source, or derive from other settings by result.at(setting=...)"
             raise ValueError(msg)
     for level in range(len(absent[0])):
         if not all(each[level].all() for each in absent):
-            values = [_without_level(result, unit, level, each[level]) for result, each in zip(results, absent, strict=True)]
+            values = [
+                _without_level(result, unit, level, each[level, ...])
+                for result, each in zip(results, absent, strict=True)
+            ]
             yield f"with level {level} of {unit} left out", values
 
 
-def _without_level(result: Decomposition, unit: str, level: int, absent: Bool[Array, "*axes"]) -> Callable[[Term], Array]:
+def _without_level(
+    result: Decomposition, unit: str, level: int, absent: Bool[Array, "*axes"]
+) -> Callable[[Term], Array]:
     """Where the level was no part of the study, leaving it out changes nothing."""
 
     def of(term: Term) -> Array:
-        values = result.replicates[unit][term][level]
+        values = result.replicates[unit][term][level, ...]
         return np.where(absent, result.estimates[term], values) if absent.any() else values
 
     return of
@@ -226,7 +236,10 @@ def _without_points(
         return lambda term: means(index, term)[..., group]
 
     for group in range(num_groups):
-        yield f"with test points {group} mod {num_groups} left out", [without(index, group) for index in range(len(results))]
+        yield (
+            f"with test points {group} mod {num_groups} left out",
+            [without(index, group) for index in range(len(results))],
+        )
 
 
 def _spread_of_rows(replicates: Float[Array, "levels *axes"]) -> Spread:

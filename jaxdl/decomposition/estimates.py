@@ -65,7 +65,7 @@ class Spread(NamedTuple):
     """A variance and its degrees of freedom."""
 
     variance: Float[Array, "*any"]
-    degrees_of_freedom: Float[Array, "*any"] | Int[Array, "*any"] | int
+    degrees_of_freedom: Float[Array, "*degrees"] | Int[Array, "*degrees"]
 
 
 def spread_of_levels(replicates: Float[Array, "*terms levels columns"]) -> Spread:
@@ -77,7 +77,7 @@ def spread_of_points(per_point: Float[Array, "*columns points"]) -> Spread:
     """What test points drawn anew contribute to a mean over them: its jackknife, in closed form; nan for one point alone."""
     num_points = per_point.shape[-1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return Spread(per_point.var(axis=-1) / (num_points - 1), max(num_points - 1, 1))
+        return Spread(per_point.var(axis=-1) / (num_points - 1), np.asarray(max(num_points - 1, 1)))
 
 
 def total_spread(parts: Sequence[Spread]) -> Spread:

@@ -27,15 +27,15 @@ class Terms(Mapping[Term, Array]):
         return {name: term for term in self._terms for name in (term, label_of(term))}
 
     def __getitem__(self, name: Term) -> Array:
-        names = self.names()
-        if not isinstance(name, str | tuple) or name not in names:
+        if name not in self:
             labels = ", ".join(repr(label_of(term)) for term in self._terms)
             msg = f"term: got {name!r:.80}, expected one of those that this study identifies: {labels or 'none'}"
             raise UnknownTermError(msg)
-        return self._array_of(names[name])
+        return self._array_of(self.names()[name])
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str | tuple) and name in self.names()
+        is_name = isinstance(name, str) or (isinstance(name, tuple) and all(isinstance(each, str) for each in name))
+        return is_name and name in self.names()
 
     def __iter__(self) -> Iterator[Term]:
         return iter(self._terms)
