@@ -187,7 +187,7 @@ def columns_of(results: "list[Decomposition]") -> dict[str, Any]:
     """For each term: estimate, standard error, low and high, with settings on the last axis."""
     import numpy as np
 
-    from jaxdl.decomposition.result import label_of
+    from jaxdl.decomposition.named_terms import label_of
 
     def rows(result, term):
         parts = result.estimates[term], result.standard_errors[term], *result.intervals[term]
@@ -239,7 +239,7 @@ def plot(config: Config, results: Mapping[str, Any]) -> "dict[str, Figure]":
     import numpy as np
 
     from jaxdl import plots
-    from jaxdl.decomposition.result import label_of
+    from jaxdl.decomposition.named_terms import label_of
     from jaxdl.statistics import Interval
 
     figure = plots.new_figure((11.0, 4.6))

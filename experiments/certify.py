@@ -16,13 +16,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from experiments import certify_claims, certify_figures, certify_results, runner
+from experiments import certify_claims, certify_coverage, certify_figures, certify_results, runner
 from experiments.certify_results import TOOLS
 
 if TYPE_CHECKING:
     import jax
-    from jaxtyping import Float
-    from numpy import ndarray
 
     from jaxdl.truths import Exact, Study
     from jaxdl.truths.certify import Estimator
@@ -46,6 +44,8 @@ class Config:
     """bootstrap rounds for each"""
     num_checked: int = 5
     """of these data sets, how many mlxtend itself is run on"""
+    num_repetitions: int = 200
+    """studies of each line of the table of coverage"""
     smallest_share: float = 0.98
     """CERT1: the share of terms that must be right"""
     ratio: tuple[float, float] = (0.9, 1.1)
@@ -61,7 +61,10 @@ class Config:
             raise ValueError(msg)
 
 
-PROFILES = {"quick": Config(), "full": Config(num_seeds=1000, num_data_sets=4000, num_checked=100)}
+PROFILES = {
+    "quick": Config(),
+    "full": Config(num_seeds=1000, num_data_sets=4000, num_checked=100, num_repetitions=2000),
+}
 
 
 def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
@@ -82,7 +85,8 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     with progress_of(len(problems), options.progress) as advance:
         for index, (study, exact) in enumerate(problems):
             estimators = {
-                **dict(zip(TOOLS, tools, strict=True)), "reach": reach_of_intervals, "excess": plug_in_excess(exact)
+                **dict(zip(TOOLS, tools, strict=True)), "low": end_of_intervals(0), "high": end_of_intervals(1),
+                "excess": plug_in_excess(exact),
             }  # fmt: skip
             key = jax.random.fold_in(key_studies, index)
             found = sample(study, exact, key, estimators=estimators, num_seeds=config.num_seeds)
@@ -96,8 +100,12 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
         "study": np.array([study for study, _ in rows]),
         "term": np.array([term for _, term in rows]),
         **{name: np.array([row[name] for row in rows.values()]) for name in ("exact", "slack")},
-        **{name: np.array([row.get(name, nothing) for row in rows.values()]) for name in (*TOOLS, "reach", "excess")},
+        **{
+            name: np.array([row.get(name, nothing) for row in rows.values()])
+            for name in (*TOOLS, "low", "high", "excess")
+        },
         **bootstrapped(config, key_data_sets),
+        **certify_coverage.measure(config.num_repetitions, config.seed),
     }
 
 
@@ -110,13 +118,14 @@ def studies(config: Config) -> "list[tuple[Study, Exact]]":
     return [(study, exact) for study, exact in suite if study.loss is None]
 
 
-def reach_of_intervals(study: "Study", predictions: "Float[ndarray, '...']", labels: "Float[ndarray, '...']") -> Any:
-    """Half the length of our 95 % intervals, in place of the estimates."""
-    import numpy as np
+def end_of_intervals(which: int) -> "Estimator":
+    """The lower (0) or upper (1) ends of our 95 % intervals, in place of the estimates."""
 
-    del labels
-    intervals = study.decompose(predictions, study.target).intervals
-    return {term: np.asarray((high - low) / 2) for term, (low, high) in intervals.items()}
+    def ends(study, predictions, labels):
+        del labels
+        return {term: ends[which] for term, ends in study.decompose(predictions, study.target).intervals.items()}
+
+    return ends
 
 
 def plug_in_excess(exact: "Exact") -> "Estimator":

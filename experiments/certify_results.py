@@ -1,12 +1,14 @@
 """What the results of `certify` hold, row by row, and its tables: the score of each tool, and all answers side by side.
 
 A row is a term of a study; `study`, `term`, `exact` and `slack` name it, and one array `(rows, seeds)` for each of `TOOLS`
-holds what that tool found. `reach` is half the length of jaxdl's intervals, `excess` what theory says that a plug-in adds
+holds what that tool found. `low` and `high` are the ends of jaxdl's intervals, `excess` what theory says that a plug-in adds
 to bias². The arrays `bootstrap ...` hold mlxtend's loss, bias and variance for one data set at a time.
 """
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from experiments import certify_coverage
 
 if TYPE_CHECKING:
     from experiments.certify import Config
@@ -66,7 +68,7 @@ def rows_of(results: Mapping[str, Any], kind: str) -> Any:
 
 
 def tables(config: "Config", results: Mapping[str, Any]) -> str:
-    """Three blocks: right answers by kind of term, mlxtend's bootstrap of one data set, and every answer."""
+    """Four blocks: right answers by kind of term, mlxtend's bootstrap of one data set, coverage, and every answer."""
     num_studies = len(set(results["study"].tolist()))
     lines = [
         f"Right answers on {num_studies} problems: averages over {config.num_seeds} seeds, "
@@ -74,6 +76,8 @@ def tables(config: "Config", results: Mapping[str, Any]) -> str:
         *_scores(results),
         "",
         *_bootstrap(config, results),
+        "",
+        *certify_coverage.table(results, config.num_repetitions),
         "",
         f"Every term: exact value, average ± standard error over {config.num_seeds} seeds, verdict",
         str(comparison(results, SIDE_BY_SIDE)),

@@ -178,7 +178,7 @@ def flat(study: str, result: "Decomposition", settings: slice = slice(None)) -> 
     """Estimates (terms, settings), and the same with one level of a factor left out (terms, levels, settings)."""
     import numpy as np
 
-    from jaxdl.decomposition.result import label_of
+    from jaxdl.decomposition.named_terms import label_of
 
     arrays = {f"{study}.terms": np.array([label_of(term) for term in result.estimates])}
     for name, values in {"estimates": result.estimates, **result.replicates}.items():

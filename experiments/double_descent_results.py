@@ -67,7 +67,7 @@ def exact(config: "Config", sizes: Sequence[int], terms: Terms) -> Any:
     """The sum of some terms of the linear model in closed form; nan for n - 1 <= p <= n + 1, where it is infinite."""
     import numpy as np
 
-    from jaxdl.decomposition.result import label_of
+    from jaxdl.decomposition.named_terms import label_of
     from jaxdl.truths.random_design import minimum_norm_terms
 
     def total(p):

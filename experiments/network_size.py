@@ -211,7 +211,7 @@ def by_width(study: str, predictions: Any, target: "Target") -> dict[str, Any]:
     import numpy as np
 
     from jaxdl.decomposition import squared_error
-    from jaxdl.decomposition.result import label_of
+    from jaxdl.decomposition.named_terms import label_of
 
     found = [
         squared_error(each, factors=("data", "init"), target=target, dims=("points", "out")) for each in predictions

@@ -14,7 +14,7 @@ from jaxdl.admission import as_numbers
 from jaxdl.curvature import SpectralDensity, cumulative
 from jaxdl.decomposition import Decomposition
 from jaxdl.decomposition.estimates import Term
-from jaxdl.decomposition.result import label_of
+from jaxdl.decomposition.named_terms import label_of
 from jaxdl.kinds import as_scalar
 from jaxdl.statistics import Interval
 
@@ -154,7 +154,8 @@ def bands(
 ) -> None:
     """A line for each estimate, and its 95 % interval as error bars."""
     for (label, (estimate, (low, high))), colour in zip(lines.items(), colours, strict=True):
-        reach = np.stack([estimate - low, high - estimate])  # nan where there is no interval: none is drawn
+        # nan where there is no interval: none is drawn. Of an estimate below zero the interval begins at zero.
+        reach = np.maximum(np.stack([estimate - low, high - estimate]), 0)
         axes.errorbar(
             x, estimate, yerr=reach, label=label, color=colour, marker="o", markersize=3, linewidth=1.2, capsize=2
         )
@@ -184,7 +185,8 @@ def _bars(left: "Axes", right: "Axes", result: Decomposition) -> None:
     for position, (part, colour) in enumerate(zip(parts, colours_of(parts), strict=True)):
         low, high = result.intervals[part]
         value = float(result.estimates[part])
-        reach = np.array([[value - float(low)], [float(high) - value]])
+        # Of an estimate below zero the interval begins at zero.
+        reach = np.maximum(np.array([[value - float(low)], [float(high) - value]]), 0)
         right.errorbar([value], [position], xerr=reach, color=colour, marker="o", capsize=3)
     right.set_yticks(range(len(parts)), [label_of(part) for part in parts])
     right.set_xlabel("estimate with 95 % interval")

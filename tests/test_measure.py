@@ -258,4 +258,4 @@ def test_one_fixed_seed_is_warned_about_and_labelled():
     outputs = ensembles.run(trial, designs.crossed(data=6, init=1), KEY).outputs
     expected = squared_error(outputs[:, 0], factors=("data",), target=TARGET)
     np.testing.assert_allclose(result.variance["data",], expected.variance["data",], rtol=1e-12)
-    assert "for the one init drawn, interactions with init included" in result.estimand(("data",))
+    assert "for the one init drawn, interactions with init included" in result.estimands[("data",)]

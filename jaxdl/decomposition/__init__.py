@@ -5,6 +5,7 @@ from jaxdl.decomposition.bagging import InfinitesimalJackknife, OutOfBag, infini
 from jaxdl.decomposition.bregman import BregmanLoss, bregman, cross_entropy
 from jaxdl.decomposition.classes import kohavi_wolpert, zero_one
 from jaxdl.decomposition.comparison import Comparison, EnsembleForecast, compare, ensemble_forecast
+from jaxdl.decomposition.derive import Derived, derive
 from jaxdl.decomposition.jensen import JensenGap, jensen_gap
 from jaxdl.decomposition.loss_decomposition import LossDecomposition
 from jaxdl.decomposition.noise_bracket import NoiseBracket, bias_squared_interval, bracket
@@ -19,6 +20,7 @@ __all__ = [
     "BregmanLoss",
     "Comparison",
     "Decomposition",
+    "Derived",
     "EnsembleForecast",
     "InfinitesimalJackknife",
     "JensenGap",
@@ -33,6 +35,7 @@ __all__ = [
     "bregman",
     "compare",
     "cross_entropy",
+    "derive",
     "ensemble_forecast",
     "infinitesimal_jackknife",
     "jensen_gap",

@@ -9,11 +9,15 @@ from jaxtyping import Bool, Float
 
 from jaxdl.admission import as_numbers, check_finite
 from jaxdl.decomposition.doubles import SMALLEST
-from jaxdl.decomposition.estimates import Estimates, Term, degrees_of_freedom, jackknife_variance
+from jaxdl.decomposition.estimates import Estimates, Spread, Term, spread_of_levels, spread_of_points, total_spread
+from jaxdl.decomposition.limits import reaches_of_strata
+from jaxdl.decomposition.reliability import reliability_note
 from jaxdl.decomposition.result import Decomposition, PerPoint
+from jaxdl.decomposition.strata import Strata
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design
 from jaxdl.kinds import as_count, check_flag
+from jaxdl.statistics import t_interval
 
 if TYPE_CHECKING:
     from jaxdl.decomposition.loss_decomposition import LossDecomposition
@@ -22,6 +26,7 @@ Array = np.ndarray
 FIXED_POINTS = "these test points"
 DRAWN_POINTS = "test points drawn anew"
 DRAWN_LABELS = "test points and labels drawn anew"
+NOT_NEGATIVE = ("bias", "total_variance", "excess_risk", "main_prediction_uncertain")
 LABEL_FREE = ("total_variance", "main_prediction_uncertain")
 
 
@@ -31,6 +36,8 @@ class _Average(NamedTuple):
     estimate: Float[Array, "terms times"]
     variance: Float[Array, "terms times"]
     degrees_of_freedom: Float[Array, "terms times"]
+    low: Float[Array, "terms times"]
+    high: Float[Array, "terms times"]
 
 
 def assemble(
@@ -72,7 +79,7 @@ def assemble(
         estimates = [_with_noise(each, reference.noise) for each in estimates]
     terms = estimates[0].terms
     populations = [_population(term, reference, random_points) for term in terms]
-    averages = [_average(each, populations) for each in estimates]
+    averages = [_average(each, populations, reference) for each in estimates]
     for each in averages:
         _check_range(each, np.array([term != "noise" for term in terms]))
 
@@ -83,6 +90,7 @@ def assemble(
         stacked = stacked if "settings" in axes else stacked.squeeze(position)
         return {term: stacked[index, ...] for index, term in enumerate(terms)}
 
+    notes = _with_reliability(notes, estimates, design)
     units = dict.fromkeys(unit for each in estimates for unit in each.replicates)
     return Decomposition(
         loss=loss.name,
@@ -91,6 +99,8 @@ def assemble(
         estimates=by_term([each.estimate for each in averages]),
         standard_errors=by_term([np.sqrt(each.variance) for each in averages]),
         degrees_of_freedom=by_term([each.degrees_of_freedom for each in averages]),
+        lower_ends=by_term([each.low for each in averages]),
+        upper_ends=by_term([each.high for each in averages]),
         populations=dict(zip(terms, populations, strict=True)),
         per_point=PerPoint(
             by_term([each.per_point for each in estimates]),
@@ -142,6 +152,16 @@ def _check_range(average: "_Average", is_estimated: Bool[Array, " terms"]) -> No
         raise ValueError(msg)
 
 
+def _with_reliability(notes: Sequence[str], estimates: Sequence[Estimates], design: Design) -> tuple[str, ...]:
+    """The note of each setting, with what its strata say of its intervals."""
+    found = [
+        "" if each.strata is None else reliability_note(each.strata, design, each.per_point.shape[-1])
+        for each in estimates
+    ]
+    given = notes or [""] * len(found)
+    return tuple("; ".join(filter(None, both)) for both in zip(given, found, strict=True))
+
+
 def _note_of_fixed(design: Design) -> tuple[str, ...]:
     if not design.fixed:
         return ()
@@ -160,24 +180,56 @@ def _involves_labels(term: Term) -> bool:
     return isinstance(term, str) and term not in LABEL_FREE and not term.startswith("share[")
 
 
-def _average(estimates: Estimates, populations: list[str]) -> _Average:
+def _average(estimates: Estimates, populations: list[str], reference: Reference | None) -> _Average:
     """Jackknife variances over runs, plus the spread over points where the population is wider than the points at hand.
 
     Degrees of freedom from the number of deletions of each unit.
     """
     per_point = estimates.per_point
     num_points = per_point.shape[-1]
-    parts = [(jackknife_variance(values), _num_present(values) - 1) for values in estimates.replicates.values()]
+    parts = [spread_of_levels(values) for values in estimates.replicates.values()]
     if not parts:  # too few levels; only what no run affects is known exactly
         affected = np.array([term != "noise" for term in estimates.terms])[:, None]
-        parts = [(np.where(affected, np.nan, np.zeros(per_point.shape[:2])), 1)]
+        parts = [Spread(np.where(affected, np.nan, np.zeros(per_point.shape[:2])), np.ones(()))]
     wide = np.array([population != FIXED_POINTS for population in populations])[:, None]
+    of_points = np.zeros(per_point.shape[:2])
     if wide.any():
-        with np.errstate(invalid="ignore", divide="ignore"):  # one point alone has no spread: nan
-            spread = per_point.var(axis=-1) / (num_points - 1)
-        parts.append((np.where(wide, spread, 0.0), max(num_points - 1, 1)))
-    variance = np.sum([part for part, _ in parts], axis=0)
-    return _Average(per_point.mean(axis=-1), variance, degrees_of_freedom(variance, parts))
+        spread = spread_of_points(per_point)
+        of_points = np.where(wide, spread.variance, 0.0)
+        parts.append(spread._replace(variance=of_points))
+    variance, freedom = total_spread(parts)
+    estimate = per_point.mean(axis=-1)
+    if estimates.strata is None:
+        low, high = t_interval(estimate, np.sqrt(variance), freedom)
+    else:
+        below, above = _reaches(estimates.terms, estimate, reference, estimates.strata)
+        _, reach = t_interval(np.zeros(()), np.sqrt(of_points), max(num_points - 1, 1))
+        low, high = estimate - np.hypot(below, reach), estimate + np.hypot(above, reach)
+    least = np.array([0.0 if _cannot_be_negative(term, estimates.strata) else -np.inf for term in estimates.terms])[
+        :, None
+    ]
+    return _Average(estimate, variance, freedom, np.maximum(low, least), np.maximum(high, least))
+
+
+def _reaches(
+    terms: tuple[Term, ...], estimate: Float[Array, "terms times"], reference: Reference | None, strata: Strata
+) -> tuple[Float[Array, "terms times"], Float[Array, "terms times"]]:
+    """How far below and above intervals reach over runs, of terms that are sums of mean squares; none of the noise."""
+    shared_nothing = None if reference is None else estimate[0] - reference.bias_offset.mean()
+    below, above = reaches_of_strata(
+        strata, shared_nothing, with_components=any(isinstance(term, tuple) for term in terms)
+    )
+    if "noise" in terms:
+        at = terms.index("noise")
+        below, above = np.insert(below, at, 0.0, axis=0), np.insert(above, at, 0.0, axis=0)
+    return below, above
+
+
+def _cannot_be_negative(term: Term, strata: Strata | None) -> bool:
+    """Whether what a term estimates is zero at least, in every loss or in those of squares."""
+    if strata is not None or isinstance(term, tuple) or term.startswith("share["):
+        return True
+    return term in NOT_NEGATIVE
 
 
 def _with_noise(estimates: Estimates, noise: Float[Array, " points"]) -> Estimates:
@@ -188,11 +240,8 @@ def _with_noise(estimates: Estimates, noise: Float[Array, " points"]) -> Estimat
         np.insert(estimates.per_point, at, noise, axis=0),
         np.insert(estimates.per_point_variance, at, 0.0, axis=0),
         {unit: np.insert(values, at, noise.mean(), axis=0) for unit, values in estimates.replicates.items()},
+        estimates.strata,
     )
-
-
-def _num_present(replicates: Float[Array, "terms levels times"]) -> int:
-    return int((~np.isnan(replicates).any(axis=(0, 2))).sum())
 
 
 def _padded(replicates: list[Array | None]) -> list[Array]:

@@ -7,8 +7,10 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdl.decomposition.assemble import DRAWN_LABELS, DRAWN_POINTS, FIXED_POINTS
-from jaxdl.decomposition.estimates import Term, degrees_of_freedom, jackknife_variance
-from jaxdl.decomposition.result import Decomposition, label_of
+from jaxdl.decomposition.derive import check_result, check_shared, spread_of
+from jaxdl.decomposition.estimates import Spread, Term
+from jaxdl.decomposition.named_terms import label_of
+from jaxdl.decomposition.result import Decomposition
 from jaxdl.kinds import as_count
 from jaxdl.statistics import Interval, t_interval
 
@@ -61,27 +63,7 @@ def compare(first: Decomposition, second: Decomposition) -> Comparison:
     >>> round(float(compare(one, two).estimates["total_variance"] / one.total_variance), 6)
     0.21
     """
-    for name, result in (("first", first), ("second", second)):
-        check_result(name, result)
-    for what, of_first, of_second in (
-        ("design", first.design, second.design),
-        ("loss", first.loss, second.loss),
-        ("axes", first.axes, second.axes),
-        ("settings", _values(first.settings), _values(second.settings)),
-        ("times", _values(first.times), _values(second.times)),
-        (
-            "test points",
-            first.per_point.estimates["total_variance"].shape,
-            second.per_point.estimates["total_variance"].shape,
-        ),
-    ):
-        if of_first != of_second:
-            msg = f"second: got a result that cannot be compared: the two differ in {what}, {of_first} and {of_second}, expected "
-            msg += "the same; run both over the same levels"
-            raise ValueError(msg)
-    if not first.replicates or not second.replicates:
-        msg = "first: got results without replicates, expected enough levels for standard errors; run 3 or more of each source"
-        raise ValueError(msg)
+    check_shared({"first": first, "second": second}, also=("loss",))
     terms = [term for term in first.estimates if term in second.estimates]
     estimates, errors, intervals, populations = {}, {}, {}, {}
     for term in terms:
@@ -91,7 +73,8 @@ def compare(first: Decomposition, second: Decomposition) -> Comparison:
         spread = None
         if populations[term] != FIXED_POINTS:
             spread = np.asarray(second.per_point.estimates[term] - first.per_point.estimates[term])
-        errors[term], freedom = _standard_error(replicates, spread)
+        variance, freedom = spread_of(replicates, spread)
+        errors[term] = np.asarray(np.sqrt(variance))
         low, high = t_interval(estimates[term], errors[term], freedom)
         intervals[term] = Interval(np.asarray(low), np.asarray(high))
     notes = tuple(dict.fromkeys([*first.notes, *second.notes]))
@@ -205,7 +188,10 @@ def ensemble_forecast(result: Decomposition, *, over: str, sizes: Sequence[int])
         estimate = combined(result.estimates)
         replicates = {unit: np.moveaxis(combined(values), 0, 1) for unit, values in result.replicates.items()}
         spread = None if result.populations[term] == FIXED_POINTS else combined(result.per_point.estimates)
-        errors, freedom = _standard_error(replicates, spread) if replicates else (np.full_like(estimate, np.nan), 1.0)
+        variance, freedom = (
+            spread_of(replicates, spread) if replicates else Spread(np.full_like(estimate, np.nan), np.ones(()))
+        )
+        errors = np.asarray(np.sqrt(variance))
         low, high = t_interval(estimate, errors, freedom)
         return estimate, errors, Interval(np.asarray(low), np.asarray(high))
 
@@ -214,33 +200,5 @@ def ensemble_forecast(result: Decomposition, *, over: str, sizes: Sequence[int])
     return EnsembleForecast(tuple(sizes), over, *forecast("total_variance"), risk, result.notes)
 
 
-def check_result(name: str, value: object) -> None:
-    """Refuse what is no decomposition."""
-    if not isinstance(value, Decomposition):
-        msg = f"{name}: got {value!r:.80}, expected a Decomposition, what a loss or `decompose` returns"
-        raise ValueError(msg)
-
-
-def _values(coordinates: Array | None) -> list | None:
-    return None if coordinates is None else coordinates.tolist()
-
-
 def _source(factor: str) -> str:
     return factor.partition("(")[0]
-
-
-def _standard_error(
-    replicates: dict[str, Float[Array, "levels *axes"]], per_point: Float[Array, "*axes points"] | None
-) -> tuple[Float[Array, "*axes"], Float[Array, "*axes"]]:
-    """Jackknife variances of all units, and the spread over test points when they are drawn; Satterthwaite's degrees of freedom."""
-    parts = []
-    for values in replicates.values():
-        rows = values.reshape(len(values), -1)
-        present = int((~np.isnan(rows).any(axis=1)).sum())
-        parts.append((jackknife_variance(rows).reshape(values.shape[1:]), present - 1))
-    if per_point is not None:
-        num_points = per_point.shape[-1]
-        with np.errstate(invalid="ignore", divide="ignore"):  # a single point has no spread: nan
-            parts.append((per_point.var(axis=-1) / (num_points - 1), max(num_points - 1, 1)))
-    variance = np.asarray(sum(part for part, _ in parts))
-    return np.asarray(np.sqrt(variance)), degrees_of_freedom(variance, parts)

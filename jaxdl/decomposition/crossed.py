@@ -9,8 +9,8 @@ over subsets gives the components V_u, and C of the empty set is |E f|² (Efron 
 squares of the two-way analysis of variance).
 
 Standard errors delete one level of a factor at a time and add the factors' jackknife variances, which counts what cells contribute
-once for each factor: intervals of interactions are somewhat wide. Deleting a level changes every margin, but each deleted T is a
-quadratic in the level's own margins, so all of them come from one pass over the table.
+once for each factor: those of interactions are somewhat large. Intervals are not made from them; see `intervals`. Deleting a level
+changes every margin, but each deleted T is a quadratic in the level's own margins, so all come from one pass over the table.
 """
 
 import itertools
@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from jaxtyping import Float, Num
 
+from jaxdl.decomposition.crossed_strata import CrossedStrata
 from jaxdl.decomposition.estimates import Estimates, Term, jackknife_variance, stack_terms, term_names
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design
@@ -43,23 +44,29 @@ def crossed_estimates(
     """All terms of a crossed design from its full table of predictions, of which each chunk of points is transformed first."""
     num_factors = len(design.shape)
     counts = tuple(map(len, kept))
+    times, points, _ = table.shape[num_factors:]
+    strata = CrossedStrata(counts, times, points, with_bias=reference is not None)
+    has_strata = min(counts) >= MIN_LEVELS_TO_DELETE_ONE
 
     def at_points(values: Array, time: int, chunk: slice) -> tuple[Array, Callable[[int], Array]]:
-        del time
         values = transform(values)
         # Centred, so that small variances around large means keep their digits.
         pivot = values[(0,) * num_factors] if reference is None else reference.center[chunk]
         offsets = None if reference is None else (reference.bias_offset[chunk], reference.risk_offset[chunk])
         margins = margins_of(values - pivot, num_factors)
-        squares = _mean_squares(margins, num_factors)
+        own = _squares(margins)
+        squares = {subset: _mean_over(each, set(range(num_factors))) for subset, each in own.items()}
+        if has_strata:
+            strata.add(margins, time)
 
         def without(axis: int) -> Array:
             fewer = tuple(count - (i == axis) for i, count in enumerate(counts))
-            return _terms(_deleted_mean_squares(margins, squares, axis, counts[axis], num_factors), fewer, offsets)
+            return _terms(_deleted_mean_squares(margins, own, squares, axis, counts[axis], num_factors), fewer, offsets)
 
         return _terms(squares, counts, offsets), without
 
-    return jackknifed(table, design, reference, kept, term_names(design.components, reference), at_points)
+    found = jackknifed(table, design, reference, kept, term_names(design.components, reference), at_points)
+    return found._replace(strata=strata.strata()) if has_strata else found
 
 
 def jackknifed(
@@ -129,13 +136,17 @@ def _mean_over(values: Array, axes: set[int]) -> Array:
     return values.mean(axis=tuple(sorted(axes))) if axes else values
 
 
-def _mean_squares(margins: dict[Subset, Array], num_factors: int) -> dict[Subset, Float[Array, " points"]]:
-    factors = set(range(num_factors))
-    return {subset: _mean_over(np.einsum("...o,...o->...", m, m), factors) for subset, m in margins.items()}
+def _squares(margins: dict[Subset, Array]) -> dict[Subset, Float[Array, "*levels points"]]:
+    return {subset: np.einsum("...o,...o->...", margin, margin) for subset, margin in margins.items()}
 
 
 def _deleted_mean_squares(
-    margins: dict[Subset, Array], squares: dict[Subset, Array], axis: int, count: int, num_factors: int
+    margins: dict[Subset, Array],
+    own_squares: dict[Subset, Array],
+    squares: dict[Subset, Array],
+    axis: int,
+    count: int,
+    num_factors: int,
 ) -> dict[Subset, Float[Array, "levels points"]]:
     """T_u without level l of the factor on `axis`, for every l.
 
@@ -145,7 +156,7 @@ def _deleted_mean_squares(
     u without the factor:  mean |L m_u - m_{u+j}[l]|² / (L - 1)²
     """
     others = set(range(num_factors)) - {axis}
-    own = {u: _mean_over(np.einsum("...o,...o->...", m, m), others) for u, m in margins.items() if axis in u}
+    own = {u: _mean_over(each, others) for u, each in own_squares.items() if axis in u}
     deleted = {}
     for subset, margin in margins.items():
         if axis in subset:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from jaxdl.decomposition.strata import Strata
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Component
 
@@ -23,6 +24,8 @@ class Estimates(NamedTuple):
     replicates: dict[str, Float[Array, "terms levels times"]]
     """For each unit (a factor, or groups of runs): the averaged terms with one level of it deleted, at that level's place;
     nan for levels that were left out of the study altogether."""
+    strata: Strata | None = None
+    """Of terms that are sums of mean squares, where there are enough levels."""
 
 
 def term_names(components: Sequence[Term], reference: Reference | None) -> tuple[Term, ...]:
@@ -58,15 +61,36 @@ def jackknife_variance(replicates: Float[Array, "*terms levels columns"]) -> Flo
         return (num_levels - 1) / num_levels * (centred**2).sum(axis=-2)
 
 
-def degrees_of_freedom(
-    variance: Float[Array, "*columns"], parts: Sequence[tuple[Float[Array, "*columns"] | np.float64, int]]
-) -> Float[Array, "*columns"]:
-    """Of a variance that is a sum of parts, each with its own (Satterthwaite, 1946); infinite where it is exactly zero.
+class Spread(NamedTuple):
+    """A variance and its degrees of freedom."""
 
-    Squares are taken of numbers near one, divided by a power of two, so that they neither overflow nor vanish.
+    variance: Float[Array, "*any"]
+    degrees_of_freedom: Float[Array, "*degrees"] | Int[Array, "*degrees"]
+
+
+def spread_of_levels(replicates: Float[Array, "*terms levels columns"]) -> Spread:
+    """What the levels of one unit contribute: `jackknife_variance`, with one degree of freedom less than levels present."""
+    return Spread(jackknife_variance(replicates), (~np.isnan(replicates)).sum(axis=-2) - 1)
+
+
+def spread_of_points(per_point: Float[Array, "*columns points"]) -> Spread:
+    """What test points drawn anew contribute to a mean over them: its jackknife, in closed form; nan for one point alone."""
+    num_points = per_point.shape[-1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return Spread(per_point.var(axis=-1) / (num_points - 1), np.asarray(max(num_points - 1, 1)))
+
+
+def total_spread(parts: Sequence[Spread]) -> Spread:
+    """Of several units together: the sum of the variances, with the degrees of freedom (sum v_i)² / sum (v_i² / d_i).
+
+    Infinite where the variance is exactly zero. Squares are taken of numbers near one, divided by a power of two, so that they
+    neither overflow nor vanish.
+
+    Source: Satterthwaite (1946), An approximate distribution of estimates of variance components.
     """
+    variance = np.sum([part for part, _ in parts], axis=0)
     _, exponent = np.frexp(variance)
     with np.errstate(invalid="ignore", divide="ignore"):
         total = np.ldexp(variance, -exponent) ** 2
         freedom = total / sum(np.ldexp(part, -exponent) ** 2 / degrees for part, degrees in parts)
-    return np.asarray(np.where(variance == 0, np.inf, freedom))
+    return Spread(variance, np.asarray(np.where(variance == 0, np.inf, freedom)))

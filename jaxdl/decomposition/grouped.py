@@ -14,9 +14,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 
 from jaxdl.decomposition.estimates import Estimates, Term, jackknife_variance, stack_terms, term_names
+from jaxdl.decomposition.grouped_strata import grouped_strata, pairs_within
+from jaxdl.decomposition.strata import Strata
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design
 
@@ -95,7 +97,12 @@ class GroupedMeans(ABC):
                 total[:, time] = _without_bias(total[:, time], deleted, counts[occupied])
         if not has_errors:
             return Estimates(terms, total, np.full_like(variance, np.nan), {})
-        return Estimates(terms, total, variance, {"groups": replicates})
+        return Estimates(terms, total, variance, {"groups": replicates}, self._strata(occupied))
+
+    def _strata(self, occupied: Int[Array, " groups"]) -> Strata | None:
+        """The mean squares of the groups that are not empty, of terms that are sums of such."""
+        del occupied
+        return None
 
 
 class GroupedMoments(GroupedMeans):
@@ -119,8 +126,12 @@ class GroupedMoments(GroupedMeans):
                 self._pivot = runs[np.argmax(kept)][(0,) * (len(self._design.shape) - 1)]
         return _unit_statistics(runs - (0 if self._pivot is None else self._pivot), self._design.shape)
 
+    def _strata(self, occupied: Array) -> Strata | None:
+        sums = tuple(each[occupied] for each in self._sums)
+        return grouped_strata(self._design.shape, self._counts[occupied], sums, with_bias=self._reference is not None)
+
     def _terms(self, counts: Array, sums: tuple[Array, ...]) -> Array:
-        total, products = sums
+        total, products, _ = sums
         n = counts[:, None, None]
         with np.errstate(invalid="ignore", divide="ignore"):  # fewer than two units: nan, which says so
             nothing_shared = (np.einsum("...o,...o->...", total, total) - products[..., 0]) / (n * (n - 1))
@@ -143,19 +154,25 @@ def _without_bias(
     return len(counts) * total - np.einsum("g,tgp->tp", shares, deleted)
 
 
-def _unit_statistics(runs: Array, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """Each unit's mean, and |mean|² followed by c_1 .. c_depth: T_d is the mean square of the means of nodes at depth d, and
-    c_d = (L T_d - T_{d+1}) / (L - 1) with L children for each node; c of the last depth is T itself.
+def _unit_statistics(runs: Array, shape: tuple[int, ...]) -> tuple[Array, Array, Array]:
+    """Each unit's mean, |mean|² followed by c_1 .. c_depth, and inner products of children within: T_d is the mean square of the
+    means of nodes at depth d, and c_d = (L T_d - T_{d+1}) / (L - 1) with L children for each node; c of the last depth is T itself.
     """
     means, mean_squares = runs, []
+    pairs = [np.zeros((len(runs), runs.shape[-3], 1, 0))]
     for depth in range(len(shape), 0, -1):
         squares = np.einsum("...o,...o->...", means, means)
         mean_squares.append(squares.mean(axis=tuple(range(1, depth))) if depth > 1 else squares)
         if depth > 1:
+            pairs.append(pairs_within(means))
             means = means.mean(axis=depth - 1)
     mean_squares.reverse()
     unbiased = [
         (n * outer - inner) / (n - 1)
         for n, outer, inner in zip(shape[1:], mean_squares[:-1], mean_squares[1:], strict=True)
     ]
-    return means, np.stack([mean_squares[0], *unbiased, mean_squares[-1]], axis=-1)
+    return (
+        means,
+        np.stack([mean_squares[0], *unbiased, mean_squares[-1]], axis=-1),
+        np.concatenate(pairs[::-1], axis=-1),
+    )

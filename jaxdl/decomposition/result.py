@@ -1,7 +1,7 @@
 """The result of a decomposition: every number with its standard error, its estimand and the population that it speaks of."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,12 +9,15 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from jaxdl.decomposition.estimates import Term
-from jaxdl.designs import Component, Design
-from jaxdl.statistics import Interval, t_interval
+from jaxdl.decomposition.named_terms import Components, Terms
+from jaxdl.designs import Design
+from jaxdl.statistics import Interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from xarray import Dataset as XarrayDataset
+
+    from jaxdl.decomposition.derive import Derived
 
 Array = np.ndarray
 
@@ -42,6 +45,8 @@ class Decomposition:
     estimates: dict[Term, Float[Array, "*axes"]]
     standard_errors: dict[Term, Float[Array, "*axes"]]
     degrees_of_freedom: dict[Term, Float[Array, "*axes"]]
+    lower_ends: dict[Term, Float[Array, "*axes"]]
+    upper_ends: dict[Term, Float[Array, "*axes"]]
     populations: dict[Term, str]
     per_point: PerPoint
     replicates: dict[str, dict[Term, Float[Array, "levels *axes"]]]
@@ -65,9 +70,9 @@ class Decomposition:
         return (*self.study_notes, *told)
 
     @property
-    def variance(self) -> Mapping[Component, Float[Array, "*axes"]]:
-        """Variance by source: `variance[("data",)]`, and interactions: `variance[("data", "init")]`."""
-        return _Components({term: value for term, value in self.estimates.items() if isinstance(term, tuple)})
+    def variance(self) -> Mapping[Any, Float[Array, "*axes"]]:
+        """Variance by source: `variance["data"]`, and interactions: `variance["data", "init"]`."""
+        return Components([term for term in self.estimates if isinstance(term, tuple)], self.estimates.__getitem__)
 
     @property
     def bias_squared(self) -> Float[Array, "*axes"]:
@@ -119,16 +124,25 @@ class Decomposition:
 
     @property
     def intervals(self) -> dict[Term, Interval]:
-        """95 % t intervals of all terms."""
-        bounds = {
-            term: t_interval(value, self.standard_errors[term], self.degrees_of_freedom[term])
-            for term, value in self.estimates.items()
-        }
-        return {term: Interval(np.asarray(low), np.asarray(high)) for term, (low, high) in bounds.items()}
+        """95 % intervals of all terms, not symmetric about the estimates; see `decomposition.intervals`.
 
-    def estimand(self, term: Term) -> str:
-        """What a term estimates."""
-        return self.estimands[term]
+        Terms that cannot be negative have ends that are not, also where the estimate is.
+        """
+        return {term: Interval(low, self.upper_ends[term]) for term, low in self.lower_ends.items()}
+
+    def __getitem__(self, name: Term) -> Float[Array, "*axes"]:
+        """The estimate of a term by its name, as the table prints it: `result["variance[data, init]"]`, `result["risk"]`.
+
+        Raises:
+            UnknownTermError: a `KeyError` and `ValueError`, for a name that no term has; it lists those that there are.
+        """
+        return Terms(self.estimates, self.estimates.__getitem__)[name]
+
+    def derive(self, statistic: Callable[[Mapping[Term, Array]], Any], level: float = 0.95) -> "Derived":
+        """Any function of the terms, with its standard error, degrees of freedom and interval: see `decomposition.derive`."""
+        from jaxdl.decomposition.derive import derive
+
+        return derive(statistic, self, level=level)
 
     def at(self, *, setting: int | None = None, time: int | None = None) -> "Decomposition":
         """One setting, or one time, or both: the same result without that axis, and without what concerns other settings.
@@ -207,22 +221,11 @@ def _select(result: Decomposition, axis: str, position: int) -> Decomposition:
         estimates=taken(result.estimates),
         standard_errors=taken(result.standard_errors),
         degrees_of_freedom=taken(result.degrees_of_freedom),
+        lower_ends=taken(result.lower_ends),
+        upper_ends=taken(result.upper_ends),
         per_point=PerPoint(*map(taken, result.per_point)),
         replicates={unit: taken(values, leading=1) for unit, values in result.replicates.items()},
         axes=tuple(name for name in result.axes if name != axis),
         settings=None if axis == "settings" else result.settings,
         times=None if axis == "times" else result.times,
     )
-
-
-class _Components(dict[Component, Array]):
-    """Variance components by source; a missing one names those that the design identifies."""
-
-    def __missing__(self, component: object) -> Array:
-        msg = f"no component {component!r}; this design identifies {list(self)}, each a tuple of factors"
-        raise KeyError(msg)
-
-
-def label_of(term: Term) -> str:
-    """`variance[data, init]` for components, the term itself otherwise."""
-    return f"variance[{', '.join(term)}]" if isinstance(term, tuple) else term

@@ -10,15 +10,25 @@ import numpy as np
 from jaxdl.archives import from_npz, to_npz, write_atomically
 from jaxdl.decomposition.comparison import POPULATIONS
 from jaxdl.decomposition.estimates import Term
-from jaxdl.decomposition.result import Decomposition, PerPoint, label_of
+from jaxdl.decomposition.named_terms import label_of
+from jaxdl.decomposition.result import Decomposition, PerPoint
 from jaxdl.designs import Design
 from jaxdl.paths import as_path
 
 if TYPE_CHECKING:
     from xarray import Dataset
 
-FORMAT = "jaxdl.decomposition/3"
-GROUPS = ("estimates", "standard_errors", "degrees_of_freedom", "point_estimates", "point_errors")
+FAMILY = "jaxdl.decomposition/"
+FORMAT = FAMILY + "4"
+GROUPS = (
+    "estimates",
+    "standard_errors",
+    "degrees_of_freedom",
+    "lower_ends",
+    "upper_ends",
+    "point_estimates",
+    "point_errors",
+)
 
 
 class DescribedRun(NamedTuple):
@@ -77,7 +87,13 @@ def load(path: str | os.PathLike[str]) -> Decomposition:
     try:
         arrays = dict(from_npz(content))
         facts = json.loads(str(arrays.pop("facts")))
-        _expect(isinstance(facts, dict) and facts.get("format") == FORMAT, f"the format {FORMAT!r}")
+        found = facts.get("format") if isinstance(facts, dict) else None
+        earlier = (
+            f", got {found!r} of another version of jaxdl; decompose the predictions again"
+            if _is_of_family(found)
+            else ""
+        )
+        _expect(found == FORMAT, f"the format {FORMAT!r}{earlier}")
         return _restored(facts, arrays)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         msg = f"path: got {target}, which is not a saved decomposition, or is damaged ({error!s:.200}), expected what "
@@ -138,6 +154,8 @@ def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Decomposi
         estimates=named("estimates"),
         standard_errors=named("standard_errors"),
         degrees_of_freedom=named("degrees_of_freedom"),
+        lower_ends=named("lower_ends"),
+        upper_ends=named("upper_ends"),
         populations=dict(zip(terms, facts["populations"], strict=True)),
         per_point=PerPoint(named("point_estimates"), named("point_errors")),
         replicates={unit: named(f"replicates/{unit}") for unit in facts["units"]},
@@ -170,6 +188,10 @@ def _expect(is_right: bool, what: str) -> None:
         raise ValueError(msg)
 
 
+def _is_of_family(found: Any) -> bool:
+    return isinstance(found, str) and found.startswith(FAMILY)
+
+
 def _are_words(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
@@ -187,14 +209,13 @@ def to_xarray(result: Decomposition) -> "Dataset":
         raise ImportError(msg) from error
     terms = list(result.estimates)
     dims = ("term", *(axis.rstrip("s") for axis in result.axes))
-    estimates, errors, _, point_estimates, point_errors = (
+    estimates, errors, _, low, high, point_estimates, point_errors = (
         np.stack([values[term] for term in terms]) for values in _arrays_by_term(result)
     )
-    bounds = [result.intervals[term] for term in terms]
     coordinates: dict[str, Any] = {
         "term": [label_of(term) for term in terms],
         "population": ("term", [result.populations[term] for term in terms]),
-        "estimand": ("term", [result.estimand(term) for term in terms]),
+        "estimand": ("term", [result.estimands[term] for term in terms]),
     }
     if result.settings is not None:
         coordinates["setting"] = np.asarray(result.settings)
@@ -204,8 +225,8 @@ def to_xarray(result: Decomposition) -> "Dataset":
         {
             "estimate": (dims, estimates),
             "standard_error": (dims, errors),
-            "low": (dims, np.stack([bound.low for bound in bounds])),
-            "high": (dims, np.stack([bound.high for bound in bounds])),
+            "low": (dims, low),
+            "high": (dims, high),
             "per_point": ((*dims, "point"), point_estimates),
             "per_point_standard_error": ((*dims, "point"), point_errors),
         },
@@ -215,7 +236,14 @@ def to_xarray(result: Decomposition) -> "Dataset":
 
 
 def _arrays_by_term(result: Decomposition) -> tuple[dict[Term, np.ndarray], ...]:
-    return result.estimates, result.standard_errors, result.degrees_of_freedom, *result.per_point
+    return (
+        result.estimates,
+        result.standard_errors,
+        result.degrees_of_freedom,
+        result.lower_ends,
+        result.upper_ends,
+        *result.per_point,
+    )
 
 
 def _npz_path(path: str | os.PathLike[str]) -> Path:

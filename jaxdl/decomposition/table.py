@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from jaxdl.decomposition.result import Decomposition, label_of
+from jaxdl.decomposition.named_terms import label_of
+from jaxdl.decomposition.result import Decomposition
 
 HEADINGS = ("term", "estimate", "std. error", "95 % interval", "estimand", "population")
 
@@ -33,7 +34,7 @@ def _row(result: Decomposition, term, index: tuple[int, ...]) -> tuple[str, ...]
     interval = "none" if np.isnan(error) else f"{low:.5g} to {high:.5g}"
     shown = "none" if np.isnan(error) else f"{error:.2g}"
     return (
-        label_of(term), f"{result.estimates[term][index]:.5g}", shown, interval, result.estimand(term), result.populations[term]
+        label_of(term), f"{result.estimates[term][index]:.5g}", shown, interval, result.estimands[term], result.populations[term]
     )  # fmt: skip
 
 

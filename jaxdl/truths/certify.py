@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdl.decomposition import Decomposition, Target
-from jaxdl.decomposition.result import label_of
+from jaxdl.decomposition.named_terms import label_of
 from jaxdl.truths.recipes import Estimates, Labels, Predictions
 from jaxdl.truths.study import Exact, Study
 from jaxdl.types import Key

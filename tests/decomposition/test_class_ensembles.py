@@ -139,4 +139,4 @@ def test_ensembles_are_reported_by_the_softmax_with_a_target_alone():
     one, two = (cross_entropy(scale * logits, target=labels, **arguments) for scale in (1, 2))
     assert one.populations[PROBABILITIES] == "test points and labels drawn anew"
     assert compare(one, two).standard_errors[PROBABILITIES] > 0
-    assert "log E softmax" in one.estimand(PROBABILITIES)
+    assert "log E softmax" in one.estimands[PROBABILITIES]

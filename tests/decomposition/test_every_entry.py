@@ -108,7 +108,7 @@ ENTRIES = {
     },
 }  # fmt: skip
 WITHOUT_ARRAYS = {  # what takes results, estimates, counts or paths; tested where they are
-    "compare", "ensemble_forecast", "bracket", "bias_squared_interval", "load", "plug_in.bootstrap_indices",
+    "compare", "derive", "ensemble_forecast", "bracket", "bias_squared_interval", "load", "plug_in.bootstrap_indices",
 }  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def test_every_number_is_identified_by_what_was_known(loss, layout, known):
     if loss is zero_one:
         assert not result.variance
     for term in result.estimates:
-        assert result.estimand(term)
+        assert result.estimands[term]
         drawn = known in ("single labels", "replicate labels") and not (
             isinstance(term, tuple) or term == "total_variance"
         )

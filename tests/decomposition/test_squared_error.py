@@ -214,7 +214,7 @@ def test_one_fixed_seed_measures_the_variance_for_that_seed_and_says_so():
         fixed = squared_error(f[:, None], factors=("data", "init"), target=Target(mean=np.zeros(4)))
     alone = squared_error(f, factors=("data",), target=Target(mean=np.zeros(4)))
     assert fixed.estimates == alone.estimates
-    assert "for the one init drawn" in fixed.estimand(("data",))
+    assert "for the one init drawn" in fixed.estimands[("data",)]
     assert "one init" in fixed.table()
 
 
