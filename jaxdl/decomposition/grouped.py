@@ -142,8 +142,13 @@ class GroupedMoments(GroupedMeans):
         return _unit_statistics(runs, self._design.shape)
 
     def _strata(self, occupied: Array) -> Strata | None:
-        sums = tuple(each if len(occupied) == NUM_GROUPS else each[occupied] for each in self._sums)
-        return grouped_strata(self._design.shape, self._counts[occupied], sums, with_bias=self._reference is not None)
+        totals, products, pairs = (each if len(occupied) == NUM_GROUPS else each[occupied] for each in self._sums)
+        return grouped_strata(
+            self._design.shape,
+            self._counts[occupied],
+            (totals, products, pairs),
+            with_bias=self._reference is not None,
+        )
 
     def _terms(self, counts: Array, sums: tuple[Array, ...]) -> Array:
         total, products, _ = sums
