@@ -51,9 +51,9 @@ def crossed_estimates(
     def at_points(values: Array, time: int, chunk: slice) -> tuple[Array, Callable[[int], Array]]:
         values = transform(values)
         # Centred, so that small variances around large means keep their digits.
-        pivot = values[(0,) * num_factors] if reference is None else reference.center[chunk]
+        pivot = values[(0,) * num_factors].copy() if reference is None else reference.center[chunk]
         offsets = None if reference is None else (reference.bias_offset[chunk], reference.risk_offset[chunk])
-        margins = margins_of(values - pivot, num_factors)
+        margins = margins_of(np.subtract(values, pivot, out=values), num_factors)
         own = _squares(margins)
         squares = {subset: _mean_over(each, set(range(num_factors))) for subset, each in own.items()}
         if has_strata:
@@ -92,7 +92,10 @@ def jackknifed(
     sums = {axis: np.zeros((len(terms), counts[axis], times)) for axis in deletable}
 
     for time, chunk in itertools.product(range(times), chunks_of_points(table.shape, reference)):
-        values = np.asarray(table[(..., time, chunk, slice(None))][np.ix_(*kept)], np.float64)
+        values = table[(..., time, chunk, slice(None))]
+        if counts != design.shape:
+            values = values[np.ix_(*kept)]
+        values = np.array(values, np.float64)  # a copy, which `at_points` may change
         per_point[:, time, chunk], without = at_points(values, time, chunk)
         parts = []
         for axis in deletable:

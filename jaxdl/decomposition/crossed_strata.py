@@ -1,7 +1,7 @@
 """The strata of a crossed table: mean squares of effects, and inner products of effects that say how precise they are.
 
 The effects of a set u of factors are e_u = sum over subsets w of u of (-1)^|u - w| m_w, from the margins m. Between levels of one
-factor all inner products are taken; between cells those along one axis alone, which is no more work than reading the table.
+factor all inner products are taken; between cells those along one axis alone, which is little more work than reading the table.
 Cells of one row may vary together in size (a product of two effects does): the spread of row sums beyond that of independent
 cells is added to the variance of their mean square.
 """
@@ -14,10 +14,12 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdl.decomposition.strata import (
+    ROUNDING,
     Moments,
     Pairs,
     Spread,
     Strata,
+    centred,
     inverse_points_of,
     moments,
     shape_of,
@@ -26,7 +28,7 @@ from jaxdl.decomposition.strata import (
 
 Array = np.ndarray
 Subset = frozenset[int]
-SLICE_BYTES = 2**18  # of the table at once: its effects stay in the cache
+SLICE_BYTES = 2**23  # of the table at once
 FEWEST_IN_PAIRS = 4
 
 
@@ -48,29 +50,39 @@ class CrossedStrata:
 
     def add(self, margins: dict[Subset, Float[Array, "*levels points out"]], time: int) -> None:
         """The margins at some test points, centred at the target."""
-        num_factors = len(self._counts)
-        whole = margins[frozenset(range(num_factors))]
-        points, out = whole.shape[-2:]
+        points, out = margins[frozenset(range(len(self._counts)))].shape[-2:]
         self._num_columns = self._num_points * out
         size = max(1, SLICE_BYTES // (8 * math.prod(self._counts) * out))
         for start in range(0, points, size):
             part = {u: margin[..., start : start + size, :] for u, margin in margins.items()}
-            effects: dict[tuple[int, ...], Array] = {}
-            for u in self._subsets:
-                # Of subsets without the last factor the effects add up to a margin: the table is gone through once a factor.
-                *others, last = u
-                effect = part[frozenset(u)] - part[frozenset(others)]
-                for count in range(len(others)):
-                    for inside in itertools.combinations(others, count):
-                        effect -= effects[(*inside, last)]
-                effects[u] = effect
             centre = part[frozenset()].reshape(-1)
-            for u, effect in effects.items():
-                rows = effect.reshape(*(self._counts[i] for i in u), -1)
+            for u in self._subsets:
+                rows = self._uncentred(part, u).reshape(*(self._counts[i] for i in u), -1)
                 if self._projected is not None:
                     self._projected[u][time] += rows @ centre
                 rows = np.moveaxis(rows, self._axes[u], -2)
                 self._grams[u][time] += rows @ np.swapaxes(rows, -1, -2)
+
+    def _uncentred(self, margins: dict[Subset, Array], u: tuple[int, ...]) -> Array:
+        """The effects of u, but for what is the same at all levels along its axis of pairs.
+
+        That goes from the Gram matrices when these are centred, which takes no time.
+        """
+        along = u[self._axes[u]]
+        others = tuple(i for i in u if i != along)
+        if not others:
+            return margins[frozenset(u)] - margins[frozenset()]
+        effects: dict[tuple[int, ...], Array] = {}
+        *before, last = others
+        # Of subsets without the last factor the effects add up to a margin: the table is gone through once for each other one.
+        for count in range(len(before) + 1):
+            for inside in itertools.combinations(before, count):
+                effect = margins[frozenset((*inside, last, along))] - margins[frozenset((*inside, along))]
+                for fewer in range(count):
+                    for less in itertools.combinations(inside, fewer):
+                        effect -= effects[less]
+                effects[inside] = effect
+        return effects[tuple(before)]
 
     def strata(self) -> Strata:
         """The mean squares of all points that were added."""
@@ -100,10 +112,13 @@ class CrossedStrata:
     def _stratum(self, u: tuple[int, ...]) -> tuple[Array, float, Spread, Array, Array]:
         counts, axis = [self._counts[i] for i in u], self._axes[u]
         freedom, size = float(math.prod(count - 1 for count in counts)), float(self._size(u))
-        gram = self._grams[u] / self._num_points
+        raw = self._grams[u] / self._num_points
+        gram = centred(centred(raw, -1), -2)
         own = np.moveaxis(np.diagonal(gram, axis1=-2, axis2=-1), -1, 1 + axis)  # (times, *counts)
         axes = tuple(range(1, own.ndim))
         total = own.sum(axis=axes)
+        least = ROUNDING * np.trace(raw, axis1=-2, axis2=-1).sum(axis=axes[:-1])
+        total = np.where(total > least, total, 0.0)
         square = total / freedom
         # Relative to the mean square, whose fourth power may be no double.
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -119,7 +134,7 @@ class CrossedStrata:
             spread = spread_of(freedom, size, tau, known.cumulant, dependence=_dependence(own, known, counts))
         projected, covariance = np.zeros(()), np.zeros(())
         if self._projected is not None:
-            along = self._projected[u] / self._num_points
+            along = centred(self._projected[u] / self._num_points, 1 + axis)
             projected = (along**2).sum(axis=axes) / freedom
             # The third cumulant of centred effects is that of the effects times (L - 1)(L - 2)/L² for each factor.
             third = (along * own).sum(axis=axes) * square / math.prod((n - 1) * (n - 2) / n for n in counts)

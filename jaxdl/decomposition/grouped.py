@@ -58,7 +58,9 @@ class GroupedMeans(ABC):
 
     def add(self, runs: Num[Array, "units *inner times points out"], kept: Float[Array, " units"]) -> None:
         """Add consecutive units; those with `kept` zero take their place in the order and count for nothing."""
-        runs = np.where(kept.reshape(-1, *[1] * (runs.ndim - 1)) > 0, runs, 0).astype(np.float64)
+        if not kept.all():
+            runs = np.where(kept.reshape(-1, *[1] * (runs.ndim - 1)) > 0, runs, 0)
+        runs = np.array(runs, np.float64)  # a copy, which `_statistics` may change
         statistics = self._statistics(runs, kept)
         if self._next_unit == 0:
             self._sums = tuple(np.zeros((NUM_GROUPS, *each.shape[1:])) for each in statistics)
@@ -78,7 +80,8 @@ class GroupedMeans(ABC):
         """All terms, nan with fewer than two units, and one replicate for each group; nan for a group that is empty."""
         counts, terms = self._counts, self.terms
         with np.errstate(invalid="ignore", divide="ignore"):  # no unit at all: nan, as for one
-            total = self._terms(counts.sum()[None], tuple(each.sum(0)[None] for each in self._sums))[:, 0]
+            sums_of_all = tuple(each.sum(0) for each in self._sums)
+            total = self._terms(counts.sum()[None], tuple(each[None] for each in sums_of_all))[:, 0]
         if counts.sum() < 2:
             return Estimates(terms, np.full_like(total, np.nan), np.full_like(total, np.nan), {})
         occupied = np.flatnonzero(counts)
@@ -89,8 +92,10 @@ class GroupedMeans(ABC):
             return Estimates(terms, total, variance, {})
         replicates = np.full((len(terms), min(NUM_GROUPS, self._design.shape[0]), total.shape[1]), np.nan)
         for time in range(total.shape[1]):
-            sums = tuple(np.take(each, [time], axis=_time_axis(each)) for each in self._sums)
-            deleted = self._terms(rest, tuple(each.sum(0) - each[occupied] for each in sums))[:, :, 0]
+            if total.shape[1] > 1:
+                sums_of_all = tuple(each.sum(0) for each in self._sums_at(time))
+            sums = (each if len(occupied) == NUM_GROUPS else each[occupied] for each in self._sums_at(time))
+            deleted = self._terms(rest, tuple(a - b for a, b in zip(sums_of_all, sums, strict=True)))[:, :, 0]
             variance[:, time] = jackknife_variance(deleted)
             replicates[:, occupied, time] = deleted.mean(axis=-1)
             if self.is_corrected:
@@ -98,6 +103,14 @@ class GroupedMeans(ABC):
         if not has_errors:
             return Estimates(terms, total, np.full_like(variance, np.nan), {})
         return Estimates(terms, total, variance, {"groups": replicates}, self._strata(occupied))
+
+    def _sums_at(self, time: int) -> list[Array]:
+        """The sums at one time, without a copy where there is only that."""
+        axes = [_time_axis(each) for each in self._sums]
+        return [
+            each if each.shape[axis] == 1 else np.take(each, [time], axis=axis)
+            for each, axis in zip(self._sums, axes, strict=True)
+        ]
 
     def _strata(self, occupied: Int[Array, " groups"]) -> Strata | None:
         """The mean squares of the groups that are not empty, of terms that are sums of such."""
@@ -123,12 +136,19 @@ class GroupedMoments(GroupedMeans):
             if self._reference is not None:
                 self._pivot = self._reference.center
             elif kept.any():
-                self._pivot = runs[np.argmax(kept)][(0,) * (len(self._design.shape) - 1)]
-        return _unit_statistics(runs - (0 if self._pivot is None else self._pivot), self._design.shape)
+                self._pivot = runs[np.argmax(kept)][(0,) * (len(self._design.shape) - 1)].copy()
+        if self._pivot is not None:
+            runs -= self._pivot
+        return _unit_statistics(runs, self._design.shape)
 
     def _strata(self, occupied: Array) -> Strata | None:
-        sums = tuple(each[occupied] for each in self._sums)
-        return grouped_strata(self._design.shape, self._counts[occupied], sums, with_bias=self._reference is not None)
+        totals, products, pairs = (each if len(occupied) == NUM_GROUPS else each[occupied] for each in self._sums)
+        return grouped_strata(
+            self._design.shape,
+            self._counts[occupied],
+            (totals, products, pairs),
+            with_bias=self._reference is not None,
+        )
 
     def _terms(self, counts: Array, sums: tuple[Array, ...]) -> Array:
         total, products, _ = sums

@@ -14,8 +14,10 @@ from jaxtyping import Float
 from jaxdl.decomposition.strata import (
     PRIOR_LEVELS,
     PRIOR_UNITS,
+    ROUNDING,
     Pairs,
     Strata,
+    centred,
     inverse_points_of,
     moments,
     normal_moments,
@@ -24,7 +26,6 @@ from jaxdl.decomposition.strata import (
 )
 
 Array = np.ndarray
-SLICE_BYTES = 2**18  # of a unit at once, so that what is centred stays in the cache
 
 
 def pairs_within(children: Float[Array, "units *nodes times points out"]) -> Float[Array, "units times 1 2"]:
@@ -32,21 +33,13 @@ def pairs_within(children: Float[Array, "units *nodes times points out"]) -> Flo
 
     Averages over points within, and over nodes outside.
     """
-    axis = children.ndim - 5  # of the children within a unit
-    points, out = children.shape[-2:]
-    size = max(1, SLICE_BYTES // (8 * math.prod(children.shape[1:-2]) * out))
-    found = np.zeros((len(children), children.shape[-3], 1, 2))
-    for unit, values in enumerate(children):
-        gram = np.zeros(())
-        for start in range(0, points, size):
-            part = values[..., start : start + size, :]
-            part = part - part.mean(axis=axis, keepdims=True)
-            rows = np.moveaxis(part.reshape(*part.shape[:-2], -1), axis, -2)
-            gram = gram + rows @ np.swapaxes(rows, -1, -2)
-        gram, nodes = gram / points, tuple(range(axis))
-        found[unit, :, 0, 0] = (np.trace(gram, axis1=-2, axis2=-1) ** 2).mean(axis=nodes)
-        found[unit, :, 0, 1] = (gram**2).sum(axis=(-2, -1)).mean(axis=nodes)
-    return found
+    axis = children.ndim - 4
+    rows = np.moveaxis(children.reshape(*children.shape[:-2], -1), axis, -2)
+    gram = rows @ np.swapaxes(rows, -1, -2) / children.shape[-2]
+    gram = centred(centred(gram, -1), -2)
+    own = np.trace(gram, axis1=-2, axis2=-1)
+    both = np.stack([own**2, (gram**2).sum(axis=(-2, -1))], axis=-1)[..., None, :]
+    return both.mean(axis=tuple(range(1, axis)))
 
 
 def grouped_strata(
@@ -65,8 +58,9 @@ def grouped_strata(
     totals, products, pairs = sums
     num_units, num_groups = float(counts.sum()), len(counts)
     mean = totals.sum(axis=0) / num_units
-    gram, along = _between_groups(counts, totals, mean)
+    gram, along = _between_groups(counts, totals)
     of_groups = _squares_of_groups(counts, totals, products, mean, shape)
+    least = ROUNDING * products[..., -1].sum(axis=0).mean(axis=-1) / num_units
     squares, freedoms, spreads, kurtoses = [], [], [], []
     tau = np.ones(mean.shape[0])
     for depth, values in enumerate(of_groups):
@@ -74,6 +68,7 @@ def grouped_strata(
             (num_units - 1, 1.0) if depth == 0 else (num_units, math.prod(shape[1:depth]) * (shape[depth] - 1.0))
         )
         freedom, square = share * inside, values.sum(axis=0) / share
+        square = np.where(square > least, square, 0.0)
         with np.errstate(invalid="ignore", divide="ignore"):
             scale = np.where(square > 0, 1 / square, 0.0)
         shape_found = None
@@ -130,16 +125,17 @@ def gram_columns(totals: Float[Array, "groups times points out"]) -> int:
 
 
 def _between_groups(
-    counts: Float[Array, " groups"],
-    totals: Float[Array, "groups times points out"],
-    mean: Float[Array, "times points out"],
+    counts: Float[Array, " groups"], totals: Float[Array, "groups times points out"]
 ) -> tuple[Float[Array, "times groups groups"], Float[Array, "groups times"]]:
     """Inner products of groups' deviations, scaled to the variance of a unit, and those with the mean."""
-    weights = counts[:, None, None, None]
-    scaled = (totals - weights * mean) / np.sqrt(weights)
-    rows = np.moveaxis(scaled.reshape(*scaled.shape[:2], -1), 0, 1)
-    along = (rows @ mean.reshape(len(mean), -1, 1))[..., 0] / mean.shape[-2]
-    return rows @ np.swapaxes(rows, -1, -2) / mean.shape[-2], along.T
+    rows = np.moveaxis(totals.reshape(*totals.shape[:2], -1), 0, 1)
+    gram = rows @ np.swapaxes(rows, -1, -2) / totals.shape[-2]  # of the totals themselves, which takes no copy of them
+    with_mean = gram.sum(axis=-1, keepdims=True) / counts.sum()
+    of_mean = with_mean.sum(axis=-2, keepdims=True) / counts.sum()
+    shift = with_mean * counts
+    gram = gram - shift - np.swapaxes(shift, -1, -2) + counts[:, None] * counts * of_mean
+    along = (with_mean - counts[:, None] * of_mean)[..., 0] / np.sqrt(counts)
+    return gram / np.sqrt(counts[:, None] * counts), along.T
 
 
 def _squares_of_groups(

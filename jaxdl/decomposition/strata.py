@@ -25,6 +25,7 @@ FULL_LEVELS = 32.0  # one above it counts n / 32 up to 32
 ABOVE = 2.0  # and twice at the upper end, as heavy tails are seen too late: a variance that missed them is too small
 ABOVE_UNSEEN = 3.0  # where no Gram matrix tells more of the shape of the law
 SKEWED = 3.0  # times the squared skewness, likewise: of gamma laws 1.5 is the kurtosis, and skewness is seen earlier
+ROUNDING = 64 * np.finfo(np.float64).eps  # of a sum of squares: what is left of effects that are none
 LEAST_PART = 0.15  # of the normal variance of a mean square, for effects of lightest tails
 
 
@@ -116,6 +117,15 @@ def _expectations(counts: Sequence[int], axis: int) -> Float[Array, "3 3"]:
             [own[1], 2 * own[0], own[2]],
         ]
     )
+
+
+def centred(values: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
+    """Less the mean along an axis; of both axes of a Gram matrix, that of centred vectors.
+
+    >>> centred(np.array([1.0, 3.0]), 0)
+    array([-1.,  1.])
+    """
+    return values - values.mean(axis=axis, keepdims=True)
 
 
 class Spread(NamedTuple):
