@@ -9,6 +9,7 @@ cells is added to the variance of their mean square.
 import itertools
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -17,10 +18,11 @@ from jaxdl.decomposition.strata import (
     ROUNDING,
     Moments,
     Pairs,
-    Spread,
+    Shape,
     Strata,
     centred,
     inverse_points_of,
+    kurtosis_elsewhere,
     moments,
     shape_of,
     spread_of,
@@ -30,6 +32,17 @@ Array = np.ndarray
 Subset = frozenset[int]
 SLICE_BYTES = 2**23  # of the table at once
 FEWEST_IN_PAIRS = 4
+
+
+class _Stratum(NamedTuple):
+    square: Float[Array, " times"]
+    freedom: float
+    inverse_points: Float[Array, " times"]
+    kurtosis: Float[Array, " times"]
+    shape: Shape | None
+    dependence: Float[Array, " times"] | float
+    projected: Float[Array, " times"]
+    covariance: Float[Array, " times"]
 
 
 class CrossedStrata:
@@ -87,19 +100,28 @@ class CrossedStrata:
     def strata(self) -> Strata:
         """The mean squares of all points that were added."""
         found = [self._stratum(u) for u in self._subsets]
-        spreads = [spread for _, _, spread, *_ in found]
+        counts = np.array([float(self._size(u)) for u in self._subsets])
+        elsewhere = kurtosis_elsewhere(
+            np.stack([each.kurtosis for each in found]), np.stack([each.inverse_points for each in found]), counts
+        )
+        spreads = [
+            spread_of(
+                each.freedom, count, each.inverse_points, each.kurtosis, elsewhere[index], each.shape, each.dependence
+            )
+            for index, (each, count) in enumerate(zip(found, counts, strict=True))
+        ]
         subsets = [frozenset(u) for u in self._subsets]
         return Strata(
-            squares=np.stack([square for square, *_ in found]),
-            degrees_of_freedom=np.array([freedom for _, freedom, *_ in found]),
+            squares=np.stack([each.square for each in found]),
+            degrees_of_freedom=np.array([each.freedom for each in found]),
             normal_variance=np.stack([spread.normal for spread in spreads]),
             lower_variance=np.stack([spread.lower for spread in spreads]),
             upper_variance=np.stack([spread.upper for spread in spreads]),
-            projected=None if self._projected is None else np.stack([projected for *_, projected, _ in found]),
-            covariance=None if self._projected is None else np.stack([covariance for *_, covariance in found]),
+            projected=None if self._projected is None else np.stack([each.projected for each in found]),
+            covariance=None if self._projected is None else np.stack([each.covariance for each in found]),
             effective_points=np.stack([spread.effective_points for spread in spreads]),
             kurtosis=np.stack([spread.kurtosis for spread in spreads]),
-            counts=np.array([float(self._size(u)) for u in self._subsets]),
+            counts=counts,
             of_mean=np.array([(-1.0) ** (len(u) + 1) / self._size(u) for u in subsets]),
             of_components=np.array(
                 [[(-1.0) ** len(w - u) / self._size(w - u) if u <= w else 0.0 for w in subsets] for u in subsets]
@@ -109,7 +131,7 @@ class CrossedStrata:
     def _size(self, u: Subset | tuple[int, ...]) -> int:
         return math.prod(self._counts[i] for i in u)
 
-    def _stratum(self, u: tuple[int, ...]) -> tuple[Array, float, Spread, Array, Array]:
+    def _stratum(self, u: tuple[int, ...]) -> _Stratum:
         counts, axis = [self._counts[i] for i in u], self._axes[u]
         freedom, size = float(math.prod(count - 1 for count in counts)), float(self._size(u))
         raw = self._grams[u] / self._num_points
@@ -128,10 +150,6 @@ class CrossedStrata:
         pairs = Pairs(own.sum(axis=axes) ** 2, (gram**2).sum(axis=tuple(range(1, gram.ndim))), (own**2).sum(axis=axes))
         known = moments(pairs, counts, axis)
         tau = inverse_points_of(known, self._num_columns)
-        if len(u) == 1:
-            spread = spread_of(freedom, size, tau, known.cumulant, shape_of(gram, tau))
-        else:
-            spread = spread_of(freedom, size, tau, known.cumulant, dependence=_dependence(own, known, counts))
         projected, covariance = np.zeros(()), np.zeros(())
         if self._projected is not None:
             along = centred(self._projected[u] / self._num_points, 1 + axis)
@@ -139,7 +157,16 @@ class CrossedStrata:
             # The third cumulant of centred effects is that of the effects times (L - 1)(L - 2)/L² for each factor.
             third = (along * own).sum(axis=axes) * square / math.prod((n - 1) * (n - 2) / n for n in counts)
             covariance = 2 * third / size
-        return square, freedom, spread, projected, covariance
+        return _Stratum(
+            square,
+            freedom,
+            tau,
+            known.cumulant,
+            shape_of(gram, tau) if len(u) == 1 else None,
+            0.0 if len(u) == 1 else _dependence(own, known, counts),
+            projected,
+            covariance,
+        )
 
 
 def _axis_of_pairs(counts: Sequence[int]) -> int:

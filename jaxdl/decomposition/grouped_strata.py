@@ -19,6 +19,7 @@ from jaxdl.decomposition.strata import (
     Strata,
     centred,
     inverse_points_of,
+    kurtosis_elsewhere,
     moments,
     normal_moments,
     shape_of,
@@ -61,7 +62,7 @@ def grouped_strata(
     gram, along = _between_groups(counts, totals)
     of_groups = _squares_of_groups(counts, totals, products, mean, shape)
     least = ROUNDING * products[..., -1].sum(axis=0).mean(axis=-1) / num_units
-    squares, freedoms, spreads, kurtoses = [], [], [], []
+    squares, freedoms, taus, kurtoses, shapes = [], [], [], [], []
     tau = np.ones(mean.shape[0])
     for depth, values in enumerate(of_groups):
         share, inside = (
@@ -88,10 +89,26 @@ def grouped_strata(
         if depth > 0 or num_units > num_groups:
             kurtosis = num_groups * (_unevenness(values, counts) - 2 * tau / freedom)
         squares.append(square)
-        kurtoses.append(kurtosis * (num_units if depth == 0 else freedom) / num_groups)  # of effects, not of groups
-        freedoms.append(num_groups - 1 if depth == 0 else freedom)
-        prior = PRIOR_LEVELS if depth == 0 else PRIOR_UNITS
-        spreads.append(spread_of(freedom, float(num_groups), tau, kurtosis, shape_found, prior=prior))
+        taus.append(tau)
+        kurtoses.append(kurtosis)
+        shapes.append(shape_found)
+        freedoms.append(freedom)
+    per_group = np.array([num_units, *freedoms[1:]]) / num_groups
+    of_effects = np.stack(kurtoses) * per_group[:, None]  # not of groups
+    elsewhere = kurtosis_elsewhere(of_effects, np.stack(taus), np.full(len(taus), float(num_groups)))
+    spreads = [
+        spread_of(
+            freedom,
+            float(num_groups),
+            taus[depth],
+            kurtoses[depth],
+            elsewhere[depth] / per_group[depth],
+            shapes[depth],
+            prior=PRIOR_LEVELS if depth == 0 else PRIOR_UNITS,
+        )
+        for depth, freedom in enumerate(freedoms)
+    ]
+    freedoms[0] = num_groups - 1.0
     depths, nothing = len(of_groups), np.zeros_like(tau)
     projected = (along**2).sum(axis=0) / (num_groups - 1)
     # Third cumulants, from sums over the units of a group, with the mean as far from the truth as the spread of all groups says.
@@ -112,7 +129,7 @@ def grouped_strata(
         projected=np.stack([projected, *[nothing] * (depths - 1)]) if with_bias else None,
         covariance=np.stack([covariance, *[nothing] * (depths - 1)]) if with_bias else None,
         effective_points=np.stack([spread.effective_points for spread in spreads]),
-        kurtosis=np.stack(kurtoses),
+        kurtosis=of_effects,
         counts=np.full(depths, float(num_groups)),
         of_mean=np.eye(depths)[0] / num_units,
         of_components=np.eye(depths) - np.eye(depths, k=1) / np.array([1, *shape[1:]]),

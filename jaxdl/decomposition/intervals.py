@@ -134,17 +134,14 @@ def bias_limits(distance: Distance) -> tuple[Float[Array, "*any"], Float[Array, 
     return low, high
 
 
-def deviations(distance: Distance, bias: Float[Array, "*any"]) -> tuple[Float[Array, "*any"], Float[Array, "*any"]]:
-    """How far E T may lie below and above an observed T, at a bias²: from the quantiles of T about its expectation.
+def widened(degrees_of_freedom: Float[Array, "*any"]) -> Float[Array, "*any"]:
+    """By how much a variance must grow for normal quantiles to be those of Student's t.
 
-    >>> below, above = deviations(Distance(*(np.array([each]) for each in (1.0, 1.0, 2.0, 4.0, 1e9))), np.zeros(1))
-    >>> print(f"{below.item():.2f} {above.item():.3f}")                                  # chi-square: 5.02 - 1, 1 - 0.001
-    4.02 0.999
+    >>> widened(np.array([np.inf, 7.0])).round(3)
+    array([1.   , 1.456])
     """
-    law, expected = _law(distance, bias), bias + distance.variance
-    tail = (1 - LEVEL) / 2 * as_normal(distance.degrees_of_freedom)
-    high, low = _quantile(law, np.stack([1 - tail, tail]))
-    return high - expected, expected - low
+    tail = (1 - LEVEL) / 2
+    return (special.stdtrit(degrees_of_freedom, tail) / special.ndtri(tail)) ** 2
 
 
 def as_normal(degrees_of_freedom: Float[Array, "*any"]) -> Float[Array, "*any"]:

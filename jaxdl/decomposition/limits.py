@@ -3,11 +3,12 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
-from jaxdl.decomposition.intervals import Distance, bias_limits, chi_square_limits, combined, deviations, stretched
+from jaxdl.decomposition.intervals import Distance, bias_limits, chi_square_limits, combined, stretched, widened
 from jaxdl.decomposition.strata import Strata
 
 Array = np.ndarray
-LEAST_CORRECTION = 0.5  # of a variance, by a covariance
+LEAST_CORRECTION, MOST_CORRECTION = 0.25, 4.0  # of a variance, by a covariance
+MOST_WIDENED = 2.0  # a variance, for few degrees of freedom of its own: chi-square of few counts them already
 
 
 def reaches_of_strata(
@@ -21,32 +22,64 @@ def reaches_of_strata(
     squares = strata.squares
     with np.errstate(invalid="ignore", divide="ignore"):
         stretch = [np.sqrt(each / strata.normal_variance) for each in (strata.lower_variance, strata.upper_variance)]
-    low, high = stretched(chi_square_limits(2 / strata.normal_variance), (stretch[0], stretch[1]))
+    of_normal = chi_square_limits(2 / strata.normal_variance)
+    low, high = stretched(of_normal, (stretch[0], stretch[1]))
+    of_tails = squares * np.maximum(high - of_normal[1], 0)
     parts = squares * (1 - low), squares * (high - 1)
     total = strata.of_components.sum(axis=0)
-    components = np.concatenate([strata.of_components[: None if with_components else 0], [total]])
-    below, above = combined(components[..., None], *parts)
+    below, above = combined(strata.of_components[: None if with_components else 0, :, None], *parts)
+    of_total = total[:, None] * squares
+    variances = (
+        strata.normal_variance,
+        strata.lower_variance,
+        np.minimum(strata.upper_variance, strata.normal_variance),
+    )
+    size = of_total.sum(axis=0)
+    down, up = _reaches_of_sum(size, *((of_total**2 * each).sum(axis=0) for each in variances))
+    up = up + _root_of_squares(total[:, None] * of_tails)
+    below, above = np.concatenate([below, [down]]), np.concatenate([above, [up]])
     if shared_nothing is None or strata.projected is None:
         return unit * below, unit * above
     distance, is_known = _distance(strata, shared_nothing)
     low, high = bias_limits(distance)
     of_bias = [np.where(is_known, 0.0, end) for end in (np.maximum(shared_nothing - low, 0), high - shared_nothing)]
-    of_distance = [np.where(is_known, 0.0, end) for end in deviations(distance, np.maximum(shared_nothing, 0))]
-    risk = (total - strata.of_mean)[None, :, None]
-    of_risk = [np.hypot(end, side[0]) for end, side in zip(of_distance, combined(risk, *parts), strict=True)]
     # Of skewed effects, squares rise with the distance of the mean.
     bias = np.maximum(shared_nothing, 0)
-    apart = (
-        distance.of_noise + distance.per_bias * bias + ((risk[0] * squares) ** 2 * strata.lower_variance).sum(axis=0)
+    of_distance = (distance.of_noise + distance.per_bias * bias) * np.minimum(
+        widened(distance.degrees_of_freedom), MOST_WIDENED
     )
-    together = 2 * (risk[0] * strata.covariance).sum(axis=0)
+    of_rest = (total - strata.of_mean)[:, None] * squares
+    rest = [(of_rest**2 * each).sum(axis=0) for each in variances]
+    together = 2 * ((total - strata.of_mean)[:, None] * strata.covariance).sum(axis=0)
+    apart = of_distance + rest[1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        correction = np.sqrt(np.clip(np.where(apart > 0, 1 + together / apart, 1.0), LEAST_CORRECTION, 2.0))
-    of_risk = [end * correction for end in of_risk]
+        correction = np.clip(np.where(apart > 0, 1 + together / apart, 1.0), LEAST_CORRECTION, MOST_CORRECTION)
+    of_risk = _reaches_of_sum(shared_nothing + size, *((of_distance + each) * correction for each in rest))
+    of_risk = of_risk[0], of_risk[1] + _root_of_squares((total - strata.of_mean)[:, None] * of_tails)
+    of_risk = [np.where(is_known, 0.0, end) for end in of_risk]
     return (
         unit * np.concatenate([[of_bias[0]], below, [of_risk[0]]]),
         unit * np.concatenate([[of_bias[1]], above, [of_risk[1]]]),
     )
+
+
+def _root_of_squares(parts: Float[Array, "strata times"]) -> Float[Array, " times"]:
+    return np.sqrt((parts**2).sum(axis=0))
+
+
+def _reaches_of_sum(
+    size: Float[Array, " times"],
+    normal: Float[Array, " times"],
+    lower: Float[Array, " times"],
+    upper: Float[Array, " times"],
+) -> tuple[Float[Array, " times"], Float[Array, " times"]]:
+    """Likewise of a sum of positive parts, by its variances: nearly chi-square, with degrees of freedom of its own."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        is_known = (normal <= 0) | (size <= 0)
+        relative = np.where(is_known, 1.0, normal / size**2)
+        stretch = [np.where(is_known, 1.0, np.sqrt(each / normal)) for each in (lower, upper)]
+    low, high = stretched(chi_square_limits(2 / relative), (stretch[0], stretch[1]))
+    return np.where(is_known, 0.0, size * (1 - low)), np.where(is_known, 0.0, size * (high - 1))
 
 
 def _in_units(

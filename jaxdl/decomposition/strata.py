@@ -22,10 +22,16 @@ Array = np.ndarray
 PRIOR_LEVELS = 4.0  # a kurtosis below the normal one counts n / (n + 4)
 PRIOR_UNITS = 16.0  # and n / (n + 16) when it is that of mean squares within n units, which are skewed themselves
 FULL_LEVELS = 32.0  # one above it counts n / 32 up to 32
-ABOVE = 2.0  # and twice at the upper end, as heavy tails are seen too late: a variance that missed them is too small
+ABOVE = (
+    3.0  # and three times at the upper end, as heavy tails are seen too late: a variance that missed them is too small
+)
 ABOVE_UNSEEN = 3.0  # where no Gram matrix tells more of the shape of the law
-SKEWED = 3.0  # times the squared skewness, likewise: of gamma laws 1.5 is the kurtosis, and skewness is seen earlier
+SKEWED = 2.0  # times the squared skewness, likewise: of gamma laws 1.5 is the kurtosis, and skewness is seen earlier
 ROUNDING = 64 * np.finfo(np.float64).eps  # of a sum of squares: what is left of effects that are none
+HEAVIEST = 7.0  # beyond, a kurtosis stretches no end further: the few effects far out are in the mean square already
+OF_OTHERS = 1.5  # times the kurtosis of other strata, likewise
+FEW_LEVELS = 6.0  # fewer would be stretched beyond measure
+SEEN = 1.5  # standard errors of the kurtosis of normal effects, from which on that of one stratum is believed of the others
 LEAST_PART = 0.15  # of the normal variance of a mean square, for effects of lightest tails
 
 
@@ -143,6 +149,7 @@ def spread_of(
     count: float,
     inverse_points: Float[Array, " times"],
     kurtosis: Float[Array, " times"],
+    elsewhere: Float[Array, " times"],
     shape: "Shape | None" = None,
     dependence: Float[Array, " times"] | float = 0.0,
     prior: float = PRIOR_LEVELS,
@@ -150,17 +157,36 @@ def spread_of(
     """The relative variance of a mean square of `count` effects, from tau and the excess kurtosis.
 
     An estimated kurtosis is drawn towards the normal one while effects are few. Where their Gram matrix is known, its `shape` tells
-    more of heavy tails; `dependence` is added as it is.
+    more of heavy tails, and so does the kurtosis `elsewhere`; `dependence` is added as it is.
     """
     normal = 2 * inverse_points / degrees_of_freedom
     light = np.minimum(kurtosis, 0) * count / (count + prior)
     seen = min(1, count / FULL_LEVELS)
     heavy = np.maximum(kurtosis if shape is None else shape.kurtosis, 0) * seen
     above, skewed = (ABOVE_UNSEEN, 0.0) if shape is None else (ABOVE, SKEWED * seen * shape.skewness)
-    least = LEAST_PART * normal
-    lower = np.maximum(normal + (light + heavy) / count, least) + dependence
-    upper = np.maximum(normal + (light + above * heavy + skewed) / count, least) + dependence
+    least, most = LEAST_PART * normal, HEAVIEST * inverse_points * max(1, count / FULL_LEVELS)
+    lower = np.maximum(normal + (light + np.minimum(heavy, most)) / count, least) + dependence
+    tails = np.minimum(np.maximum(above * heavy + skewed, min(OF_OTHERS, count / FEW_LEVELS) * elsewhere), most)
+    upper = np.maximum(normal + (light + tails) / count, least) + dependence
     return Spread(normal, lower, upper, 1 / inverse_points, kurtosis)
+
+
+def kurtosis_elsewhere(
+    kurtosis: Float[Array, "strata times"],
+    inverse_points: Float[Array, "strata times"],
+    counts: Float[Array, " strata"],
+) -> Float[Array, "strata times"]:
+    """For each stratum the largest kurtosis of the others that is not chance, at its own number of effective points.
+
+    A mean square that missed the rare large effects is small, and shows no heavy tails; those of other strata do not know that.
+
+    >>> kurtosis_elsewhere(np.array([[0.1], [6.0]]), np.ones((2, 1)), np.array([8.0, 64.0])).ravel()
+    array([6., 0.])
+    """
+    per_point = kurtosis / inverse_points
+    seen = np.where(per_point > SEEN * np.sqrt(24 / counts)[:, None], per_point, 0.0)
+    others = [np.delete(seen, index, axis=0).max(axis=0, initial=0.0) for index in range(len(seen))]
+    return np.stack(others) * inverse_points
 
 
 def inverse_points_of(found: Moments, num_columns: int) -> Float[Array, " times"]:
