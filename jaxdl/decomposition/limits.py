@@ -56,10 +56,10 @@ def reaches_of_strata(
         correction = np.clip(np.where(apart > 0, 1 + together / apart, 1.0), LEAST_CORRECTION, MOST_CORRECTION)
     of_risk = _reaches_of_sum(shared_nothing + size, *((of_distance + each) * correction for each in rest))
     of_risk = of_risk[0], of_risk[1] + _root_of_squares((total - strata.of_mean)[:, None] * of_tails)
-    of_risk = [np.where(is_known, 0.0, end) for end in of_risk]
+    risk_below, risk_above = (np.where(is_known, 0.0, end) for end in of_risk)
     return (
-        unit * np.concatenate([[of_bias[0]], below, [of_risk[0]]]),
-        unit * np.concatenate([[of_bias[1]], above, [of_risk[1]]]),
+        unit * np.concatenate([[of_bias[0]], below, [risk_below]]),
+        unit * np.concatenate([[of_bias[1]], above, [risk_above]]),
     )
 
 

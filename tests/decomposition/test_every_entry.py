@@ -238,7 +238,7 @@ def test_narrow_and_wide_predictions_are_the_doubles_that_equal_them(loss, dtype
 
 def test_whole_numbers_whose_differences_doubles_lose_are_refused():
     with pytest.raises(
-        ValueError, match=r"^predictions: .* differ by at most 5.*rescale$"
+        ValueError, match=r"^predictions: .* differ by at most 5.*offset first$"
     ):  # no wider floats to ask for
         squared_error(2**60 + np.arange(6)[:, None], factors=("data",))
 

@@ -55,14 +55,14 @@ def test_the_variance_by_source_adds_up_with_the_error_of_the_total(results, stu
         np.testing.assert_allclose(got, expected, rtol=1e-9)
 
 
-def test_an_interval_of_a_single_term_is_that_of_the_decomposition(key):
+def test_an_interval_of_a_single_term_is_the_jackknifes(key):
     def trial(keys):
         return jax.random.normal(keys["inputs"], (3,)) * jax.random.normal(keys["init"], (3,))
 
     result = decompose(trial, designs.crossed(inputs=6, init=5), key, progress=False)
     value = measured(flat("toy", result), "toy", ("variance[inputs]",))
     np.testing.assert_allclose(value.standard_error, result.standard_errors[("inputs",)])
-    np.testing.assert_allclose(value.interval, result.intervals[("inputs",)])
+    np.testing.assert_allclose(value.interval, result.derive(lambda terms: terms["variance[inputs]"]).interval)
 
 
 @pytest.mark.parametrize(("index", "study"), list(enumerate(FEATURE_STUDIES)))
