@@ -1,4 +1,9 @@
-"""Interval ends of the terms of a decomposition, from its strata, where terms are sums of mean squares."""
+"""Interval ends of the terms of a decomposition, from its strata, where terms are sums of mean squares.
+
+Components are differences, of modified large samples. The total variance and the risk are sums of positive parts, nearly
+chi-square, with 2 size² / variance degrees of freedom (Satterthwaite, 1946). What heavy tails add to the upper ends of the parts is
+added to that of the sum.
+"""
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -45,21 +50,20 @@ def reaches_of_strata(
     of_bias = [np.where(is_known, 0.0, end) for end in (np.maximum(shared_nothing - low, 0), high - shared_nothing)]
     # Of skewed effects, squares rise with the distance of the mean.
     bias = np.maximum(shared_nothing, 0)
-    of_distance = (distance.of_noise + distance.per_bias * bias) * np.minimum(
-        widened(distance.degrees_of_freedom), MOST_WIDENED
-    )
+    of_distance = distance.of_noise + distance.per_bias * bias
+    of_distance = of_distance * np.minimum(widened(distance.degrees_of_freedom), MOST_WIDENED)
+    of_distance = np.where(is_known, 0.0, of_distance)
     of_rest = (total - strata.of_mean)[:, None] * squares
     rest = [(of_rest**2 * each).sum(axis=0) for each in variances]
     together = 2 * ((total - strata.of_mean)[:, None] * strata.covariance).sum(axis=0)
     apart = of_distance + rest[1]
     with np.errstate(invalid="ignore", divide="ignore"):
         correction = np.clip(np.where(apart > 0, 1 + together / apart, 1.0), LEAST_CORRECTION, MOST_CORRECTION)
-    of_risk = _reaches_of_sum(shared_nothing + size, *((of_distance + each) * correction for each in rest))
-    of_risk = of_risk[0], of_risk[1] + _root_of_squares((total - strata.of_mean)[:, None] * of_tails)
-    of_risk = [np.where(is_known, 0.0, end) for end in of_risk]
+    down, up = _reaches_of_sum(shared_nothing + size, *((of_distance + each) * correction for each in rest))
+    up = up + _root_of_squares((total - strata.of_mean)[:, None] * of_tails)
     return (
-        unit * np.concatenate([[of_bias[0]], below, [of_risk[0]]]),
-        unit * np.concatenate([[of_bias[1]], above, [of_risk[1]]]),
+        unit * np.concatenate([[of_bias[0]], below, [down]]),
+        unit * np.concatenate([[of_bias[1]], above, [up]]),
     )
 
 
