@@ -13,6 +13,7 @@ from jaxdl.decomposition.strata import Strata
 
 Array = np.ndarray
 LEAST_CORRECTION, MOST_CORRECTION = 0.25, 4.0  # of a variance, by a covariance
+FEWEST = 3.0  # degrees of freedom of a sum, to which its larger variance may lead
 MOST_WIDENED = 2.0  # a variance, for few degrees of freedom of its own: chi-square of few counts them already
 
 
@@ -77,12 +78,17 @@ def _reaches_of_sum(
     lower: Float[Array, " times"],
     upper: Float[Array, " times"],
 ) -> tuple[Float[Array, " times"], Float[Array, " times"]]:
-    """Likewise of a sum of positive parts, by its variances: nearly chi-square, with degrees of freedom of its own."""
+    """Likewise of a sum of positive parts, by its variances: nearly chi-square, with degrees of freedom of its own.
+
+    Where the leading part is small by chance, so is the variance: at the upper end it is taken somewhat larger.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
         is_known = (normal <= 0) | (size <= 0)
         relative = np.where(is_known, 1.0, normal / size**2)
         stretch = [np.where(is_known, 1.0, np.sqrt(each / normal)) for each in (lower, upper)]
-    low, high = stretched(chi_square_limits(2 / relative), (stretch[0], stretch[1]))
+    larger = np.maximum(relative, np.minimum(relative * (1 + relative), 2 / FEWEST))
+    both = chi_square_limits(2 / np.stack([relative, larger]))
+    low, high = stretched((both[0][0], both[1][1]), (stretch[0], stretch[1]))
     return np.where(is_known, 0.0, size * (1 - low)), np.where(is_known, 0.0, size * (high - 1))
 
 
