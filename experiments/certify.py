@@ -44,7 +44,7 @@ class Config:
     """bootstrap rounds for each"""
     num_checked: int = 5
     """of these data sets, how many mlxtend itself is run on"""
-    num_repetitions: int = 200
+    num_repetitions: int = 100
     """studies of each line of the table of coverage"""
     smallest_share: float = 0.98
     """CERT1: the share of terms that must be right"""

@@ -8,7 +8,7 @@ where d are its degrees of freedom, C the covariance of an effect between test p
 as a whole. It has the law of chi-square with d / tau degrees of freedom where kappa = 0; its interval is then the shortest one of
 chi-square (Tate & Klett, 1959). Kurtosis stretches that on the logarithmic scale, as Bonett (2006) does for a variance.
 
-Sums and differences of independent mean squares combine the distances from each to its own ends (modified large samples: Graybill
+Differences of independent mean squares combine the distances from each to its own ends (modified large samples: Graybill
 & Wang, 1980; Burdick, Borror & Montgomery, 2005; Zou & Donner, 2008):
 
     low = sum c_q s_q - sqrt(sum of (c_q times the distance to the end that lowers the sum)²).

@@ -1,4 +1,9 @@
-"""Interval ends of the terms of a decomposition, from its strata, where terms are sums of mean squares."""
+"""Interval ends of the terms of a decomposition, from its strata, where terms are sums of mean squares.
+
+Components are differences, of modified large samples. The total variance and the risk are sums of positive parts, nearly
+chi-square, with 2 size² / variance degrees of freedom (Satterthwaite, 1946). What heavy tails add to the upper ends of the parts is
+added to that of the sum.
+"""
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -8,6 +13,7 @@ from jaxdl.decomposition.strata import Strata
 
 Array = np.ndarray
 LEAST_CORRECTION, MOST_CORRECTION = 0.25, 4.0  # of a variance, by a covariance
+FEWEST = 3.0  # degrees of freedom of a sum, to which its larger variance may lead
 MOST_WIDENED = 2.0  # a variance, for few degrees of freedom of its own: chi-square of few counts them already
 
 
@@ -45,21 +51,20 @@ def reaches_of_strata(
     of_bias = [np.where(is_known, 0.0, end) for end in (np.maximum(shared_nothing - low, 0), high - shared_nothing)]
     # Of skewed effects, squares rise with the distance of the mean.
     bias = np.maximum(shared_nothing, 0)
-    of_distance = (distance.of_noise + distance.per_bias * bias) * np.minimum(
-        widened(distance.degrees_of_freedom), MOST_WIDENED
-    )
+    of_distance = distance.of_noise + distance.per_bias * bias
+    of_distance = of_distance * np.minimum(widened(distance.degrees_of_freedom), MOST_WIDENED)
+    of_distance = np.where(is_known, 0.0, of_distance)
     of_rest = (total - strata.of_mean)[:, None] * squares
     rest = [(of_rest**2 * each).sum(axis=0) for each in variances]
     together = 2 * ((total - strata.of_mean)[:, None] * strata.covariance).sum(axis=0)
     apart = of_distance + rest[1]
     with np.errstate(invalid="ignore", divide="ignore"):
         correction = np.clip(np.where(apart > 0, 1 + together / apart, 1.0), LEAST_CORRECTION, MOST_CORRECTION)
-    of_risk = _reaches_of_sum(shared_nothing + size, *((of_distance + each) * correction for each in rest))
-    of_risk = of_risk[0], of_risk[1] + _root_of_squares((total - strata.of_mean)[:, None] * of_tails)
-    risk_below, risk_above = (np.where(is_known, 0.0, end) for end in of_risk)
+    down, up = _reaches_of_sum(shared_nothing + size, *((of_distance + each) * correction for each in rest))
+    up = up + _root_of_squares((total - strata.of_mean)[:, None] * of_tails)
     return (
-        unit * np.concatenate([[of_bias[0]], below, [risk_below]]),
-        unit * np.concatenate([[of_bias[1]], above, [risk_above]]),
+        unit * np.concatenate([[of_bias[0]], below, [down]]),
+        unit * np.concatenate([[of_bias[1]], above, [up]]),
     )
 
 
@@ -73,12 +78,17 @@ def _reaches_of_sum(
     lower: Float[Array, " times"],
     upper: Float[Array, " times"],
 ) -> tuple[Float[Array, " times"], Float[Array, " times"]]:
-    """Likewise of a sum of positive parts, by its variances: nearly chi-square, with degrees of freedom of its own."""
+    """Likewise of a sum of positive parts, by its variances: nearly chi-square, with degrees of freedom of its own.
+
+    Where the leading part is small by chance, so is the variance: at the upper end it is taken somewhat larger.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
         is_known = (normal <= 0) | (size <= 0)
         relative = np.where(is_known, 1.0, normal / size**2)
         stretch = [np.where(is_known, 1.0, np.sqrt(each / normal)) for each in (lower, upper)]
-    low, high = stretched(chi_square_limits(2 / relative), (stretch[0], stretch[1]))
+    larger = np.maximum(relative, np.minimum(relative * (1 + relative), 2 / FEWEST))
+    both = chi_square_limits(2 / np.stack([relative, larger]))
+    low, high = stretched((both[0][0], both[1][1]), (stretch[0], stretch[1]))
     return np.where(is_known, 0.0, size * (1 - low)), np.where(is_known, 0.0, size * (high - 1))
 
 

@@ -2,6 +2,8 @@
 
 import itertools
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +11,7 @@ from jaxdl.decomposition.strata import Strata
 from jaxdl.designs import Design
 
 FEWEST = 7.0  # effective degrees of freedom, as of 8 levels at one point: from there on intervals hold
-FARTHEST_BY_CHANCE = 3.0  # standard errors of the kurtosis of normal effects
+FARTHEST_BY_CHANCE, OF_FEW_LEVELS = 2.0, 20.0  # standard errors of the kurtosis of normal effects: 2 + 20 / levels
 LEAST_KURTOSIS = 1.5  # that changes an interval visibly, whatever its error
 
 
@@ -36,7 +38,9 @@ def reliability_note(strata: Strata, design: Design, num_points: int) -> str:
             notes.append(f"{told}; {more} would help")
         excess = strata.kurtosis[index] * strata.effective_points[index]  # as that of one point
         own_freedom = float(freedom[varies].max()) / float(strata.effective_points[index][varies].max())
-        by_chance = FARTHEST_BY_CHANCE * math.sqrt(24 * strata.counts[index]) / own_freedom
+        count = float(strata.counts[index])
+        error = math.sqrt(24 * count) / min(own_freedom, count)
+        by_chance = (FARTHEST_BY_CHANCE + OF_FEW_LEVELS / _levels(design, index, count)) * error
         if excess[varies].max() > max(LEAST_KURTOSIS, by_chance):
             kurtosis = 3 + float(excess[varies].max())
             told = f"effects of {name} have heavy tails (kurtosis {kurtosis:.2g} at {points:.2g} effective test points)"
@@ -49,5 +53,13 @@ def _names(design: Design) -> list[str]:
     """The strata of a design, in the order of `Strata`."""
     if not design.is_crossed:
         return list(design.factors)
-    sizes = range(1, len(design.factors) + 1)
-    return [" and ".join(u) for size in sizes for u in itertools.combinations(design.factors, size)]
+    return [" and ".join(u) for u in _combinations(design.factors)]
+
+
+def _levels(design: Design, index: int, count: float) -> float:
+    """The fewest levels of a factor in a stratum, or the number of groups of units."""
+    return float(min(_combinations(design.shape)[index])) if design.is_crossed else count
+
+
+def _combinations(values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    return [u for size in range(len(values)) for u in itertools.combinations(values, size + 1)]

@@ -22,9 +22,8 @@ Array = np.ndarray
 PRIOR_LEVELS = 4.0  # a kurtosis below the normal one counts n / (n + 4)
 PRIOR_UNITS = 16.0  # and n / (n + 16) when it is that of mean squares within n units, which are skewed themselves
 FULL_LEVELS = 32.0  # one above it counts n / 32 up to 32
-ABOVE = (
-    3.0  # and three times at the upper end, as heavy tails are seen too late: a variance that missed them is too small
-)
+# Three times at the upper end, as heavy tails are seen too late: a variance that missed them is too small.
+ABOVE = 3.0
 ABOVE_UNSEEN = 3.0  # where no Gram matrix tells more of the shape of the law
 SKEWED = 2.0  # times the squared skewness, likewise: of gamma laws 1.5 is the kurtosis, and skewness is seen earlier
 ROUNDING = 64 * np.finfo(np.float64).eps  # of a sum of squares: what is left of effects that are none
