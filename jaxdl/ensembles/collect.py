@@ -15,6 +15,7 @@ from jaxdl.designs import Design
 from jaxdl.ensembles.diverged import DivergedRun, DivergedRunsError, naming_diverged, summary
 from jaxdl.ensembles.plan import Plan
 from jaxdl.ensembles.stream import Chunk, TracedStudy, prepared
+from jaxdl.kinds import shown
 from jaxdl.types import Key, Outputs, Trial
 
 MEMORY_LIMIT = 2**30
@@ -94,7 +95,7 @@ def prepare(
 
     def run_with(key: Key) -> Runs:
         if getattr(key, "dtype", None) != study.key.dtype or key.shape != ():
-            msg = f"key: got {key!r:.60}, expected one root key like jax.random.key(0); map over several in Python"
+            msg = f"key: got {shown(key)}, expected one root key like jax.random.key(0); map over several in Python"
             raise ValueError(msg)
         return _gathered(study._replace(key=key), settings is not None, strict=False, memory_limit=MEMORY_LIMIT)
 
