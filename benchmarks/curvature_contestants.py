@@ -150,7 +150,7 @@ def spectra() -> Contestant:
     """
     ensembles.use_cpu_devices()
     design = designs.independent(NUM_MODELS, "init")
-    return _warm(lambda: ensembles.run(_spectrum, design, jax.random.key(0), block=1).outputs)
+    return _warm(lambda: ensembles.run(_spectrum, design, jax.random.key(0), engine=ensembles.Engine(block=1)).outputs)
 
 
 def spectra_vmapped() -> Contestant:

@@ -17,7 +17,7 @@ def prepare(problem: Problem, width: int, fits: int, threads: int) -> Contestant
     design = designs.independent(fits, *SOURCES)
 
     def fit(seed: int) -> Int[np.ndarray, "fits points"]:
-        jaxdl.decompose(trial, design, jax.random.key(seed), dims=("points", "out"), progress=False)
+        jaxdl.decompose(trial, design, jax.random.key(seed), dims=("points", "out"))
         # Single predictions are folded into moments and gone: `jaxdl_run` is who vouches for the accuracy.
         return np.empty((0, len(problem.x_test)), np.int64)
 

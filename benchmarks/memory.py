@@ -55,7 +55,7 @@ def study(num_runs: int) -> None:
     def trial(keys):
         return model.apply(learner(keys, problem.sample(keys, 20)), x_test)[:, 0]
 
-    jaxdl.decompose(trial, designs.independent(num_runs, "data"), jax.random.key(0), progress=False)
+    jaxdl.decompose(trial, designs.independent(num_runs, "data"), jax.random.key(0))
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)
 
@@ -84,7 +84,7 @@ def crossed_study(levels: int, num_points: int, num_classes: int) -> None:
         with Peaks() as peaks:
             result = jaxdl.decompose(
                 trial, design, jax.random.key(0), loss=loss, target=decomposition.Target(labels=labels),
-                dims=("points", "out"), memory_limit=MEMORY_LIMIT, progress=False,
+                dims=("points", "out"), engine=ensembles.Engine(memory_limit=MEMORY_LIMIT),
             )  # fmt: skip
         errors = {str(term): float(error) for term, error in result.standard_errors.items()}
         told[loss.name] = {**peaks.mebibytes, "seconds": time.perf_counter() - start, "standard errors": errors}

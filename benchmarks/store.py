@@ -40,7 +40,7 @@ def seconds(trial: Trial, num_runs: int, store: Path | None = None, **options: A
     """Wall time of the study."""
     start = time.perf_counter()
     design = designs.independent(num_runs, "data")
-    for _ in ensembles.stream(trial, design, jax.random.key(0), store=store, **options):
+    for _ in ensembles.stream(trial, design, jax.random.key(0), engine=ensembles.Engine(store=store), **options):
         pass
     return time.perf_counter() - start
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from jaxdl.decomposition import Decomposition
+    from jaxdl.types import Trial
 
 
 @dataclass(frozen=True)
@@ -104,78 +105,93 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     import jax.numpy as jnp
     import numpy as np
 
-    from jaxdl import decompose, designs, ensembles
+    from jaxdl import designs
     from jaxdl.decomposition import Target, squared_error
 
     key_sine, key_digits, key_classes = jax.random.split(jax.random.key(config.seed), 3)
     trial = polynomial_trial(config.num_points)
     target = Target(mean=sine(config.num_points), noise=config.noise_std**2)
-    results: dict[str, Any] = {}
 
     def runs_of(study: str, settings: list[tuple[int, int, float]], num_runs: int):
         names = ("degree", "num_examples", "noise_std")
         columns = {name: jnp.array(column) for name, column in zip(names, zip(*settings, strict=True), strict=True)}
         design = designs.independent(num_runs, "labels", "test")
-        return ensembles.run(
-            trial, design, key_sine, settings=columns, block=64, strict=True, **options.engine(study)
-        )  # fmt: skip
+        return options.run(study, trial, design, key_sine, settings=columns, block=64, strict=True)
 
     def decomposed(predictions, target=target):
         return squared_error(predictions, factors=("labels",), target=target, training_size=config.num_examples)
 
     degrees = range(MAX_DEGREE + 1)
-    capacity = runs_of(
-        "capacity", [(degree, config.num_examples, config.noise_std) for degree in degrees], config.num_runs
-    )
-    results["capacity.test"] = capacity.aux["test"]
-    results["capacity.parts"] = [parts_of(decomposed(predictions)) for predictions in capacity.outputs]
-    for term, rows in columns_of([decomposed(predictions) for predictions in capacity.outputs]).items():
-        results[f"capacity.{term}"] = rows
-    batches = np.split(capacity.outputs, NUM_BATCHES, axis=1)
-    results["capacity.batches"] = [
-        columns_of([decomposed(each) for each in batch])["bias_squared"] for batch in batches
-    ]
-    results["capacity.exact"] = [exact_terms(config, degree) for degree in degrees]
-    results["capacity.excess"] = excess(capacity.outputs, sine(config.num_points))
 
-    small = runs_of(
-        "small", [(1, SMALL_SAMPLE, config.noise_std), (MAX_DEGREE, SMALL_SAMPLE, config.noise_std)], config.num_runs
-    )
-    results["small.distance"] = excess(small.outputs, small.outputs.mean(axis=1, keepdims=True))
-    batches = np.split(small.outputs, NUM_BATCHES, axis=1)
-    results["small.batches"] = [
-        [[float(each.bias_squared), float(each.total_variance)] for each in map(decomposed, batch)] for batch in batches
-    ]
-    results["small.exact"] = [exact_terms(config, degree, SMALL_SAMPLE) for degree in (1, MAX_DEGREE)]
+    def by_capacity() -> dict[str, Any]:
+        settings = [(degree, config.num_examples, config.noise_std) for degree in degrees]
+        capacity = runs_of("capacity", settings, config.num_runs)
+        all_degrees = [decomposed(predictions) for predictions in capacity.outputs]
+        batches = np.split(capacity.outputs, NUM_BATCHES, axis=1)
+        return {
+            "capacity.test": capacity.aux["test"],
+            "capacity.parts": [parts_of(each) for each in all_degrees],
+            **{f"capacity.{term}": rows for term, rows in columns_of(all_degrees).items()},
+            "capacity.batches": [columns_of([decomposed(each) for each in batch])["bias_squared"] for batch in batches],
+            "capacity.exact": [exact_terms(config, degree) for degree in degrees],
+            "capacity.excess": excess(capacity.outputs, sine(config.num_points)),
+        }
 
-    grid = runs_of("grid", [(degree, size, config.noise_std) for degree, size in GRID], config.num_runs // SHARE)
-    results |= {f"grid.{name}": values for name, values in grid.aux.items()}
-    noise = runs_of(
-        "noise",
-        [(degree, config.num_examples, std) for std in NOISE_LEVELS for degree in degrees],
-        config.num_runs // SHARE * 2,
-    )
-    for name in ("test", "oracle"):
-        results[f"noise.{name}"] = noise.aux[name].reshape(len(NOISE_LEVELS), len(degrees), -1)
+    def of_small_samples() -> dict[str, Any]:
+        settings = [(1, SMALL_SAMPLE, config.noise_std), (MAX_DEGREE, SMALL_SAMPLE, config.noise_std)]
+        small = runs_of("small", settings, config.num_runs)
+        batches = [[decomposed(each) for each in batch] for batch in np.split(small.outputs, NUM_BATCHES, axis=1)]
+        return {
+            "small.distance": excess(small.outputs, small.outputs.mean(axis=1, keepdims=True)),
+            "small.batches": [
+                [[float(each.bias_squared), float(each.total_variance)] for each in row] for row in batches
+            ],
+            "small.exact": [exact_terms(config, degree, SMALL_SAMPLE) for degree in (1, MAX_DEGREE)],
+        }
 
-    for name, other in other_trials(config).items():
+    def on_grid() -> dict[str, Any]:
+        grid = runs_of("grid", [(degree, size, config.noise_std) for degree, size in GRID], config.num_runs // SHARE)
+        return {f"grid.{name}": values for name, values in grid.aux.items()}
+
+    def by_noise() -> dict[str, Any]:
+        settings = [(degree, config.num_examples, std) for std in NOISE_LEVELS for degree in degrees]
+        noise = runs_of("noise", settings, config.num_runs // SHARE * 2)
+        shape = len(NOISE_LEVELS), len(degrees), -1
+        return {f"noise.{name}": noise.aux[name].reshape(shape) for name in ("test", "oracle")}
+
+    def of_other(name: str, other: "Trial") -> dict[str, Any]:
         sources = ("labels", "test") if name == "ridge" else ("labels", "test", "init")
         design = designs.independent(config.num_runs, *sources)
-        runs = ensembles.run(other, design, key_sine, block=32, strict=True, **options.engine(name.replace(" ", "-")))
-        results |= {f"{name}.{risk}": values for risk, values in runs.aux.items()}
-        results[f"{name}.excess"] = excess(runs.outputs, sine(config.num_points))
-        results[f"{name}.parts"] = parts_of(squared_error(runs.outputs, design=design, target=target))
+        runs = options.run(name.replace(" ", "-"), other, design, key_sine, block=32, strict=True)
+        return {
+            **{f"{name}.{risk}": values for risk, values in runs.aux.items()},
+            f"{name}.excess": excess(runs.outputs, sine(config.num_points)),
+            f"{name}.parts": parts_of(squared_error(runs.outputs, design=design, target=target)),
+        }
 
-    network, labels = digits_trial(config)
-    digits = decompose(
-        network, designs.crossed(data=config.num_datasets, init=config.num_inits), key_digits, target=Target(labels=labels),
-        dims=("points", "out"), settings=jnp.array(config.widths, jnp.float32), training_size=config.num_digits,
-        strict=options.strict, **options.engine("digits"),
-    )  # fmt: skip
-    results |= {f"digits.{term}": rows for term, rows in columns_of([digits]).items()}
-    for factor, replicates in digits.replicates.items():
-        results[f"digits.total_variance.without one {factor}"] = replicates["total_variance"]
-    return results | bias_variance_classes.measure(config, options, key_classes)
+    def on_digits() -> dict[str, Any]:
+        network, labels = digits_trial(config)
+        digits = options.decompose(
+            "digits", network, designs.crossed(data=config.num_datasets, init=config.num_inits), key_digits,
+            target=Target(labels=labels), dims=("points", "out"), settings=jnp.array(config.widths, jnp.float32),
+            training_size=config.num_digits, strict=options.strict,
+        )  # fmt: skip
+        without = {
+            f"digits.total_variance.without one {factor}": replicates["total_variance"]
+            for factor, replicates in digits.replicates.items()
+        }
+        return {f"digits.{term}": rows for term, rows in columns_of([digits]).items()} | without
+
+    others = {name: options.part(of_other, name, other) for name, other in other_trials(config).items()}
+    return {
+        **options.part(by_capacity),
+        **options.part(of_small_samples),
+        **options.part(on_grid),
+        **options.part(by_noise),
+        **{name: values for part in others.values() for name, values in part.items()},
+        **options.part(on_digits),
+        **options.part(bias_variance_classes.measure, config, options, key_classes),
+    }
 
 
 def parts_of(result: "Decomposition") -> tuple[float, float, float]:

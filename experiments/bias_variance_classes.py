@@ -57,18 +57,19 @@ def _studied(study, config, options, key, model, sample, x, probabilities, targe
     import numpy as np
     import optax
 
-    from jaxdl import designs, ensembles, learners, losses, objectives
+    from jaxdl import designs, learners, losses, objectives
     from jaxdl.decomposition import cross_entropy, kohavi_wolpert, zero_one
+    from jaxdl.types import Run
 
     objective = objectives.empirical_risk(model, losses.softmax_cross_entropy)
     fit = learners.gradient_descent(model, objective, optax.adam(0.05), num_steps=60)
 
     def trial(keys):
         outputs = model.apply(fit(keys, sample(keys)), x)
-        return outputs, jnp.mean(losses.softmax_cross_entropy(outputs, probabilities))
+        return Run(outputs, jnp.mean(losses.softmax_cross_entropy(outputs, probabilities)))
 
     design = designs.independent(config.num_classifiers, "data", "init")
-    runs = ensembles.run(trial, design, key, block=32, strict=True, **options.engine("classes"))
+    runs = options.run("classes", trial, design, key, block=32, strict=True)
     pi, predicted = np.asarray(probabilities, np.float64), runs.outputs.argmax(axis=-1)
     pi = pi / pi.sum(
         axis=-1, keepdims=True

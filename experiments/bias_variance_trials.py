@@ -25,6 +25,7 @@ def polynomial_trial(num_points: int) -> "Trial":
 
     from jaxdl import learners, models
     from jaxdl.data import problems
+    from jaxdl.types import Run
 
     model = models.polynomial(MAX_DEGREE)
     x_test = problems.noisy_sine().test_points(num_points)
@@ -44,12 +45,13 @@ def polynomial_trial(num_points: int) -> "Trial":
         def risk_at_inputs(labels):
             return jnp.sum(train.weight * (fitted - labels)[:, 0] ** 2) / setting["num_examples"]
 
-        return predictions[:, 0], {
+        risks = {
             "train": risk_at_inputs(train.y),
             "again": risk_at_inputs(problem.labels(key_again, x)),
             "test": jnp.mean((predictions - y_test) ** 2),
             "oracle": jnp.mean((problem.mean(x_test) - y_test) ** 2),
         }
+        return Run(predictions[:, 0], risks)
 
     return trial
 
@@ -62,6 +64,7 @@ def other_trials(config: "Config") -> "dict[str, Trial]":
 
     from jaxdl import learners, losses, models, objectives
     from jaxdl.data import problems
+    from jaxdl.types import Run
 
     problem = problems.noisy_sine(config.noise_std)
     x_test = problem.test_points(config.num_points)
@@ -72,10 +75,11 @@ def other_trials(config: "Config") -> "dict[str, Trial]":
             train = problem.sample_at(keys, x)
             variables = learner(keys, train)
             predictions = model.apply(variables, x_test)
-            return predictions[:, 0], {
+            risks = {
                 "train": jnp.mean((model.apply(variables, x) - train.y) ** 2),
                 "test": jnp.mean((predictions - problem.labels(keys["test"], x_test)) ** 2),
             }
+            return Run(predictions[:, 0], risks)
 
         return trial
 

@@ -121,7 +121,7 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     from experiments import data_size_curves as curves
     from experiments import data_size_studies as studies
     from experiments import data_size_traffic as traffic
-    from jaxdl import decompose, designs, ensembles
+    from jaxdl import designs
     from jaxdl.decomposition import Target, squared_error
 
     keys = iter(jax.random.split(jax.random.key(config.seed), 8))
@@ -136,39 +136,35 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
         ("iterative", studies.iterative(config), config.num_control_runs, 32),
     ):
         design = designs.independent(num_runs, "data")
-        result = decompose(
-            trial, design, next(keys), block=block, strict=options.strict, **together, **options.engine(name)
-        )
+        result = options.decompose(name, trial, design, next(keys), block=block, strict=options.strict, **together)
         results |= flat(name, result)
 
     arms = data_size_results.arms(config)
-    remedied = decompose(
-        studies.remedies(config), designs.independent(config.num_remedied, "data"), next(keys), block=64,
+    remedied = options.decompose(
+        "remedies", studies.remedies(config), designs.independent(config.num_remedied, "data"), next(keys), block=64,
         target=studies.target(config), dims=("points", "out"), settings={name: np.array(arms[name]) for name in arms},
-        strict=options.strict, **options.engine("remedies"),
+        strict=options.strict,
     )  # fmt: skip
     results |= flat("remedies", remedied)
     results |= curves.measure(config, next(keys), options)
 
     drawn = cases.draw_cases(config)
     key_errors, key_cases = jax.random.split(next(keys))
-    remedied = decompose(
-        cases.remedied, designs.independent(config.num_case_runs, "data"), key_cases, block=32,
+    remedied = options.decompose(
+        "cases", cases.remedied, designs.independent(config.num_case_runs, "data"), key_cases, block=32,
         target=Target(mean=np.zeros(cases.NUM_TEST_POINTS)), settings=cases.with_remedies(drawn), strict=options.strict,
-        **options.engine("cases"),
     )  # fmt: skip
-    seen = ensembles.run(
-        cases.measured_errors, designs.independent(1, "data"), key_errors, settings=drawn, block=1, strict=options.strict,
-        **options.engine("errors"),
+    seen = options.run(
+        "errors", cases.measured_errors, designs.independent(1, "data"), key_errors, settings=drawn, block=1, strict=options.strict,
     )  # fmt: skip
     results |= flat("cases", remedied)
     results |= {f"cases.{name}": values for name, values in drawn.items()}
     results |= {f"diagnosis.{name}": values for name, values in cases.diagnoses(config, seen.outputs).items()}
 
     settings = traffic.settings(config)
-    forecasts = ensembles.run(
-        traffic.autoregression, designs.independent(config.num_series, "data"), next(keys), settings=settings, block=16,
-        strict=options.strict, **options.engine("traffic"),
+    forecasts = options.run(
+        "traffic", traffic.autoregression, designs.independent(config.num_series, "data"), next(keys), settings=settings, block=16,
+        strict=options.strict,
     )  # fmt: skip
     results |= {f"traffic.{name}": values for name, values in settings.items()}
     results["traffic.errors"] = forecasts.outputs["error"].astype(np.float64)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from experiments import data_size_studies as studies
 from experiments.data_size_results import curve_sizes
-from jaxdl import designs, ensembles, learning_curves
+from jaxdl import designs, learning_curves
 from jaxdl.types import Key
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def measure(config: "Config", key: Key, options: "runner.Options") -> dict[str, 
     fitted, more = curve_sizes(config)
     sizes = np.array([*fitted, more, config.sizes[-1]])
     design = designs.independent(config.num_curves * config.num_repeats, "data")
-    runs = ensembles.run(
-        studies.curves(config), design, key_own, settings=sizes, block=64, strict=options.strict, **options.engine("curves")
+    runs = options.run(
+        "curves", studies.curves(config), design, key_own, settings=sizes, block=64, strict=options.strict
     )  # fmt: skip
     risks = runs.outputs.reshape(len(sizes), config.num_curves, config.num_repeats, -1).astype(np.float64)
 
@@ -36,9 +36,9 @@ def measure(config: "Config", key: Key, options: "runner.Options") -> dict[str, 
         "size": np.array([*fitted, config.sizes[-1]]),
         "pool": np.array([*(fitted[-1] * 5 // 4 for _ in fitted), config.sizes[-1] * 5 // 4]),
     }
-    pools = ensembles.run(
-        studies.cross_validated(config), designs.independent(config.num_curves, "data"), key_pool, settings=settings, block=32,
-        strict=options.strict, **options.engine("pools"),
+    pools = options.run(
+        "pools", studies.cross_validated(config), designs.independent(config.num_curves, "data"), key_pool, settings=settings,
+        block=32, strict=options.strict,
     )  # fmt: skip
     folds = np.moveaxis(pools.outputs.astype(np.float64), -1, 2)
     return {

@@ -86,7 +86,7 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     import jax
     import jax.numpy as jnp
 
-    from jaxdl import decompose, designs, learners, models
+    from jaxdl import designs, learners, models
     from jaxdl.data import problems
     from jaxdl.decomposition import Target
 
@@ -120,10 +120,10 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
         return jnp.matmul(arc_cosine_kernel(x_scaled, x), weights, precision="highest")
 
     def decomposed(study, fit, problem, points, key, settings, **levels):
-        return decompose(
-            for_all_labels(problem, n, fit), designs.crossed(**levels), key, settings=settings, inner=("labels",),
+        return options.decompose(
+            study, for_all_labels(problem, n, fit), designs.crossed(**levels), key, settings=settings, inner=("labels",),
             target=Target(mean=problem.mean(points), noise=config.noise_std**2), dims=("points", "out"), block=16,
-            training_size=n, strict=options.strict, **options.engine(study),
+            training_size=n, strict=options.strict,
         )  # fmt: skip
 
     sizes, p = jnp.array(config.linear_sizes, float), jnp.array(config.feature_sizes, float)
@@ -132,17 +132,19 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     common = (teacher, x_teacher, key_features)
     num_inputs, num_labels = config.linear_levels
     inputs, init, labels = config.feature_levels
-    by_size = decomposed(
-        "linear", fit_linear, gaussian, x_linear, key_linear, sizes, inputs=num_inputs, labels=num_labels
-    )
-    by_pair = decomposed("features", fit_features, *common, pairs, inputs=inputs, init=init, labels=labels)
-    limits = decomposed("kernel", fit_kernel, *common, strengths, inputs=inputs, labels=labels)
-    return {
-        **flat("linear", by_size),
-        **flat("minimum norm", by_pair, slice(len(p))),
-        **flat("ridge", by_pair, slice(len(p), None)),
-        **flat("kernel", limits),
-    }
+
+    def by_size() -> dict[str, Any]:
+        levels = {"inputs": num_inputs, "labels": num_labels}
+        return flat("linear", decomposed("linear", fit_linear, gaussian, x_linear, key_linear, sizes, **levels))
+
+    def by_features() -> dict[str, Any]:
+        result = decomposed("features", fit_features, *common, pairs, inputs=inputs, init=init, labels=labels)
+        return {**flat("minimum norm", result, slice(len(p))), **flat("ridge", result, slice(len(p), None))}
+
+    def limits() -> dict[str, Any]:
+        return flat("kernel", decomposed("kernel", fit_kernel, *common, strengths, inputs=inputs, labels=labels))
+
+    return {**options.part(by_size), **options.part(by_features), **options.part(limits)}
 
 
 def for_all_labels(problem: "Problem", n: int, fit: "Callable[[Keys, Dataset, Any], Array]") -> "Trial":

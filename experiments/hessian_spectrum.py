@@ -96,9 +96,9 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
 
     key_classes, key_edge = jax.random.split(jax.random.key(config.seed))
     return {
-        **by_classes(config, key_classes, options),
-        **by_layers(config, key_classes, options),
-        **edge_of_stability(config, key_edge, options),
+        **options.part(by_classes, config, key_classes, options),
+        **options.part(by_layers, config, key_classes, options),
+        **options.part(edge_of_stability, config, key_edge, options),
     }
 
 
@@ -146,7 +146,7 @@ def by_classes(config: Config, key: "jax.Array", options: runner.Options) -> dic
     import jax.numpy as jnp
     import numpy as np
 
-    from jaxdl import curvature, designs, ensembles, losses
+    from jaxdl import curvature, designs, losses
 
     num_top = hessian_spectrum_results.NUM_TOP
 
@@ -163,9 +163,7 @@ def by_classes(config: Config, key: "jax.Array", options: runner.Options) -> dic
     num = len(config.classes)
     settings = {"classes": np.repeat(config.classes, 2), "centred": np.tile([0.0, 1.0], num).astype(np.float32)}
     design = designs.independent(config.num_seeds, "init", "search")
-    found = ensembles.run(
-        trial, design, key, settings=settings, block=2, strict=options.strict, **options.engine("classes")
-    ).outputs
+    found = options.run("classes", trial, design, key, settings=settings, block=2, strict=options.strict).outputs
     found = found.reshape(num, 2, *found.shape[1:])
     return {
         "classes.top": found[..., :num_top],
@@ -179,7 +177,7 @@ def by_layers(config: Config, key: "jax.Array", options: runner.Options) -> dict
     import jax
     import jax.numpy as jnp
 
-    from jaxdl import curvature, designs, ensembles, losses
+    from jaxdl import curvature, designs, losses
 
     num_top = hessian_spectrum_results.NUM_TOP
     model, data = digits_problem(config, config.num_examples, 10, 0.0)
@@ -210,7 +208,7 @@ def by_layers(config: Config, key: "jax.Array", options: runner.Options) -> dict
         return jax.lax.map(at, trained(config, keys, model, data))
 
     design = designs.independent(config.num_seeds, "init", "search")
-    runs = ensembles.run(trial, design, key, block=2, strict=options.strict, **options.engine("layers"))
+    runs = options.run("layers", trial, design, key, block=2, strict=options.strict)
     return {f"layers.{name}": values for name, values in runs.outputs.items()}
 
 
@@ -220,7 +218,7 @@ def edge_of_stability(config: Config, key: "jax.Array", options: runner.Options)
     import numpy as np
     import optax
 
-    from jaxdl import curvature, designs, ensembles, losses, objectives
+    from jaxdl import curvature, designs, losses, objectives
     from jaxdl.learners import training
 
     model, data = digits_problem(config, config.num_edge_examples, 10, 1.0)
@@ -242,13 +240,13 @@ def edge_of_stability(config: Config, key: "jax.Array", options: runner.Options)
         }  # fmt: skip
 
     design = designs.independent(config.num_edge_seeds, "init", "search")
-    runs = ensembles.run(
+    runs = options.run(
+        "edge",
         trial,
         design,
         key,
         settings=np.array(config.step_sizes, data.x.dtype),
         strict=options.strict,
-        **options.engine("edge"),
     )
     return {f"edge.{name}": values for name, values in runs.outputs.items()}
 

@@ -82,11 +82,17 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     import jax
 
     key_linear, key_sizes, key_networks, key_batches = jax.random.split(jax.random.key(config.seed), 4)
-    one_size = (config.num_examples,)
+
+    def linear() -> dict[str, Any]:
+        return {"linear": least_squares(config, key_linear, (config.num_examples,), config.num_data_sets, options)[0]}
+
+    def sizes() -> dict[str, Any]:
+        return {"sizes": least_squares(config, key_sizes, config.other_sizes, config.num_other_data_sets, options)}
+
     return {
-        "linear": least_squares(config, key_linear, one_size, config.num_data_sets, options)[0],
-        "sizes": least_squares(config, key_sizes, config.other_sizes, config.num_other_data_sets, options),
-        **batches(config, key_networks, key_batches, options),
+        **options.part(linear),
+        **options.part(sizes),
+        **options.part(batches, config, key_networks, key_batches, options),
     }
 
 
@@ -97,7 +103,7 @@ def least_squares(
     import jax
     import jax.numpy as jnp
 
-    from jaxdl import curvature, designs, ensembles, losses, models
+    from jaxdl import curvature, designs, losses, models
     from jaxdl.types import Dataset
 
     most, d = sizes[-1], config.num_features
@@ -114,9 +120,7 @@ def least_squares(
         return jnp.append(ends.values, jnp.sum(data.weight[:, None] * x**2) / (size * d))
 
     design = designs.independent(num_data_sets, "data")
-    runs = ensembles.run(
-        trial, design, key, settings=jnp.array(sizes, float), strict=options.strict, **options.engine("least-squares")
-    )
+    runs = options.run("least-squares", trial, design, key, settings=jnp.array(sizes, float), strict=options.strict)
     return runs.outputs
 
 
@@ -145,7 +149,7 @@ def batches(
     import optax
     from jax.flatten_util import ravel_pytree
 
-    from jaxdl import curvature, designs, ensembles, learners, losses, objectives
+    from jaxdl import curvature, designs, learners, losses, objectives
 
     model, data = digits_problem(config)
     loss, num_digits, most = losses.softmax_cross_entropy, data.x.shape[0], config.batch_sizes[-1]
@@ -176,13 +180,13 @@ def batches(
         found = curvature.eigenpairs(product, u, key_search, top=1, bottom=0, tolerance=1e-4, start=u)
         return jnp.append(found.values, jnp.vdot(ravel_pytree(u)[0], ravel_pytree(product(u))[0]))
 
-    networks = ensembles.run(
+    networks = options.run(
+        "networks",
         network,
         designs.independent(config.num_networks, "init"),
         key_networks,
         block=1,
         strict=options.strict,
-        **options.engine("networks"),
     ).outputs
     num_sizes = len(config.batch_sizes)
     settings = {
@@ -191,9 +195,7 @@ def batches(
     }
     settings["size"] = np.tile(np.array(config.batch_sizes), config.num_networks)
     design = designs.independent(config.num_batches, "batch")
-    sampled = ensembles.run(
-        trial, design, key_batches, settings=settings, strict=options.strict, **options.engine("batches")
-    ).outputs
+    sampled = options.run("batches", trial, design, key_batches, settings=settings, strict=options.strict).outputs
     return {
         "sampled": sampled.reshape(config.num_networks, num_sizes, config.num_batches, 2),
         **{name: networks[name] for name in ("value", "bias_slope", "variance_slope")},

@@ -174,8 +174,9 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
             predict = trials.predict_by_features(largest, config.feature_strengths)
         else:
             predict = trials.predict_by_network(largest, config.network_strengths, config.network_steps)
-        results |= measure_widths(config, options, study, problem, predict, key)
-    return results | measure_memory(config, options, key_memory) | measure_grid(config, options, key_grid)
+        results |= options.part(measure_widths, config, options, study, problem, predict, key)
+    results |= options.part(measure_memory, config, options, key_memory)
+    return {**results, **options.part(measure_grid, config, options, key_grid)}
 
 
 def measure_widths(
@@ -189,15 +190,14 @@ def measure_widths(
     import numpy as np
 
     from experiments.network_size_trials import regression_trial
-    from jaxdl import designs, ensembles
+    from jaxdl import designs
     from jaxdl.decomposition import Target
 
     widths, (data, init) = widths_of(config, study), levels_of(config, study)
     x = problem.test_points(config.num_points)
-    runs = ensembles.run(
-        regression_trial(problem, predict, examples_of(config, study), config.num_points, x),
+    runs = options.run(
+        study, regression_trial(problem, predict, examples_of(config, study), config.num_points, x),
         designs.crossed(data=data, init=init), key, block=4, strict=options.strict, settings=jnp.array(widths, float),
-        **options.engine(study),
     )  # fmt: skip
     target = Target(mean=np.asarray(problem.mean(x)), noise=config.noise_std**2)
     results = {f"{study}.chosen": runs.aux["chosen"]}
@@ -232,18 +232,18 @@ def measure_memory(config: Config, options: runner.Options, key: "Key") -> dict[
     import jax.numpy as jnp
 
     from experiments.network_size_trials import memory_trial
-    from jaxdl import designs, ensembles
+    from jaxdl import designs
 
     shares = {"right": 0.0, "noisy": config.wrong_share, "shuffled": 0.0}
     pairs = [(kind, width) for kind in KINDS for width in config.memory_widths]
-    runs = ensembles.run(
-        memory_trial(config), designs.independent(config.num_seeds, "data", "labels", "init"), key, block=32,
+    runs = options.run(
+        "memory", memory_trial(config), designs.independent(config.num_seeds, "data", "labels", "init"), key, block=32,
         settings={
             "width": jnp.array([width for _, width in pairs], float),
             "share": jnp.array([shares[kind] for kind, _ in pairs]),
             "is_shuffled": jnp.array([kind == "shuffled" for kind, _ in pairs]),
         },
-        strict=options.strict, **options.engine("memory"),
+        strict=options.strict,
     )  # fmt: skip
     shape = len(KINDS), len(config.memory_widths), config.num_seeds
     return {f"memory.{name}": values.reshape(shape) for name, values in runs.outputs.items()}
@@ -256,7 +256,7 @@ def measure_grid(config: Config, options: runner.Options, key: "Key") -> dict[st
     import numpy as np
 
     from experiments.network_size_trials import regularised_trial
-    from jaxdl import designs, ensembles, selection
+    from jaxdl import designs, selection
 
     trial = regularised_trial(config)
     key_choice, key_report = jax.random.split(key)
@@ -265,9 +265,7 @@ def measure_grid(config: Config, options: runner.Options, key: "Key") -> dict[st
         count = len(settings["width"])
         settings |= {"part": jnp.full(count, part, jnp.int32), "judges_share": jnp.full(count, judges_share)}
         design = designs.independent(num, "data", "labels", "init")
-        return ensembles.run(
-            trial, design, key, settings=settings, block=8, strict=options.strict, **options.engine(study)
-        ).outputs
+        return options.run(study, trial, design, key, settings=settings, block=8, strict=options.strict).outputs
 
     axes = [jnp.array(values, float) for values in (config.grid_widths, config.grid_strengths, config.grid_rates)]
     cells: dict[str, Any] = dict(zip(("width", "strength", "rate"), selection.grid(tuple(axes)), strict=True))

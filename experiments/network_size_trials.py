@@ -82,13 +82,14 @@ def regression_trial(problem: "Problem", predict: "Predict", num_examples: int, 
     import jax.numpy as jnp
 
     from jaxdl import designs
+    from jaxdl.types import Run
 
     def trial(keys, width):
         train = problem.sample(keys, num_examples)
         judges = problem.sample({"data": designs.tied(keys, validation="data")["validation"]}, num_judges)
         found = predict(keys, train, width, jnp.concatenate([x, judges.x]))
         chosen = jnp.mean((found[:, len(x) :] - judges.y[None]) ** 2, axis=(1, 2)).argmin()
-        return {"tuned": found[chosen, : len(x)], "without": found[0, : len(x)]}, {"chosen": chosen}
+        return Run({"tuned": found[chosen, : len(x)], "without": found[0, : len(x)]}, {"chosen": chosen})
 
     return trial
 

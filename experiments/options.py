@@ -4,12 +4,16 @@ import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from experiments import run_folder
 
 if TYPE_CHECKING:
-    from jaxdl.ensembles import Plan
+    from collections.abc import Callable, Mapping
+
+    from jaxdl.designs import Design
+    from jaxdl.ensembles import Engine, Plan
+    from jaxdl.types import Key, Trial
 
 Device = Literal["cpu", "gpu", "tpu"]
 
@@ -68,32 +72,106 @@ class Options:
             msg = "distributed, shard and dry-run exclude one another; choose one."
             raise ValueError(msg)
 
-    def engine(self, study: str) -> dict[str, Any]:
-        """The keyword arguments with which an experiment runs the study of this name, for `decompose` or `ensembles.run`."""
+    def run(
+        self, study: str, trial: "Trial", design: "Design", key: "Key", *, block: int | None = None, **arguments: Any
+    ) -> Any:
+        """`ensembles.run` of the study of this name."""
+        from jaxdl import ensembles
+
+        return ensembles.run(trial, design, key, engine=self._engine(study, block), **arguments)
+
+    def decompose(
+        self, study: str, trial: "Trial", design: "Design", key: "Key", *, block: int | None = None, **arguments: Any
+    ) -> Any:
+        """`jaxdl.decompose` of the study of this name."""
+        import jaxdl
+
+        return jaxdl.decompose(trial, design, key, engine=self._engine(study, block), **arguments)
+
+    def part(self, measure: "Callable[..., Mapping[str, Any]]", *arguments: Any) -> "Mapping[str, Any]":
+        """The results of a part of an experiment that needs no other: `measure(*arguments)`."""
+        return measure(*arguments)
+
+    def _engine(self, study: str, block: int | None) -> "Engine":
+        from jaxdl.ensembles import Engine
+
         run_folder.check_name(study)
-        return {"progress": self.progress}
+        return Engine(block=block, progress=self.progress)
+
+
+class PlannedError(RuntimeError):
+    """A study of a dry run has been planned, and has no results."""
 
 
 @dataclass(frozen=True)
 class Execution(Options):
-    """Options of an experiment that is being run: its studies are stored, shared or rehearsed."""
+    """Options of an experiment that is being run: its studies are stored, shared or planned."""
 
     experiment: str = ""
     plans: list[tuple[str, "Plan"]] = dataclasses.field(default_factory=list)
-    """What a dry run finds for each study."""
+    """The plan of each study of a dry run."""
+    missing: list[str] = dataclasses.field(default_factory=list)
+    """Why each part without results has none: it is planned only, or other shares are missing."""
 
-    def engine(self, study: str) -> dict[str, Any]:
-        """The keyword arguments of the study of this name, with where and how much of it."""
-        common = super().engine(study)
+    def run(
+        self, study: str, trial: "Trial", design: "Design", key: "Key", *, block: int | None = None, **arguments: Any
+    ) -> Any:
+        """`ensembles.run` of the study of this name, or its plan.
+
+        Raises:
+            PlannedError: in a dry run.
+        """
         if self.dry_run:
-            return common | {"rehearse": lambda plan: self.plans.append((study, plan))}
+            self._plan(study, trial, design, key, block, arguments)
+        return super().run(study, trial, design, key, block=block, **arguments)
+
+    def decompose(
+        self, study: str, trial: "Trial", design: "Design", key: "Key", *, block: int | None = None, **arguments: Any
+    ) -> Any:
+        """`jaxdl.decompose` of the study of this name, or its plan.
+
+        Raises:
+            PlannedError: in a dry run.
+        """
+        if self.dry_run:
+            self._plan(study, trial, design, key, block, arguments)
+        return super().decompose(study, trial, design, key, block=block, **arguments)
+
+    def part(self, measure: "Callable[..., Mapping[str, Any]]", *arguments: Any) -> "Mapping[str, Any]":
+        """The results of a part, or nothing where they cannot be had now; the next part then goes on."""
+        from jaxdl.ensembles import UnfinishedStudyError
+
+        try:
+            return measure(*arguments)
+        except (PlannedError, UnfinishedStudyError) as error:
+            if not self.dry_run and self.shard == "1/1":
+                raise
+            self.missing.append(str(error))
+            return {}
+
+    def _plan(
+        self,
+        study: str,
+        trial: "Trial",
+        design: "Design",
+        key: "Key",
+        block: int | None,
+        arguments: "Mapping[str, Any]",
+    ) -> NoReturn:
+        from jaxdl import ensembles
+
+        of_study = {name: arguments[name] for name in ("settings", "inner") if name in arguments}
+        plan = ensembles.plan(trial, design, key, engine=self._engine(study, block), **of_study)
+        self.plans.append((study, plan))
+        raise PlannedError(study)
+
+    def _engine(self, study: str, block: int | None) -> "Engine":
+        engine = super()._engine(study, block)
+        if self.dry_run:
+            return engine
         # Studies that differ (another seed, another network) get folders of their own; equal ones meet, whatever their size.
         store = self.out / self.experiment / "blocks" / f"{study}-{{identity}}"
-        stored = common | {"store": store, "fresh": self.fresh}
-        if self.shard == "1/1":
-            return stored
-        # What other shards compute is stood in for, so that this one goes on to the next study.
-        return stored | {"shard": share_of(self.shard, "shard"), "rehearse": lambda _: None}
+        return dataclasses.replace(engine, store=store, fresh=self.fresh, shard=share_of(self.shard, "shard"))
 
 
 def execution_of(options: Options, experiment: str) -> Execution:

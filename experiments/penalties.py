@@ -98,16 +98,16 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     keys = jax.random.split(jax.random.key(config.seed), 7)
     with jax.enable_x64(True):
         exact = {
-            **penalties_ridge.solution(config, options, keys[0]),
-            **penalties_ridge.prior(config, options, keys[1]),
-            **penalties_ridge.shrinkage(config, options, keys[2]),
-            **penalties_networks.collapse(config, options, keys[3]),
+            **options.part(penalties_ridge.solution, config, options, keys[0]),
+            **options.part(penalties_ridge.prior, config, options, keys[1]),
+            **options.part(penalties_ridge.shrinkage, config, options, keys[2]),
+            **options.part(penalties_networks.collapse, config, options, keys[3]),
         }
     return {
         **exact,
-        **penalties_sparse.sparsity(config, options, keys[4]),
-        **penalties_networks.sparse_weights(config, options, keys[5]),
-        **penalties_networks.sparse_codes(config, options, keys[6]),
+        **options.part(penalties_sparse.sparsity, config, options, keys[4]),
+        **options.part(penalties_networks.sparse_weights, config, options, keys[5]),
+        **options.part(penalties_networks.sparse_codes, config, options, keys[6]),
     }
 
 

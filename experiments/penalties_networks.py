@@ -23,9 +23,9 @@ from experiments.penalties_results import (
     WEIGHT_STRENGTHS,
     activity_settings,
 )
-from jaxdl import designs, ensembles, learners, losses, models, objectives, penalties
+from jaxdl import designs, learners, losses, models, objectives, penalties
 from jaxdl.data import real, resampling
-from jaxdl.types import Dataset, Key, Model
+from jaxdl.types import Dataset, Key, Model, Run
 
 if TYPE_CHECKING:
     from experiments.penalties import Config
@@ -53,11 +53,11 @@ def sparse_weights(config: "Config", options: "Options", key: Key) -> dict[str, 
         report = {
             name: _accuracy(model, variables, data) for name, data in (("validation", validation), ("test", test))
         }
-        return variables["params"]["hidden"][0], report | {"diverged_at": variables["report"]["diverged_at"]}
+        return Run(variables["params"]["hidden"][0], report | {"diverged_at": variables["report"]["diverged_at"]})
 
-    runs = ensembles.run(
-        trial, designs.independent(config.num_networks, "data", "init"), key,
-        settings=jnp.array(WEIGHT_STRENGTHS), block=4, strict=True, **options.engine("sparse-weights"),
+    runs = options.run(
+        "sparse-weights", trial, designs.independent(config.num_networks, "data", "init"), key,
+        settings=jnp.array(WEIGHT_STRENGTHS), block=4, strict=True,
     )  # fmt: skip
 
     def sizes(kernel):
@@ -91,13 +91,12 @@ def sparse_codes(config: "Config", options: "Options", key: Key) -> dict[str, An
             name: _accuracy(model, variables, data) for name, data in (("validation", validation), ("test", test))
         }
         active = [jnp.mean(activity(variables, data.x) > 0) for data in (validation, test)]
-        return jnp.stack(active), report | {"diverged_at": variables["report"]["diverged_at"]}
+        return Run(jnp.stack(active), report | {"diverged_at": variables["report"]["diverged_at"]})
 
     columns = zip(("activity", "decay"), zip(*activity_settings(), strict=True), strict=True)
-    runs = ensembles.run(
-        trial, designs.independent(config.num_networks, "data", "init"), key,
+    runs = options.run(
+        "sparse-codes", trial, designs.independent(config.num_networks, "data", "init"), key,
         settings={name: jnp.array(column) for name, column in columns}, block=4, strict=True,
-        **options.engine("sparse-codes"),
     )  # fmt: skip
     return {
         "codes.active": runs.outputs,
@@ -143,10 +142,9 @@ def collapse(config: "Config", options: "Options", key: Key) -> dict[str, Any]:
     results = {}
     for depth in sorted({net.depth for net in COLLAPSE_NETS.values()}):
         nets = {name: net for name, net in COLLAPSE_NETS.items() if net.depth == depth}
-        runs = ensembles.run(
-            trial_of(depth), designs.independent(config.num_collapses, "data", "init"), key,
+        runs = options.run(
+            f"collapse-{depth}-layers", trial_of(depth), designs.independent(config.num_collapses, "data", "init"), key,
             settings=jnp.array([net.is_tanh for net in nets.values()]), block=8, strict=True,
-            **options.engine(f"collapse-{depth}-layers"),
         )  # fmt: skip
         for name, outputs in zip(nets, runs.outputs, strict=True):
             results[f"collapse.{name}"] = np.swapaxes(outputs, 0, 1)

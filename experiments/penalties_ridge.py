@@ -20,7 +20,7 @@ from experiments.penalties_results import (
     RIDGE_STRENGTHS,
     SHRINKAGE_STRENGTHS,
 )
-from jaxdl import decomposition, designs, ensembles, learners, losses, models, objectives, penalties, priors
+from jaxdl import decomposition, designs, learners, losses, models, objectives, penalties, priors
 from jaxdl.data import problems
 from jaxdl.decomposition import Target
 from jaxdl.types import Dataset, Key
@@ -55,9 +55,8 @@ def solution(config: "Config", options: "Options", key: Key) -> dict[str, Any]:
         return {"x": x, "y": y, "found": found}
 
     strengths = jnp.array(RIDGE_STRENGTHS)
-    runs = ensembles.run(
-        trial, designs.independent(config.num_designs, "data"), key, settings=strengths, block=32, strict=True,
-        **options.engine("ridge-solution"),
+    runs = options.run(
+        "ridge-solution", trial, designs.independent(config.num_designs, "data"), key, settings=strengths, block=32, strict=True,
     ).outputs  # fmt: skip
     x, y, found = (runs[name] for name in ("x", "y", "found"))
     roots = np.sqrt(np.array(RIDGE_STRENGTHS))[:, None, None, None] * np.eye(num_features)
@@ -87,9 +86,9 @@ def prior(config: "Config", options: "Options", key: Key) -> dict[str, Any]:
         weights = jnp.stack([fit(sources, train)["params"]["weights"][:, 0] for fit in fits])
         return {"x": train.x, "y": train.y, "w": weights}
 
-    runs = ensembles.run(
-        trial, designs.independent(config.num_fits, "data"), key, settings=jnp.array(PRIOR_VARIANCES), block=32,
-        strict=True, **options.engine("prior"),
+    runs = options.run(
+        "prior", trial, designs.independent(config.num_fits, "data"), key, settings=jnp.array(PRIOR_VARIANCES), block=32,
+        strict=True,
     ).outputs  # fmt: skip
     phi = legendre.legvander(runs["x"][..., 0], DEGREE) * np.sqrt(2 * np.arange(DEGREE + 1) + 1)
     variances = np.array(PRIOR_VARIANCES)[:, None, None, None]
@@ -112,8 +111,8 @@ def shrinkage(config: "Config", options: "Options", key: Key) -> dict[str, Any]:
 
     strengths = np.array(SHRINKAGE_STRENGTHS)
     design = designs.independent(config.num_samples, "labels")
-    weights = ensembles.run(
-        trial, design, key, settings=jnp.asarray(strengths), block=64, strict=True, **options.engine("shrinkage")
+    weights = options.run(
+        "shrinkage", trial, design, key, settings=jnp.asarray(strengths), block=64, strict=True
     ).outputs
     features = model.features
     assert features is not None  # the model is linear in its parameters

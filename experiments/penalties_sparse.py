@@ -11,10 +11,10 @@ import numpy as np
 import optax
 
 from experiments.penalties_results import LQ_STRENGTHS, SIGNAL, sparse_settings
-from jaxdl import decomposition, designs, ensembles, learners, losses, models, objectives, penalties
+from jaxdl import decomposition, designs, learners, losses, models, objectives, penalties
 from jaxdl.data import problems
 from jaxdl.decomposition import Target
-from jaxdl.types import Key
+from jaxdl.types import Key, Run
 
 if TYPE_CHECKING:
     from experiments.penalties import Config
@@ -89,7 +89,7 @@ def sparse_trial(config: "Config") -> Any:
         plain = descent({"init": None}, train)["params"]["weights"][:, 0]
 
         is_nonzero = jnp.arange(p) < setting["num_nonzero"]
-        return chosen, {
+        report = {
             "zeros": jnp.mean(chosen == 0),
             "recall": jnp.sum((chosen != 0) & is_nonzero) / setting["num_nonzero"],
             "excess": jnp.sum((chosen - truth) ** 2),
@@ -99,6 +99,7 @@ def sparse_trial(config: "Config") -> Any:
             "residual": residuals[best],
             "best": best,
         }
+        return Run(chosen, report)
 
     return trial
 
@@ -110,9 +111,7 @@ def sparsity(config: "Config", options: "Options", key: Key) -> dict[str, Any]:
         name: jnp.array(column) for name, column in zip(("num_nonzero", "q"), zip(*settings, strict=True), strict=True)
     }
     design = designs.independent(config.num_datasets, "data", "validation", "starts")
-    runs = ensembles.run(
-        sparse_trial(config), design, key, settings=columns, block=8, strict=True, **options.engine("sparse")
-    )
+    runs = options.run("sparse", sparse_trial(config), design, key, settings=columns, block=8, strict=True)
     # At the points sqrt(p) e_j the mean squared error of x'w is that over x ~ N(0, I), exactly.
     root = np.sqrt(config.num_features)
     terms = ("bias_squared", "total_variance")

@@ -49,7 +49,7 @@ class Experiment:
     """the module's docstring: its first paragraph is the question"""
     profiles: Mapping[str, Any]
     measure: Callable[[Any, Options], Mapping[str, Any]]
-    """`(config, options) -> results`; runs each study with `**options.engine("its-name")`"""
+    """`(config, options) -> results`; runs each study by `options.run("its-name", ...)` or `options.decompose`"""
     tables: Callable[[Any, Mapping[str, Any]], str]
     plot: Callable[[Any, Mapping[str, Any]], Mapping[str, "Figure"]]
     claims: Callable[[Any, Mapping[str, Any]], Sequence["Claim"]]
@@ -213,7 +213,7 @@ def _answer(experiment: Experiment, arguments: Sequence[str], command: str) -> i
     except (ValueError, OSError) as error:
         return _fail(2, f"error: {error}")
     if options.dry_run:
-        return _rehearse(experiment, profile, config, options, folder)
+        return _plan(experiment, profile, config, options, folder)
     if options.shard != "1/1":
         return _share(experiment, profile, config, options, folder)
     # All processes of a job compute, whatever each finds: none may wait for one that has nothing to do.
@@ -228,35 +228,26 @@ def _answer(experiment: Experiment, arguments: Sequence[str], command: str) -> i
     return 0
 
 
-def _rehearse(experiment: Experiment, profile: str, config: Any, options: Options, folder: Path) -> int:
-    from experiments.rehearsal import rehearse
+def _plan(experiment: Experiment, profile: str, config: Any, options: Options, folder: Path) -> int:
+    from experiments.planning import planned
 
     execution = dataclasses.replace(execution_of(options, experiment.name), progress=False)
     set_up_jax(execution)
     print(banner(experiment.name, profile, config, manifest.describe_machine(), folder), end="\n\n", flush=True)
-
-    def work() -> None:
-        results = experiment.measure(config, execution)
-        experiment.tables(config, results)
-        draw(experiment.plot, config, results)
-        experiment.claims(config, results)
-
-    print(rehearse(work, execution, folder))
+    print(planned(lambda: experiment.measure(config, execution), execution, folder))
     return 0
 
 
 def _share(experiment: Experiment, profile: str, config: Any, options: Options, folder: Path) -> int:
-    done = f"share {options.shard} is stored; when all are, the same command without --shard shows the result"
+    from jaxdl.ensembles import UnfinishedStudyError
+
+    execution = execution_of(options, experiment.name)
     try:
-        measured(experiment, profile, config, execution_of(options, experiment.name), folder)
-    except CannotRunError:
-        raise
-    except Exception as error:  # what other shards compute is stood in for, and may have no statistics
-        told = f"{type(error).__name__}: {error}"
-        return _fail(
-            1, f"this share stopped early, after what it stored ({told}); when the others are done, give it again"
-        )
-    print(done)
+        measured(experiment, profile, config, execution, folder)
+    except UnfinishedStudyError as error:
+        execution.missing.append(str(error))
+    print("\n".join(execution.missing))
+    print(f"share {options.shard} is stored; when all are, the same command without --shard shows the result")
     return 0
 
 

@@ -83,68 +83,70 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     import jax
     import numpy as np
 
-    from jaxdl import decompose, designs, ensembles, truths
+    from jaxdl import designs, truths
     from jaxdl.decomposition import Target, ensemble_forecast, squared_error
+    from jaxdl.types import Run
 
     key_training, key_ensembles, key_control = jax.random.split(jax.random.key(config.seed), 3)
     trial, mean = digits_trial(config, log_times(config.num_steps, config.num_times))
 
-    data, labels, init = config.levels
-    training = decompose(
-        trial, designs.crossed(data=data, labels=labels, init=init), key_training, target=Target(probabilities=mean),
-        dims=("times", "points", "out"), training_size=config.num_digits, strict=options.strict, **options.engine("training"),
-    )  # fmt: skip
-    forecast = ensemble_forecast(training.at(time=-1), over="init", sizes=SIZES)
-
-    last, _ = digits_trial(config, (config.num_steps,))
-
-    def member(keys):
-        outputs, report = last(designs.tied(keys, labels="data"))  # type: ignore[attr-defined]  # a pair, as Outputs are any pytree
-        return outputs[0], report
-
-    members = np.asarray(
-        ensembles.run(
-            member,
-            designs.nested(data=config.num_ensembles, init=max(SIZES)),
-            key_ensembles,
+    def on_digits() -> dict[str, Any]:
+        data, labels, init = config.levels
+        training = options.decompose(
+            "training", trial, designs.crossed(data=data, labels=labels, init=init), key_training,
+            target=Target(probabilities=mean), dims=("times", "points", "out"), training_size=config.num_digits,
             strict=options.strict,
-            **options.engine("ensembles"),
-        ).outputs
-    )
-    built = [
-        squared_error(members[:, :size].mean(axis=1), factors=("data",), target=Target(probabilities=mean), dims=("points", "out"))
-        for size in SIZES
-    ]  # fmt: skip
+        )  # fmt: skip
+        forecast = ensemble_forecast(training.at(time=-1), over="init", sizes=SIZES)
+        forecasts = np.stack([forecast.variance, forecast.standard_errors, *forecast.interval])
+        return {**flat("training", training), "ensembles.forecast": forecasts}
 
-    study, exact = truths.gradient_descent(
-        times=log_times(CONTROL_STEPS, config.control_times), num_labels=config.control_levels[0],
-        num_inits=config.control_levels[1],
-    )  # fmt: skip
-    assert study.trial is not None and study.design is not None  # noqa: PT018 - a simulated study has both
-    control = decompose(
-        study.trial,
-        study.design,
-        key_control,
-        target=study.target,
-        dims=study.dims,
-        strict=options.strict,
-        **options.engine("control"),
-    )
-    return {
-        **flat("training", training),
-        **flat("control", control),
-        "control.standard_errors": np.stack([control.standard_errors[term] for term in control.estimates]),
-        "control.exact": np.stack([np.broadcast_to(exact[term], control.risk.shape) for term in control.estimates]),
-        "ensembles.forecast": np.stack([forecast.variance, forecast.standard_errors, *forecast.interval]),
-        "ensembles.built": np.stack(
-            [
-                [each.total_variance for each in built],
-                [each.standard_errors["total_variance"] for each in built],
-                *np.transpose([each.intervals["total_variance"] for each in built]),
-            ]
-        ),
-        "ensembles.risk": np.array([each.risk for each in built]),
-    }
+    def of_ensembles() -> dict[str, Any]:
+        last, _ = digits_trial(config, (config.num_steps,))
+
+        def member(keys):
+            trajectory, report = last(designs.tied(keys, labels="data"))  # a pair, as Run is
+            return Run(trajectory[0], report)  # type: ignore[index]
+
+        design = designs.nested(data=config.num_ensembles, init=max(SIZES))
+        members = np.asarray(options.run("ensembles", member, design, key_ensembles, strict=options.strict).outputs)
+        target = Target(probabilities=mean)
+        built = [
+            squared_error(members[:, :size].mean(axis=1), factors=("data",), target=target, dims=("points", "out"))
+            for size in SIZES
+        ]
+        return {
+            "ensembles.built": np.stack(
+                [
+                    [each.total_variance for each in built],
+                    [each.standard_errors["total_variance"] for each in built],
+                    *np.transpose([each.intervals["total_variance"] for each in built]),
+                ]
+            ),
+            "ensembles.risk": np.array([each.risk for each in built]),
+        }
+
+    def of_control() -> dict[str, Any]:
+        num_labels, num_inits = config.control_levels
+        times = log_times(CONTROL_STEPS, config.control_times)
+        study, exact = truths.gradient_descent(times=times, num_labels=num_labels, num_inits=num_inits)
+        assert study.trial is not None and study.design is not None  # noqa: PT018 - a simulated study has both
+        control = options.decompose(
+            "control",
+            study.trial,
+            study.design,
+            key_control,
+            target=study.target,
+            dims=study.dims,
+            strict=options.strict,
+        )
+        return {
+            **flat("control", control),
+            "control.standard_errors": np.stack([control.standard_errors[term] for term in control.estimates]),
+            "control.exact": np.stack([np.broadcast_to(exact[term], control.risk.shape) for term in control.estimates]),
+        }
+
+    return {**options.part(on_digits), **options.part(of_ensembles), **options.part(of_control)}
 
 
 def digits_trial(config: Config, times: tuple[int, ...]) -> "tuple[Trial, Any]":
@@ -159,6 +161,7 @@ def digits_trial(config: Config, times: tuple[int, ...]) -> "tuple[Trial, Any]":
 
     from jaxdl import designs, learners, losses, models, objectives
     from jaxdl.data import orders, real, resampling
+    from jaxdl.types import Run
 
     digits = real.digits()
     pool, test = real.split(jax.random.key(0), digits._replace(x=digits.x / 16), 1200)
@@ -175,7 +178,7 @@ def digits_trial(config: Config, times: tuple[int, ...]) -> "tuple[Trial, Any]":
         noisy = jax.nn.one_hot(classes, num_classes, dtype=pool.y.dtype)
         train = resampling.subsample(pool._replace(y=noisy), config.num_digits).sample(keys)
         trajectory = fit(designs.tied(keys, order="init"), train)
-        return jax.vmap(model.apply, in_axes=(0, None))(trajectory, x), trajectory["report"]
+        return Run(jax.vmap(model.apply, in_axes=(0, None))(trajectory, x), trajectory["report"])
 
     known = np.asarray(test.y[: config.num_points], np.float64)
     mean = (1 - config.label_noise) * known + config.label_noise / (num_classes - 1) * (1 - known)

@@ -18,11 +18,11 @@ from jaxdl import (
     priors,
     selection,
     statistics,
+    studies,
     truths,
     types,
 )
-from jaxdl.measure import decompose
-from jaxdl.resampled import triangulate
+from jaxdl.studies import decompose, triangulate
 
 __version__ = version("jaxdl")
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "priors",
     "selection",
     "statistics",
+    "studies",
     "triangulate",
     "truths",
     "types",

@@ -81,5 +81,15 @@ Penalty = Callable[[Params], Scalar]
 Objective = Callable[[Variables, Dataset, Key | None], tuple[Scalar, Variables]]
 """What training minimises, and the model's updated further collections."""
 Learner = Callable[[Keys, Dataset], Variables]
-Trial = Callable[..., Outputs]
-"""`trial(keys)` or `trial(keys, setting)`: predictions at fixed points, or `(predictions, aux)`."""
+
+
+class Run(NamedTuple):
+    """What a trial returns to report more than its outputs: `return Run(predictions, {"steps": steps})`."""
+
+    outputs: Outputs
+    aux: Any
+    """A pytree of arrays: kept by `ensembles.run`, and named when the run diverges."""
+
+
+Trial = Callable[..., Outputs | Run]
+"""`trial(keys)` or `trial(keys, setting)`: predictions at fixed points, a dict of them by name, or `Run(predictions, aux)`."""

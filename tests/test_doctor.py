@@ -47,7 +47,7 @@ def test_merge_names_what_it_brought(tmp_path):
         with pytest.raises(ensembles.UnfinishedStudyError):
             ensembles.run(
                 lambda keys: jax.random.normal(keys["data"]), designs.independent(32, "data"), jax.random.key(0),
-                store=tmp_path / str(position) / "study", shard=(position, 2),
+                engine=ensembles.Engine(store=tmp_path / str(position) / "study", shard=(position, 2)),
             )  # fmt: skip
     done = jaxdl_command("merge", tmp_path / "all", tmp_path / "1", tmp_path / "2")
     assert done.returncode == 0, done.stderr

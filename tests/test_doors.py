@@ -16,7 +16,7 @@ import pytest
 import scipy.sparse
 
 import jaxdl
-from jaxdl import learning_curves, statistics
+from jaxdl import ensembles, learning_curves, statistics
 from jaxdl.data import arrays, orders, preprocessing, problems, real, resampling, tables
 from jaxdl.statistics import claims
 from jaxdl.types import Dataset
@@ -152,7 +152,7 @@ ENTRIES = {
         "predict": Kind(lambda variables, x: x @ jnp.zeros((2, 1)) + variables["mean"][None], NOT_A_FUNCTION),
         "dataset": Examples(DATA), "x_test": Numbers(X[:3]), "y_test": Numbers(Y[:3]), "key": OneKey(KEY),
         "num_runs": Whole(60), "num_parts": Whole(4), "held": Kind((), ("init", (1,))),
-        "block": Kind(8), "progress": Kind(False),
+        "engine": Kind(ensembles.Engine(), (8,)),
     },
 }  # fmt: skip
 # Files of people and bundled sets have tests of their own, beside the functions.

@@ -1,19 +1,17 @@
-"""The arguments of a study: what does not fit is refused, or told, before anything runs."""
+"""The arguments of a study: what does not fit is refused, or warned about, before anything runs."""
 
 import sys
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxdl.admission import as_numbers
-from jaxdl.designs import MOST_RUNS, Design
+from jaxdl.designs import Design
 from jaxdl.ensembles.program import Program
-from jaxdl.ensembles.store import MOST_RUNS_IN_BLOCK
-from jaxdl.kinds import as_count, check_flag
+from jaxdl.kinds import shown
 from jaxdl.narrowing import as_type
 from jaxdl.types import Key
 
@@ -25,8 +23,8 @@ def count_settings(settings: Any) -> int:
     shapes = [np.shape(leaf) for leaf in jax.tree.leaves(settings)]
     if not shapes or any(len(shape) == 0 or shape[0] != shapes[0][0] for shape in shapes) or shapes[0][0] == 0:
         msg = (
-            f"got settings of shapes {shapes}; every leaf needs the same, non-empty leading axis, one entry for each setting: "
-            "jnp.array([0.1, 1.0]), not a list"
+            f"settings: got shapes {shapes}, expected the same, non-empty leading axis in every leaf, one entry for each setting; "
+            "pass jnp.array([0.1, 1.0]), not a list"
         )
         raise ValueError(msg)
     return shapes[0][0]
@@ -65,48 +63,35 @@ def setting_at(settings: Any, index: int) -> Any:
 def inner_axes_of(design: Design, inner: Sequence[str]) -> tuple[int, ...]:
     """The axes of the sources that the trial handles itself, which are the last ones."""
     if isinstance(inner, str):
-        msg = f"got inner={inner!r}; pass a tuple of sources, inner=({inner!r},)"
+        msg = f"inner: got {inner!r}, expected a tuple of sources; pass inner=({inner!r},)"
         raise ValueError(msg)
     if not inner:
         return ()
     last = design.sources[-len(inner) :]
     if tuple(inner) != last or len(design.sources) != len(design.shape) or len(inner) == len(design.sources):
         msg = (
-            f"got inner={inner}; the inner sources must be the last of a crossed or nested design's {design.sources}, "
-            "not all of them"
+            f"inner: got {inner}, expected the last sources of a crossed or nested design's {design.sources}, not all of them; "
+            "put shared sources last in the design"
         )
         raise ValueError(msg)
     return tuple(range(len(design.shape) - len(inner), len(design.shape)))
 
 
-def check_arguments(key: Key, block: int | None, store: Path | None, shard: tuple[int, int], fresh: bool) -> None:
-    """Refuse a root key, a block or a share that is none, and a share of a study that is kept nowhere."""
+def check_key(key: Key) -> None:
+    """Refuse what is no root key, or one whose random numbers change under vmap."""
     if not jax.dtypes.issubdtype(getattr(key, "dtype", None), jax.dtypes.prng_key) or key.shape != ():
-        msg = f"got the root key {key!r}; pass one new-style key, jax.random.key(0)"
+        msg = f"key: got {shown(key)}, expected one new-style root key; pass jax.random.key(0)"
         raise ValueError(msg)
     if "rbg" in str(jax.random.key_impl(key)):
-        msg = "got an 'rbg' key, whose random numbers change under vmap; pass jax.random.key(0, impl='threefry2x32')"
-        raise ValueError(msg)
-    if block is not None:
-        remedy = "memory is taken for a whole block, filled or not (the default, 8, suits CPUs)"
-        as_count("block", block, high=MOST_RUNS_IN_BLOCK, remedy=remedy)
-    remedy = "pass (k, K), k from 1 to K: (1, 3), (2, 3) and (3, 3) make a study of three shares"
-    if not isinstance(shard, tuple | list) or len(shard) != 2:
-        msg = f"shard: got {shard!r}, expected two whole numbers; {remedy}"
-        raise ValueError(msg)
-    shares = as_count("shard", shard[1], what=f"{shard!r:.60} with K", high=MOST_RUNS, remedy=remedy)
-    as_count("shard", shard[0], what=f"{shard!r:.60} with k", high=shares, remedy=remedy)
-    check_flag("fresh", fresh)
-    if shard[1] > 1 and store is None:
-        msg = f"got shard={shard} without a store; pass store=folder, where the shares meet"
-        raise ValueError(msg)
-    if shard[1] > 1 and fresh:
-        msg = f"got shard={shard} and fresh=True, which would forget what other shares have stored; remove the folder before"
+        msg = (
+            "key: got an 'rbg' key, whose random numbers change under vmap, expected another kind; pass "
+            "jax.random.key(0, impl='threefry2x32')"
+        )
         raise ValueError(msg)
 
 
 def warn_of_idleness(design: Design, program: Program, devices: tuple[jax.Device, ...]) -> None:
-    """Tell of sources that the trial never reads, and of cores that have no device."""
+    """Warn about sources that the trial never reads, and about cores that have no device."""
     ignored = [name for name in design.sources if name not in program.names_read]
     if ignored:
         warnings.warn(

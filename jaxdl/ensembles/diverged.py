@@ -1,6 +1,6 @@
-"""Runs with non-finite outputs: found, named, and left out by a stated rule; never averaged in silence."""
+"""Runs with non-finite outputs: each is named, and none is averaged in silence."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -21,8 +21,8 @@ class DivergedRun(NamedTuple):
 
     def __str__(self) -> str:
         levels = ", ".join(f"{factor} {level}" for factor, level in self.levels.items())
-        told = "" if self.aux is None else f"; aux {jax.tree.map(lambda leaf: np.asarray(leaf).tolist(), self.aux)}"
-        return f"run {self.run} ({levels}; setting {self.setting}{told})"
+        report = "" if self.aux is None else f"; aux {jax.tree.map(lambda leaf: np.asarray(leaf).tolist(), self.aux)}"
+        return f"run {self.run} ({levels}; setting {self.setting}{report})"
 
 
 class DivergedRunsError(ValueError):
@@ -43,8 +43,10 @@ def finite_runs(outputs: Any) -> Bool[np.ndarray, " runs"]:
     return np.logical_and.reduce(finite) if finite else np.ones(len(leaves[0]), bool)
 
 
-def diverged_runs(design: Design, chunk: Chunk) -> tuple[DivergedRun, ...]:
-    """The diverged runs of one chunk."""
+def diverged_runs(
+    design: Design, chunk: Chunk, is_finite: Bool[np.ndarray, " runs"] | None = None
+) -> tuple[DivergedRun, ...]:
+    """The diverged runs of one chunk; `is_finite`, where it is known already."""
 
     def name(index: int) -> DivergedRun:
         run = chunk.first_run + index
@@ -52,14 +54,8 @@ def diverged_runs(design: Design, chunk: Chunk) -> tuple[DivergedRun, ...]:
         aux = jax.tree.map(lambda leaf: leaf[index], chunk.aux)
         return DivergedRun(run, dict(zip(design.factors, map(int, levels), strict=True)), chunk.setting, aux)
 
-    return tuple(name(int(index)) for index in np.flatnonzero(~finite_runs(chunk.outputs)))
-
-
-def naming_diverged(chunks: Iterable[Chunk], design: Design, found: list[DivergedRun]) -> Iterator[Chunk]:
-    """The chunks as they come, with their diverged runs added to `found`."""
-    for chunk in chunks:
-        found.extend(diverged_runs(design, chunk))
-        yield chunk
+    finite = finite_runs(chunk.outputs) if is_finite is None else is_finite
+    return tuple(name(int(index)) for index in np.flatnonzero(~finite))
 
 
 def summary(diverged: Iterable[DivergedRun], limit: int = 5) -> str:

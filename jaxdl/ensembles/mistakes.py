@@ -49,10 +49,10 @@ def explained() -> Iterator[None]:
     try:
         yield
     except (TypeError, IndexError, ValueError, *PLACEHOLDERS) as error:
-        told = _explanation(error)
-        if told is None:
+        explanation = _explanation(error)
+        if explanation is None:
             raise
-        msg = f"{told}{_place(error)}"
+        msg = f"{explanation}{_place(error)}"
         raise ValueError(msg) from error
 
 
@@ -106,8 +106,29 @@ def check_call(trial: Any, setting: Any) -> None:
         check_function("trial", trial, ("keys", "setting"), "as settings= is given, it takes each of them")
 
 
-def check_returned(leaf: Any) -> None:
-    """Refuse a part of what a trial returns that is no array, or that jax's arrays of this mode would falsify."""
+def check_returned(outputs: Any, aux: Any) -> None:
+    """Refuse a result whose meaning is open, and parts of it that are no arrays, or that jax's arrays of this mode would falsify.
+
+    Raises:
+        ValueError: a bare tuple, which may be several predictions or a prediction and a report; no array at all; a leaf that is
+            no array.
+    """
+    if type(outputs) is tuple:
+        msg = (
+            f"trial: got a tuple of {len(outputs)} as a result, expected an array of predictions; return "
+            'jaxdl.types.Run(predictions, aux) for predictions and a report, or {"name": predictions, ...} for several'
+        )
+        raise ValueError(msg)
+    if not jax.tree.leaves(outputs):
+        msg = (
+            f"trial: got {outputs!r} as a result, expected an array of predictions; return it, or a dict of such arrays"
+        )
+        raise ValueError(msg)
+    for leaf in jax.tree.leaves((outputs, aux)):
+        _check_leaf(leaf)
+
+
+def _check_leaf(leaf: Any) -> None:
     if isinstance(leaf, jax.Array | float | complex | np.complexfloating):
         return
     if isinstance(leaf, np.ndarray) and np.iscomplexobj(leaf) and not isinstance(leaf, np.ma.MaskedArray):

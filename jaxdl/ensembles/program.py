@@ -25,7 +25,7 @@ from jaxdl.ensembles.devices import compiler_options
 from jaxdl.ensembles.identity import OPTIONS, identity_of, lowering_digest
 from jaxdl.ensembles.lapack import batches_lapack, one_matrix_at_a_time
 from jaxdl.ensembles.mistakes import callbacks_of, check_call, check_returned, explained
-from jaxdl.types import Key, Trial
+from jaxdl.types import Key, Run, Trial
 
 AXIS = "runs"
 BUFFER_BYTES = 4 * 2**20  # outputs of one dispatch, per device: large beside what a dispatch costs, small beside memory
@@ -159,9 +159,8 @@ def trace_program(
         with explained():
             result = trial(keys) if setting is None else trial(keys, setting)
         names_read.update(keys.names_read)
-        for leaf in jax.tree.leaves(result):
-            check_returned(leaf)
-        outputs, aux = result if type(result) is tuple and len(result) == 2 else (result, None)
+        outputs, aux = result if isinstance(result, Run) else (result, None)
+        check_returned(outputs, aux)
         return outputs, aux
 
     def alone(root, levels, setting):
@@ -212,17 +211,15 @@ def _on_global_arrays(compiled: Any, devices: tuple[jax.Device, ...]) -> Callabl
 
 
 def _check_outputs(results: Any, inner_shape: tuple[int, ...]) -> None:
-    outputs, _ = results
-    if not jax.tree.leaves(outputs):
-        msg = f"the trial returned {outputs!r}; return an array of predictions (or any pytree of arrays)"
-        raise ValueError(msg)
     for leaf in jax.tree.leaves(results):
         if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            msg = f"the trial returned random keys ({leaf.dtype}); return jax.random.key_data(keys)"
+            msg = (
+                f"trial: got random keys ({leaf.dtype}) as a result, expected arrays; return jax.random.key_data(keys)"
+            )
             raise ValueError(msg)
         if leaf.shape[1 : 1 + len(inner_shape)] != inner_shape:
             msg = (
-                f"with inner sources of {inner_shape} levels the trial must return arrays that begin with those axes; got "
-                f"the shape {leaf.shape[1:]}. Map over the leading axis of the inner keys, for example with jax.vmap"
+                f"trial: got a result of shape {leaf.shape[1:]}, expected one that begins with the axes {inner_shape} of the inner "
+                "sources; map over the leading axis of the inner keys, for example with jax.vmap"
             )
             raise ValueError(msg)

@@ -78,7 +78,8 @@ def disjoint_law(*, num_parts: int = 4, num_examples: int = 20, noise_std: float
         dataset = _population_draw(keys["population"], num_examples, noise_std)
         return jax.vmap(_mean)(resampling.disjoint_split(keys["draw"], dataset, num_parts).parts)
 
-    prepared = functools.cache(lambda: ensembles.prepare(trial, designs.crossed(population=1, draw=1), block=1))
+    single, engine = designs.crossed(population=1, draw=1), ensembles.Engine(block=1)
+    prepared = functools.cache(lambda: ensembles.prepare(trial, single, engine=engine))
 
     def predictions(key: Key) -> Float[np.ndarray, "parts 1"]:
         return prepared()(key).outputs[0, 0]

@@ -175,7 +175,7 @@ def test_streamed_runs_have_the_terms_of_the_ordinary_jackknife_and_groups_corre
     exact = expected_softplus(0, 4) - np.log(2)
     for num_runs in (5, 50):
         design = designs.independent(num_runs, "data")
-        result = decompose(trial, design, jax.random.key(1), loss=gap, dims=("points", "out"), progress=False)
+        result = decompose(trial, design, jax.random.key(1), loss=gap, dims=("points", "out"))
         spread = result.per_point.estimates["total_variance"].std() / np.sqrt(500)
         assert abs(result.total_variance - exact) < 0.02 * exact + 4 * spread
     eta = np.random.default_rng(7).normal(size=(5, 500, 1))
@@ -247,7 +247,7 @@ def test_log_rates_beyond_the_doubles_are_refused_or_count_as_diverged():
         return jnp.where(draw >= largest, 800.0, draw) * jnp.ones(3)
 
     with pytest.warns(UserWarning, match="1 diverged"):
-        result = decompose(trial, design, key, loss=poisson, target=target, progress=False)
+        result = decompose(trial, design, key, loss=poisson, target=target)
     assert len(result.diverged) == 1
     assert all(np.isfinite(value) for value in result.estimates.values())
 

@@ -139,7 +139,7 @@ def test_decomposing_a_classifier_equals_decomposing_its_scores():
     target, key = Target(labels=np.array([0, 1, 2, 0])), jax.random.key(0)
     for design in (designs.crossed(data=6, init=4), designs.independent(40, "data", "init")):
         for loss in (zero_one, kohavi_wolpert):
-            measured = decompose(trial, design, key, target=target, loss=loss, dims=("points", "out"), progress=False)
+            measured = decompose(trial, design, key, target=target, loss=loss, dims=("points", "out"))
             outputs = ensembles.run(trial, design, key).outputs
             expected = loss(outputs, design=design, target=target, dims=("points", "out"))
             for term in expected.estimates:
@@ -202,5 +202,5 @@ def test_a_predicted_class_that_the_target_lacks_ends_a_study_at_once():
 
     target, design = Target(labels=np.array([0, 1, 1, 0])), designs.crossed(data=4000, init=2)
     with pytest.raises(ValueError, match="predictions of class 2, but the target has 2 classes"):
-        decompose(trial, design, jax.random.key(0), loss=Counted(), target=target, progress=False)
+        decompose(trial, design, jax.random.key(0), loss=Counted(), target=target)
     assert sum(computed) < design.num_runs

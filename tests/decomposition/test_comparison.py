@@ -26,7 +26,7 @@ def test_a_paired_comparison_of_neighbouring_ridge_strengths_is_three_times_as_s
     target = Target(mean=np.asarray(problem.mean(problem.test_points(10))), noise=0.25)
     result = decompose(
         trial, designs.independent(256, "data"), KEY, target=target, dims=("points", "out"),
-        settings=np.array([1.0, 1.1]), progress=False,
+        settings=np.array([1.0, 1.1]),
     )  # fmt: skip
     first, second = result.at(setting=0), result.at(setting=1)
     paired = compare(first, second)
@@ -96,7 +96,7 @@ def test_ensembles_that_were_built_have_the_forecast_variance():
     def trial(keys):
         return model.apply(fit(keys, problem.sample(keys, 20)), x_test)
 
-    single = decompose(trial, designs.crossed(data=24, init=16), KEY, dims=("points", "out"), progress=False)
+    single = decompose(trial, designs.crossed(data=24, init=16), KEY, dims=("points", "out"))
     forecast = ensemble_forecast(single, over="init", sizes=SIZES)
     members = ensembles.run(trial, designs.nested(data=96, init=16), jax.random.key(1)).outputs
     for index, size in enumerate(SIZES):

@@ -60,7 +60,11 @@ def run(devices=2, store=None, shard=(1, 1), data=12, key=0, trial=trained):
     design, settings = designs.crossed(data=data, init=4), jnp.array([0.05, 0.2])
     try:
         runs = ensembles.run(
-            trial, design, jax.random.key(key), settings=settings, block=BLOCK, store=store, shard=shard
+            trial,
+            design,
+            jax.random.key(key),
+            settings=settings,
+            engine=ensembles.Engine(block=BLOCK, store=store, shard=shard),
         )
     except ensembles.UnfinishedStudyError:
         return "unfinished"

@@ -1,4 +1,3 @@
-import contextlib
 import functools
 import subprocess
 import sys
@@ -14,11 +13,12 @@ import threadpoolctl
 
 from jaxdl import designs, ensembles, learners, losses, models, objectives
 from jaxdl.data import orders, problems
-from jaxdl.ensembles.collect import collect
 from jaxdl.ensembles.devices import compiler_options
 from jaxdl.ensembles.identity import lowering_digest
 from jaxdl.ensembles.program import trace_program
+from jaxdl.ensembles.run import collect
 from jaxdl.ensembles.stream import stream
+from jaxdl.types import Run
 
 KEY = jax.random.key(1)
 CROSSED = designs.crossed(data=5, init=3)
@@ -78,7 +78,7 @@ def test_settings_share_one_trace_and_their_random_numbers():
 def test_aux_and_pytrees_of_outputs_are_kept():
     def trial(keys):
         values = two_normals(keys)
-        return {"mean": values.mean(), "all": values}, {"count": jnp.array(4)}
+        return Run({"mean": values.mean(), "all": values}, {"count": jnp.array(4)})
 
     runs = ensembles.run(trial, CROSSED, KEY)
     assert runs.outputs["mean"].shape == (5, 3)
@@ -88,7 +88,7 @@ def test_aux_and_pytrees_of_outputs_are_kept():
 
 def test_outputs_beyond_the_memory_limit_go_to_a_file():
     in_memory = ensembles.run(two_normals, CROSSED, KEY).outputs
-    on_disk = ensembles.run(two_normals, CROSSED, KEY, memory_limit=10).outputs
+    on_disk = ensembles.run(two_normals, CROSSED, KEY, engine=ensembles.Engine(memory_limit=10)).outputs
     assert isinstance(on_disk, np.memmap)
     np.testing.assert_array_equal(on_disk, in_memory)
 
@@ -111,7 +111,7 @@ def test_a_study_traces_its_trial_once_whatever_is_asked_of_it(tmp_path):
 
     design = designs.independent(8, "data")
     # Named by its identity, its block chosen, lowered for one device and for all, executed.
-    ensembles.run(trial, design, KEY, store=tmp_path / "{identity}")
+    ensembles.run(trial, design, KEY, engine=ensembles.Engine(store=tmp_path / "{identity}"))
     assert len(traced) == 1
 
 
@@ -189,10 +189,10 @@ def test_a_trial_whose_surroundings_changed_is_seen_as_it_is_now(name, monkeypat
 
 def test_a_store_refuses_the_old_runs_of_a_trial_that_changed(tmp_path):
     trial = Scaled()
-    ensembles.run(trial, designs.crossed(data=4), KEY, store=tmp_path)
+    ensembles.run(trial, designs.crossed(data=4), KEY, engine=ensembles.Engine(store=tmp_path))
     trial.factor = 10.0
     with pytest.raises(ensembles.StoreError, match="trial"):
-        ensembles.run(trial, designs.crossed(data=4), KEY, store=tmp_path)
+        ensembles.run(trial, designs.crossed(data=4), KEY, engine=ensembles.Engine(store=tmp_path))
 
 
 def test_a_store_refuses_a_trial_that_calls_back_into_python(tmp_path):
@@ -200,7 +200,7 @@ def test_a_store_refuses_a_trial_that_calls_back_into_python(tmp_path):
         return jax.pure_callback(lambda: np.float64(1), jax.ShapeDtypeStruct((), jnp.float64)) + keys["data"].size
 
     with pytest.raises(ValueError, match=r"store: got a trial that calls back .*pure_callback"):
-        ensembles.run(trial, designs.crossed(data=4), KEY, store=tmp_path)
+        ensembles.run(trial, designs.crossed(data=4), KEY, engine=ensembles.Engine(store=tmp_path))
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.int8, jnp.bool_, jnp.complex64])
@@ -228,13 +228,15 @@ def test_a_program_that_lowers_to_the_same_is_compiled_once():
 def test_a_block_of_one_is_the_trial_as_it_is():
     def trial(keys):
         x = jax.random.normal(keys["data"], (4,))
-        return jax.lax.cond(x[0] > 0, lambda: jnp.cumsum(x), lambda: x), {"steps": 3}
+        return Run(jax.lax.cond(x[0] > 0, lambda: jnp.cumsum(x), lambda: x), {"steps": 3})
 
     design = designs.independent(6, "data")
     program = trace_program(trial, design, (), 1, tuple(jax.devices()), KEY, None)
     assert "stablehlo.case" in program.one_block.lower().as_text()
-    runs = ensembles.run(trial, design, KEY, block=1)
-    np.testing.assert_array_equal(runs.outputs, ensembles.run(trial, design, KEY, block=2).outputs)
+    runs = ensembles.run(trial, design, KEY, engine=ensembles.Engine(block=1))
+    np.testing.assert_array_equal(
+        runs.outputs, ensembles.run(trial, design, KEY, engine=ensembles.Engine(block=2)).outputs
+    )
     assert runs.aux["steps"].tolist() == [3] * 6
 
 
@@ -242,7 +244,7 @@ def test_diverged_runs_are_named_and_their_neighbours_unchanged():
     def trial(keys, bad):
         values = two_normals(keys)
         diverged = bad & (values[0] > 0)
-        return jnp.where(diverged, jnp.nan, values), {"diverged_at": jnp.where(diverged, 7, -1)}
+        return Run(jnp.where(diverged, jnp.nan, values), {"diverged_at": jnp.where(diverged, 7, -1)})
 
     healthy = ensembles.run(trial, CROSSED, KEY, settings=jnp.array([False]))
     with pytest.warns(UserWarning, match="diverged: run"):
@@ -267,16 +269,20 @@ def test_an_ignored_source_is_warned_about():
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"key": jax.random.PRNGKey(0)}, "new-style key"),
+        ({"key": jax.random.PRNGKey(0)}, "expected one new-style root key"),
         ({"key": jax.random.key(0, impl="rbg")}, "rbg"),
-        ({"block": 0}, "from 1 to 65536"),
-        ({"inner": ("data",)}, "must be the last"),
+        ({"engine": 8}, "engine: got 8, expected an Engine"),
+        ({"inner": ("data",)}, "expected the last sources"),
         ({"inner": ("data", "init")}, "not all of them"),
         ({"settings": jnp.float32(1.0)}, "leading axis"),
         ({"settings": [1.0, 2.0]}, "not a list"),
         ({"settings": {"a": jnp.ones(2), "b": jnp.ones(3)}}, "same, non-empty leading axis"),
-        ({"devices": ()}, "expected different devices"),
-        ({"trial": lambda keys: ()}, "return an array of predictions"),
+        ({"trial": lambda keys: ()}, "expected an array of predictions"),
+        ({"trial": lambda keys: {}}, "expected an array of predictions"),
+        (
+            {"trial": lambda keys: (two_normals(keys), 1.0)},
+            r"got a tuple of 2 .*; return jaxdl.types.Run\(predictions, aux\)",
+        ),
         ({"trial": lambda keys: "text"}, "trial's result: got text"),
         ({"trial": lambda keys: np.ma.masked_less([1.0, -1.0], 0)}, "trial's result: got a masked array"),
         ({"trial": lambda keys, setting: setting}, "pass settings= to have"),
@@ -286,10 +292,27 @@ def test_an_ignored_source_is_warned_about():
         ({"trial": lambda keys: jax.random.normal(keys["order"])}, r"'order'.*\['data', 'init'\]"),
     ],
 )
-def test_bad_arguments_are_refused_with_a_remedy(arguments, told):
+def test_bad_arguments_are_refused_with_a_remedy(arguments, told, unchecked):
     call = {"trial": two_normals, "design": CROSSED, "key": KEY} | arguments
     with pytest.raises(ValueError, match=told):
         ensembles.run(**call)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"block": 0}, "block: got 0, expected a whole number from 1 to 65536"),
+        ({"devices": ()}, "devices: got .*, expected different devices"),
+        ({"store": 3}, "store: got 3"),
+        ({"shard": (1, 2)}, "shard: got .* without a store"),
+        ({"fresh": 1}, "fresh: got 1, expected True or False"),
+        ({"progress": "no"}, "progress: got 'no', expected True or False"),
+        ({"memory_limit": -1}, "memory_limit: got -1"),
+    ],
+)
+def test_an_engine_refuses_what_makes_no_sense(options, message, unchecked):
+    with pytest.raises(ValueError, match=message):
+        ensembles.Engine(**options)
 
 
 def test_trials_reuse_no_key():
@@ -300,12 +323,13 @@ def test_trials_reuse_no_key():
 
 
 def test_chunks_come_in_run_order_whatever_their_size():
-    chunks = list(stream(two_normals, designs.independent(1000, "data", "init"), KEY))
+    (of_one_setting,) = stream(two_normals, designs.independent(1000, "data", "init"), KEY)
+    chunks = list(of_one_setting)
     assert [chunk.first_run for chunk in chunks] == np.cumsum([0, *(len(chunk.outputs) for chunk in chunks)])[
         :-1
     ].tolist()
-    outputs, _ = collect(iter(chunks), designs.independent(1000, "data", "init"), 1)
-    assert outputs.shape == (1, 1000, 4)
+    runs = collect(iter(chunks), designs.independent(1000, "data", "init"), 1, 2**30)
+    assert runs.outputs.shape == (1, 1000, 4)
 
 
 def test_devices_cannot_change_once_fixed():
@@ -326,7 +350,7 @@ ensembles.use_cpu_devices(2)
 trial = lambda keys: jax.random.normal(keys["data"], (1000,))
 peaks = []
 for count in (1_000, 100_000):
-    decompose(trial, designs.independent(count, "data"), jax.random.key(0), target=Target(mean=np.zeros(1000)), progress=False)
+    decompose(trial, designs.independent(count, "data"), jax.random.key(0), target=Target(mean=np.zeros(1000)))
     peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 print(peaks[1] / peaks[0])
 """
@@ -343,7 +367,7 @@ def test_one_cpu_device_is_warned_about():
         warnings.simplefilter("ignore")
         expected = ensembles.run(two_normals, CROSSED, KEY).outputs
     with pytest.warns(UserWarning, match="use_cpu_devices"):
-        alone = ensembles.run(two_normals, CROSSED, KEY, devices=jax.devices()[:1]).outputs
+        alone = ensembles.run(two_normals, CROSSED, KEY, engine=ensembles.Engine(devices=jax.devices()[:1])).outputs
     np.testing.assert_allclose(alone, expected, rtol=1e-12)
 
 
@@ -370,17 +394,3 @@ def test_programs_are_compiled_with_these_options(monkeypatch):
     program = trace_program(two_normals, CROSSED, (), 7, tuple(jax.devices()), KEY, None)
     with pytest.raises(Exception, match="no_such_option"):
         _ = program.executable
-
-
-def test_the_progress_of_a_rehearsal_ends_at_its_total(monkeypatch):
-    totals, advanced = [], []
-
-    @contextlib.contextmanager
-    def recorded(total, shown):
-        del shown
-        totals.append(total)
-        yield advanced.append
-
-    monkeypatch.setattr(sys.modules["jaxdl.ensembles.stream"], "progress_of", recorded)
-    list(stream(two_normals, CROSSED, KEY, rehearse=lambda plan: None))
-    assert [sum(advanced)] == totals == [15]

@@ -12,6 +12,7 @@ from sklearn.linear_model import LinearRegression
 from jaxdl import designs, ensembles
 from jaxdl.ensembles.arguments import admitted_settings
 from jaxdl.ensembles.mistakes import check_call
+from jaxdl.types import Run
 
 NORMAL = jax.random.normal
 
@@ -85,7 +86,10 @@ def test_keys_are_a_mapping_that_remembers_what_was_read():
 def test_a_result_that_jax_would_falsify_is_refused(returned, told):
     with jax.enable_x64(False), pytest.raises(ValueError, match=rf"^trial's result: .*{told}"):
         ensembles.run(
-            lambda keys: (NORMAL(keys["data"]), returned), designs.independent(4, "data"), jax.random.key(0), block=1
+            lambda keys: Run(NORMAL(keys["data"]), returned),
+            designs.independent(4, "data"),
+            jax.random.key(0),
+            engine=ensembles.Engine(block=1),
         )
 
 

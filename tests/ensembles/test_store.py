@@ -1,7 +1,9 @@
 """Studies kept on disk: continued, grown, sharded, merged, damaged, refused."""
 
+import dataclasses
 import errno
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -23,20 +25,23 @@ from jaxdl.ensembles import processor
 from jaxdl.ensembles.devices import num_cores
 from jaxdl.ensembles.identity import digest
 from jaxdl.ensembles.stream import stream
+from jaxdl.types import Run
 
 KEY = jax.random.key(7)
 ROOT = str(Path(jaxdl.__file__).parent.parent)
 RIDGES = jnp.array([0.1, 1.0])
+SMALL = designs.independent(4, "data")
 
 
 def trial(keys, ridge):
     x = jax.random.normal(keys["data"], (12, 3))
     weights = jnp.sum(x, axis=0) / (12 * ridge) + jax.random.normal(keys["init"], (3,))
-    return {"weights": weights, "low": weights.astype(jnp.bfloat16)}, jnp.sum(x) > 0
+    return Run({"weights": weights, "low": weights.astype(jnp.bfloat16)}, jnp.sum(x) > 0)
 
 
 def study(data=6, init=5, settings=RIDGES, **options):
-    return ensembles.run(trial, designs.crossed(data=data, init=init), KEY, settings=settings, block=4, **options)
+    design, engine = designs.crossed(data=data, init=init), ensembles.Engine(block=4, **options)
+    return ensembles.run(trial, design, KEY, settings=settings, engine=engine)
 
 
 def assert_equal(left, right):
@@ -141,9 +146,9 @@ def test_decompose_gives_the_same_from_a_store(tmp_path):
         return jnp.sum(jax.random.normal(keys["data"], (4, 9)), axis=1)
 
     design = designs.independent(40, "data")
-    plain = jaxdl.decompose(predict, design, KEY, progress=False)
+    plain = jaxdl.decompose(predict, design, KEY)
     for _ in range(2):
-        kept = jaxdl.decompose(predict, design, KEY, progress=False, store=tmp_path)
+        kept = jaxdl.decompose(predict, design, KEY, engine=ensembles.Engine(store=tmp_path))
         assert kept.total_variance == plain.total_variance
 
 
@@ -209,11 +214,13 @@ def test_objects_are_refused():
     ],
 )
 def test_a_store_of_another_study_is_refused_with_what_differs(tmp_path, change, told):
-    ours = {"trial": trial, "design": designs.crossed(data=6, init=5), "key": KEY, "settings": RIDGES, "block": 4}
-    ensembles.run(**ours, store=tmp_path)
+    ours = {"trial": trial, "design": designs.crossed(data=6, init=5), "key": KEY, "settings": RIDGES}
+    engine = ensembles.Engine(block=4, store=tmp_path)
+    ensembles.run(**ours, engine=engine)
+    other = dataclasses.replace(engine, block=change.get("block", 4))
     with pytest.raises(ensembles.StoreError, match=told):
-        ensembles.run(**{**ours, **change}, store=tmp_path)
-    ensembles.run(**ours, store=tmp_path)
+        ensembles.run(**{**ours, **{name: value for name, value in change.items() if name != "block"}}, engine=other)
+    ensembles.run(**ours, engine=engine)
 
 
 def test_studies_get_folders_of_their_own_on_request(tmp_path):
@@ -223,8 +230,7 @@ def test_studies_get_folders_of_their_own_on_request(tmp_path):
             designs.crossed(data=2, init=2),
             KEY,
             settings=RIDGES,
-            block=size,
-            store=tmp_path / "study-{identity}",
+            engine=ensembles.Engine(block=size, store=tmp_path / "study-{identity}"),
         )
     assert len(list(tmp_path.glob("study-*/study.json"))) == 2
 
@@ -239,10 +245,12 @@ def test_the_identity_knows_constants_and_no_source_lines(tmp_path):
     constant = np.arange(200.0)
     other = np.where(np.arange(200) == 100, -1.0, constant)
     design = designs.independent(4, "data")
-    ensembles.run(made(code, jnp.asarray(constant)), design, KEY, store=tmp_path)
-    ensembles.run(made("\n\n# moved\n" + code, jnp.asarray(constant)), design, KEY, store=tmp_path)
+    ensembles.run(made(code, jnp.asarray(constant)), design, KEY, engine=ensembles.Engine(store=tmp_path))
+    ensembles.run(
+        made("\n\n# moved\n" + code, jnp.asarray(constant)), design, KEY, engine=ensembles.Engine(store=tmp_path)
+    )
     with pytest.raises(ensembles.StoreError, match="trial"):
-        ensembles.run(made(code, jnp.asarray(other)), design, KEY, store=tmp_path)
+        ensembles.run(made(code, jnp.asarray(other)), design, KEY, engine=ensembles.Engine(store=tmp_path))
 
 
 def test_fresh_forgets(tmp_path, undisturbed, computed_runs):
@@ -288,7 +296,7 @@ def test_a_folder_that_vanishes_is_told(tmp_path, undisturbed, monkeypatch):
 def test_a_file_in_place_of_the_folder_is_told(tmp_path):
     (tmp_path / "store").write_text("not a folder")
     with pytest.raises(ensembles.StoreError, match="store"):
-        ensembles.run(lambda keys: keys["data"], designs.independent(4, "data"), KEY, store=tmp_path / "store")
+        ensembles.run(lambda keys: keys["data"], SMALL, KEY, engine=ensembles.Engine(store=tmp_path / "store"))
 
 
 def test_a_folder_that_cannot_be_made_is_told():
@@ -333,37 +341,23 @@ def test_three_diverging_runs_are_named_and_the_others_keep_their_bits(tmp_path)
         rate = jnp.where(jax.random.uniform(keys["data"]) <= limit, rate, 0.1)
         slope = 1 + jax.random.uniform(jax.random.fold_in(keys["data"], 1), (3,))
         weights = jax.lax.fori_loop(0, 200, lambda _, w: w - rate * slope * w**3, jnp.ones(3))
-        return weights, jnp.isfinite(weights).all()
+        return Run(weights, jnp.isfinite(weights).all())
 
     calm = ensembles.run(descend, design, KEY, settings=jnp.array([0.1]))
     with pytest.warns(UserWarning, match="3 diverged: run "):
-        runs = ensembles.run(descend, design, KEY, settings=jnp.array([1e3]), store=tmp_path)
+        runs = ensembles.run(descend, design, KEY, settings=jnp.array([1e3]), engine=ensembles.Engine(store=tmp_path))
     named = {each.run for each in runs.diverged}
     assert named == {run for run in range(64) if draws[run] <= limit}
     others = [run for run in range(64) if run not in named]
     np.testing.assert_array_equal(runs.outputs[0, others], calm.outputs[0, others])
 
 
-def test_a_rehearsal_plans_and_computes_one_block(computed_runs, undisturbed):
-    plans = []
-    runs = study(rehearse=plans.append)
-    (plan,) = plans
-    assert (plan.num_runs, plan.num_settings, plan.block) == (60, 2, 4)
-    assert plan.results_bytes == sum(leaf.nbytes for leaf in jax.tree.leaves((undisturbed.outputs, undisturbed.aux)))
-    assert plan.seconds > 0
-    assert jax.tree.map(np.shape, runs) == jax.tree.map(np.shape, undisturbed)
-
-
-def test_a_shard_can_rehearse_what_others_compute(tmp_path, undisturbed):
-    runs = study(store=tmp_path, shard=(1, 2), rehearse=lambda plan: None)
-    own = (np.arange(30).reshape(6, 5) // 4) % 2 == 0
-    np.testing.assert_array_equal(runs.outputs["weights"][:, own], undisturbed.outputs["weights"][:, own])
-
-
 def test_chunks_of_a_store_come_in_run_order(tmp_path):
     study(4, 2, store=tmp_path)
     study(4, 5, store=tmp_path)
-    chunks = list(stream(trial, designs.crossed(data=4, init=5), KEY, settings=RIDGES, block=4, store=tmp_path))
+    engine = ensembles.Engine(block=4, store=tmp_path)
+    by_setting = stream(trial, designs.crossed(data=4, init=5), KEY, settings=RIDGES, engine=engine)
+    chunks = list(itertools.chain.from_iterable(by_setting))
     position = [
         (chunk.setting, run) for chunk in chunks for run in range(chunk.first_run, chunk.first_run + len(chunk.aux))
     ]
@@ -393,7 +387,7 @@ def everything(folder):
 def shared_folder(tmp_path):
     """A folder of somebody else's files, also such as look like the store's own, and what it holds."""
     study(2, 2, store=tmp_path / "own")
-    ensembles.run(small, designs.independent(4, "data"), KEY, store=tmp_path / "other")
+    ensembles.run(small, designs.independent(4, "data"), KEY, engine=ensembles.Engine(store=tmp_path / "other"))
     own, other = (records(tmp_path / name)[0].name for name in ("own", "other"))
     folder = tmp_path / "shared"
     (folder / "sub").mkdir(parents=True)
@@ -588,7 +582,7 @@ def test_a_description_that_is_not_the_stores_own_is_told_and_stays(tmp_path, co
         path.write_bytes(content)
     before = everything(tmp_path)
     with pytest.raises(ensembles.StoreError, match=r"study\.json|holds another study"):
-        ensembles.run(small, designs.independent(4, "data"), KEY, block=block, store=tmp_path)
+        ensembles.run(small, designs.independent(4, "data"), KEY, engine=ensembles.Engine(block=block, store=tmp_path))
     assert everything(tmp_path) == before
 
 
@@ -600,47 +594,48 @@ def small(keys):
 def test_each_option_that_differs_is_named_with_both_values(tmp_path, change):
     ((name, value),) = change.items()
     before = getattr(jax.config, name)
-    ensembles.run(small, designs.independent(4, "data"), KEY, store=tmp_path)
+    ensembles.run(small, designs.independent(4, "data"), KEY, engine=ensembles.Engine(store=tmp_path))
     jax.config.update(name, not before if value is None else value)
     try:
         after = getattr(jax.config, name)
         with pytest.raises(ensembles.StoreError, match=f"{name}: {before} there, {after} here") as refused:
-            ensembles.run(small, designs.independent(4, "data"), KEY, store=tmp_path)
+            ensembles.run(small, designs.independent(4, "data"), KEY, engine=ensembles.Engine(store=tmp_path))
     finally:
         jax.config.update(name, before)
     assert "jax_enable_x64" not in str(refused.value)
 
 
 def test_a_store_of_another_processor_is_refused_with_the_instructions_that_differ(tmp_path, monkeypatch):
-    ensembles.run(small, designs.independent(4, "data"), KEY, store=tmp_path)
+    ensembles.run(small, designs.independent(4, "data"), KEY, engine=ensembles.Engine(store=tmp_path))
     here = processor.described("model : 1000\nflags : fpu sse2 avx2 avx512f fma")
     monkeypatch.setattr(processor, "_model", lambda: here)
     with pytest.raises(ensembles.StoreError, match=r"devices: .* there, model=1000 here"):
-        ensembles.run(small, designs.independent(4, "data"), KEY, store=tmp_path)
+        ensembles.run(small, designs.independent(4, "data"), KEY, engine=ensembles.Engine(store=tmp_path))
     words = dict.fromkeys(("sse2", "avx2", "fma"), True) | {"fpu": False}
     assert {word: word in here for word in words} == words
 
 
 def test_a_store_of_a_smaller_instruction_set_is_refused(tmp_path, monkeypatch):
-    ensembles.run(small, designs.independent(4, "data"), KEY, store=tmp_path)
+    ensembles.run(small, designs.independent(4, "data"), KEY, engine=ensembles.Engine(store=tmp_path))
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_max_isa=AVX2")
     with pytest.raises(ensembles.StoreError, match=r"devices: .* limit=AVX2 here"):
-        ensembles.run(small, designs.independent(4, "data"), KEY, store=tmp_path)
+        ensembles.run(small, designs.independent(4, "data"), KEY, engine=ensembles.Engine(store=tmp_path))
 
 
 def test_a_store_of_an_earlier_list_of_parts_is_refused_in_one_sentence(tmp_path):
-    ensembles.run(small, designs.independent(4, "data"), KEY, store=tmp_path)
+    ensembles.run(small, designs.independent(4, "data"), KEY, engine=ensembles.Engine(store=tmp_path))
     path = tmp_path / "study.json"
     path.write_text(json.dumps({"block": "8", "options": "jax_enable_x64=True, jax_debug_nans=False"}))
     with pytest.raises(ensembles.StoreError, match=r"holds another study \(made by another version of jaxdl"):
-        ensembles.run(small, designs.independent(4, "data"), KEY, store=tmp_path)
+        ensembles.run(small, designs.independent(4, "data"), KEY, engine=ensembles.Engine(store=tmp_path))
 
 
 REFUSALS = """
 import jax, numpy as np
 from jaxdl import designs, ensembles
 design, key = designs.independent(4, "data"), jax.random.key(0)
-def run(**options): return ensembles.run(lambda keys: jax.random.normal(keys["data"]), design, key, **options)
+def run(**options):
+    return ensembles.run(lambda keys: jax.random.normal(keys["data"]), design, key, engine=ensembles.Engine(**options))
 cases = [
     *(({"shard": each, "store": "no"}, run) for each in ("1/2", (True, True), (1.0, 2.0), (1, 2, 3), ("1", "2"))),
     *(({"shard": each, "store": "no"}, run) for each in (2, None, (1, 2**40))),
@@ -679,7 +674,7 @@ def test_an_argument_of_the_wrong_kind_is_refused_by_name(tmp_path):
 
 def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    ensembles.run(small, designs.independent(4, "data"), KEY, store="~/kept")
+    ensembles.run(small, designs.independent(4, "data"), KEY, engine=ensembles.Engine(store="~/kept"))
     assert len(records(tmp_path / "kept")) == 1
     ensembles.merge("~/merged", "~/kept")
     assert len(records(tmp_path / "merged")) == 1

@@ -18,6 +18,7 @@ from flax import linen
 from jaxdl import curvature, designs, ensembles, learners, losses, models, objectives
 from jaxdl.data import orders, problems
 from jaxdl.ensembles import dispatch
+from jaxdl.types import Run
 
 jax.config.update("jax_compilation_cache_dir", os.path.join(tempfile.gettempdir(), "jaxdl-test-cache"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
@@ -48,7 +49,7 @@ def trained(model, make_learner, inputs=lambda x: x):
         keys = designs.tied(keys, order="init", dropout="init", split="init")
         train = PROBLEM.sample(keys, 24)
         variables = learner(keys, train._replace(x=inputs(train.x)))
-        return model.apply(variables, inputs(X_TEST)), variables["report"]
+        return Run(model.apply(variables, inputs(X_TEST)), variables["report"])
 
     return trial
 
@@ -118,7 +119,7 @@ def main():
     assert not jax.config.jax_enable_x64
     hashes = {}
     for name, trial in TRIALS.items():
-        options = {"block": BLOCKS.get(name)}
+        options = {"engine": ensembles.Engine(block=BLOCKS.get(name))}
         whole = ensembles.run(trial, designs.crossed(data=16, init=4), KEY, **options).outputs
         dispatch.SECONDS_PER_DISPATCH = 0.0  # one block in each dispatch
         one_by_one = ensembles.run(trial, designs.crossed(data=16, init=4), KEY, **options).outputs

@@ -59,7 +59,7 @@ def test_an_interval_of_a_single_term_is_the_jackknifes(key):
     def trial(keys):
         return jax.random.normal(keys["inputs"], (3,)) * jax.random.normal(keys["init"], (3,))
 
-    result = decompose(trial, designs.crossed(inputs=6, init=5), key, progress=False)
+    result = decompose(trial, designs.crossed(inputs=6, init=5), key)
     value = measured(flat("toy", result), "toy", ("variance[inputs]",))
     np.testing.assert_allclose(value.standard_error, result.standard_errors[("inputs",)])
     np.testing.assert_allclose(value.interval, result.derive(lambda terms: terms["variance[inputs]"]).interval)

@@ -16,6 +16,7 @@ import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 import tiny_experiment
@@ -25,7 +26,7 @@ import experiments
 from experiments import __main__ as listing
 from experiments import book, manifest, report, run_folder, runner
 from experiments.set_up import CannotRunError
-from jaxdl import archives, plots
+from jaxdl import archives, designs, plots
 from jaxdl.ensembles import DivergedRunsError
 from jaxdl.statistics import Claim
 
@@ -439,13 +440,25 @@ def test_a_dry_run_tells_what_it_will_take_and_writes_nothing(run, tmp_path, cap
     assert not list(tmp_path.iterdir())
 
 
-def test_a_dry_run_goes_as_far_as_it_can_with_stand_ins(run, capsys):
-    def measure(config, options):
-        tiny_experiment.measure(config, options)
-        raise ZeroDivisionError("no variance")
+def two_studies(config, options):
+    def of(name):
+        options.run(name, tiny_experiment.toss, designs.independent(config.num_runs, "coin"), jax.random.key(len(name)))
+        return {}
 
-    assert run("--dry-run", measure=measure) == 0
-    assert "ZeroDivisionError: no variance" in capsys.readouterr().out
+    return {**options.part(of, "first"), **options.part(of, "other")}
+
+
+def test_a_dry_run_plans_every_part(run, capsys):
+    assert run("--dry-run", measure=two_studies) == 0
+    printed = capsys.readouterr().out
+    assert "first  " in printed
+    assert "other  " in printed
+
+
+def test_a_share_computes_every_part_and_names_what_is_missing(run, tmp_path, capsys):
+    assert run("--num-runs", "30", "--shard", "1/2", measure=two_studies) == 0
+    assert capsys.readouterr().out.count("14 of 30 runs are those of other shares") == 2
+    assert {path.name.split("-")[0] for path in (tmp_path / "tiny" / "blocks").iterdir()} == {"first", "other"}
 
 
 def test_a_stored_configuration_repeats_its_run(run, tmp_path, capsys):

@@ -36,11 +36,11 @@ def toss(keys):
 def measure(config, options):
     import jax
 
-    from jaxdl import designs, ensembles
+    from jaxdl import designs
 
     time.sleep(config.wait)
     design = designs.independent(config.num_runs, "coin")
-    runs = ensembles.run(toss, design, jax.random.key(config.seed), **options.engine("tosses"))
+    runs = options.run("tosses", toss, design, jax.random.key(config.seed))
     return {"tosses": runs.outputs, "name": "<b>coin</b>"}
 
 

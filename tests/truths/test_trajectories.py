@@ -13,9 +13,7 @@ TIMES = (*range(20), *range(20, 100, 8), *range(100, 1000, 50), 999, 1000)
 @pytest.fixture(scope="module")
 def exact_and_measured():
     study, exact = truths.gradient_descent(times=TIMES, num_labels=48, num_inits=128)
-    result = decompose(
-        study.trial, study.design, jax.random.key(3), target=study.target, dims=study.dims, progress=False
-    )
+    result = decompose(study.trial, study.design, jax.random.key(3), target=study.target, dims=study.dims)
     return exact, result
 
 

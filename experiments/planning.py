@@ -1,32 +1,29 @@
-"""Dry runs: what an experiment will take, measured from one block of each of its studies."""
+"""Dry runs: what an experiment will take, from the plan of each of its studies."""
 
-import resource
-import sys
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.options import Execution
+from experiments.options import Execution, PlannedError
 
 FILES = "config.json, results.npz, figures/, table.txt, claims.json, report.html, manifest.json"
 
 
-def rehearse(work: Callable[[], Any], options: Execution, folder: Path) -> str:
-    """Do the work with one timed block of each study in place of all runs, and say what the real run will take.
+def planned(measure: Callable[[], Mapping[str, Any]], options: Execution, folder: Path) -> str:
+    """What the studies of an experiment will take in time and memory; nothing of it is computed but a few timed blocks.
 
-    The arrays have the shapes of the real ones, so that this process's largest memory is the real run's too.
+    A study that needs the results of another cannot be planned, and is missing.
     """
     started = time.monotonic()
-    stopped = ""
-    try:
-        work()
-    except Exception as error:
-        stopped = f"\nwithout what cannot be done with stand-ins ({type(error).__name__}: {error})"
+    with contextlib.suppress(PlannedError):
+        measure()
     elapsed = time.monotonic() - started
     timing = sum(plan.measuring_seconds for _, plan in options.plans)
     training = sum(plan.seconds for _, plan in options.plans)
     other = max(elapsed - timing, 0)
+    largest = max((plan.num_devices * plan.block_bytes + plan.results_bytes for _, plan in options.plans), default=0)
     heads = ("runs", "block", "devices", "per device", "results", "Gflop/block", "compile", "time")
     rows = [
         (
@@ -46,19 +43,15 @@ def rehearse(work: Callable[[], Any], options: Execution, folder: Path) -> str:
         [
             *(f"{row[0]:28}" + "".join(f"{cell:>13}" for cell in row[1:]) for row in (("study", *heads), *rows)),
             "",
-            f"time    about {other + training:.0f} s: {training:.0f} s of runs, {other:.0f} s to compile them and to estimate",
-            f"memory  about {_size(_largest_memory())} on the host",
+            f"time    about {other + training:.0f} s: {training:.0f} s of runs, {other:.0f} s to trace and compile them; estimates "
+            "and figures besides",
+            f"memory  about {_size(largest)} for the largest study, besides the programs",
             "flops   as XLA counts them, the body of a loop once; a training's are more",
             f"files   {folder}: {FILES}",
             f"        {options.out / options.experiment / 'blocks'}: finished runs",
-            f"nothing was written{stopped}",
+            "studies that need the results of another are not planned; nothing was written",
         ]
     )
-
-
-def _largest_memory() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _size(num_bytes: float) -> str:

@@ -1,24 +1,23 @@
-"""Keep the outputs of all runs, one axis for each factor of the design; in a memory-mapped file when they are large."""
+"""`run`: the outputs of all runs, with one axis for each factor of the design; in a memory-mapped file when they are large."""
 
+import itertools
 import math
 import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from jaxdl.designs import Design
-from jaxdl.ensembles.diverged import DivergedRun, DivergedRunsError, naming_diverged, summary
-from jaxdl.ensembles.plan import Plan
-from jaxdl.ensembles.stream import Chunk, TracedStudy, prepared
+from jaxdl.ensembles.diverged import DivergedRun, DivergedRunsError, diverged_runs, summary
+from jaxdl.ensembles.engine import Engine, check_engine
+from jaxdl.ensembles.stream import Chunk, chunks_of
+from jaxdl.ensembles.study import TracedStudy, trace_study
 from jaxdl.kinds import shown
 from jaxdl.types import Key, Outputs, Trial
-
-MEMORY_LIMIT = 2**30
 
 
 class Runs(NamedTuple):
@@ -36,20 +35,13 @@ def run(
     *,
     settings: Any = None,
     inner: Sequence[str] = (),
-    block: int | None = None,
-    devices: Sequence[jax.Device] | None = None,
-    store: str | Path | None = None,
-    shard: tuple[int, int] = (1, 1),
-    fresh: bool = False,
-    rehearse: Callable[[Plan], None] | None = None,
+    engine: Engine = Engine(),
     strict: bool = False,
-    progress: bool = False,
-    memory_limit: int = MEMORY_LIMIT,
 ) -> Runs:
-    """Run every cell of the design and keep the outputs: one leading axis for each factor.
+    """The outputs of every cell of the design, with one leading axis for each factor.
 
-    Outputs beyond `memory_limit` bytes go to an unnamed temporary file, mapped into memory. Runs that diverge stay where they
-    are and are warned about, or are an error when `strict`. The other arguments are those of `stream`.
+    Outputs beyond the engine's `memory_limit` go to an unnamed temporary file, mapped into memory. Runs that diverge stay where
+    they are and are warned about, or are an error when `strict`. The other arguments are those of `stream`.
 
     Raises:
         ValueError, StoreError, UnfinishedStudyError: as `stream` does.
@@ -62,8 +54,7 @@ def run(
     >>> runs.outputs.shape, runs.diverged
     ((4, 2, 3), ())
     """
-    study = prepared(trial, design, key, settings, inner, block, devices, store, shard, fresh, rehearse, progress)
-    return _gathered(study, settings is not None, strict, memory_limit)
+    return _gathered(trace_study(trial, design, key, settings, inner, engine), settings is not None, strict)
 
 
 def prepare(
@@ -72,16 +63,12 @@ def prepare(
     *,
     settings: Any = None,
     inner: Sequence[str] = (),
-    block: int | None = None,
-    devices: Sequence[jax.Device] | None = None,
+    engine: Engine = Engine(),
 ) -> Callable[[Key], Runs]:
-    """`run` for many root keys: the same study repeated, whose trial is traced once, now.
+    """A function of the root key that gives the `Runs` of `run`, to the bit; its trial is traced once, now.
 
     `run` traces its trial at every call, because what surrounds a trial may have changed since the last one. Repetitions of one
     study, as for the coverage of an interval, need not pay for that. The arguments are those of `stream`.
-
-    Returns:
-        `run_with(key)`, the `Runs` of `run(trial, design, key, ...)`, to the bit.
 
     Raises:
         ValueError: as `stream` does; a root key of another kind than `jax.random.key(0)`.
@@ -91,38 +78,46 @@ def prepare(
     >>> [repeat(jax.random.key(seed)).outputs.shape for seed in range(2)]
     [(4, 3), (4, 3)]
     """
-    study = prepared(trial, design, jax.random.key(0), settings, inner, block, devices)
+    check_engine(engine)
+    if engine.store is not None:
+        msg = f"store: got {str(engine.store)!r}, expected none, as one store holds the runs of one root key; use `run`"
+        raise ValueError(msg)
+    study = trace_study(trial, design, jax.random.key(0), settings, inner, engine)
 
     def run_with(key: Key) -> Runs:
         if getattr(key, "dtype", None) != study.key.dtype or key.shape != ():
             msg = f"key: got {shown(key)}, expected one root key like jax.random.key(0); map over several in Python"
             raise ValueError(msg)
-        return _gathered(study._replace(key=key), settings is not None, strict=False, memory_limit=MEMORY_LIMIT)
+        return _gathered(study._replace(key=key), settings is not None, strict=False)
 
     return run_with
 
 
-def _gathered(study: TracedStudy, has_settings: bool, strict: bool, memory_limit: int) -> Runs:
-    """All runs of a study, and a word about those that diverged."""
-    diverged: list[DivergedRun] = []
-    chunks = naming_diverged(study.chunks(), study.design, diverged)
-    kept = collect(chunks, study.design, len(study.settings), memory_limit)
-    outputs, aux = kept if has_settings else jax.tree.map(lambda leaf: leaf[0], kept)
-    runs = Runs(outputs, aux, tuple(diverged))
-    if diverged and strict:
-        msg = f"{summary(diverged)}. strict=True allows none; all runs are in this error's `result`"
+def _gathered(study: TracedStudy, has_settings: bool, strict: bool) -> Runs:
+    """All runs of a study, with a warning about those that diverged."""
+    chunks = itertools.chain.from_iterable(chunks_of(study))
+    runs = collect(chunks, study.design, len(study.settings), study.engine.memory_limit)
+    if not has_settings:
+        outputs, aux = jax.tree.map(lambda leaf: leaf[0], (runs.outputs, runs.aux))
+        runs = Runs(outputs, aux, runs.diverged)
+    if runs.diverged and strict:
+        msg = f"{summary(runs.diverged)}. strict=True allows none; all runs are in this error's `result`"
         raise DivergedRunsError(msg, runs.diverged, runs)
-    if diverged:
-        warnings.warn(f"{summary(diverged)}. Their outputs are kept as they are", stacklevel=3)
+    if runs.diverged:
+        warnings.warn(f"{summary(runs.diverged)}. Their outputs are kept as they are", stacklevel=3)
     return runs
 
 
-def collect(chunks: Iterable[Chunk], design: Design, num_settings: int, memory_limit: int = MEMORY_LIMIT) -> tuple:
-    """`(outputs, aux)` of all chunks, with leading axes `(settings, *factors)`; settings are numbered from the first chunk's."""
+def collect(
+    chunks: Iterable[Chunk], design: Design, num_settings: int, memory_limit: int, *, keep_aux: bool = True
+) -> Runs:
+    """All chunks, with leading axes `(settings, *factors)`; settings are numbered from the first chunk's."""
     kept, first_setting = None, 0
+    diverged: list[DivergedRun] = []
     num_runs = num_settings * design.num_runs
     for chunk in chunks:
-        results = (chunk.outputs, chunk.aux)
+        diverged.extend(diverged_runs(design, chunk))
+        results = (chunk.outputs, chunk.aux if keep_aux else None)
         if kept is None:
             first_setting = chunk.setting
             kept = _storage_for(results, num_runs, memory_limit)
@@ -130,7 +125,8 @@ def collect(chunks: Iterable[Chunk], design: Design, num_settings: int, memory_l
         for store, leaf in zip(jax.tree.leaves(kept), jax.tree.leaves(results), strict=True):
             store[start : start + len(leaf)] = leaf
     table = (num_settings, *design.shape)
-    return jax.tree.map(lambda store: store.reshape(*table, *store.shape[1:]), kept)
+    outputs, aux = jax.tree.map(lambda store: store.reshape(*table, *store.shape[1:]), kept)
+    return Runs(outputs, aux, tuple(diverged))
 
 
 def _storage_for(results: Any, num_runs: int, memory_limit: int) -> Any:

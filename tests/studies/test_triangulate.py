@@ -5,14 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl import resampled
+from jaxdl import triangulate
 from jaxdl.types import Dataset
 
 KEY = jax.random.key(3)
 NUM_EXAMPLES, LABEL = 40, 0.1
 LABELS = np.random.default_rng(1).normal(size=(NUM_EXAMPLES, 1))
 DATASET = Dataset(jnp.zeros((NUM_EXAMPLES, 1)), jnp.asarray(LABELS), jnp.ones(NUM_EXAMPLES))
-POINTS = jnp.zeros((3, 1)), jnp.full((3, 1), LABEL)  # one label everywhere: standard errors speak of draws alone
+# One label everywhere: standard errors are those of draws alone.
+POINTS = {"x_test": jnp.zeros((3, 1)), "y_test": jnp.full((3, 1), LABEL)}
 
 
 def sample_mean(keys, dataset):
@@ -26,9 +27,7 @@ def predict(variables, x):
 
 @pytest.fixture(scope="module")
 def rows():
-    found = resampled.triangulate(
-        sample_mean, predict, DATASET, *POINTS, KEY, num_runs=400, held=("init",), progress=False
-    )
+    found = triangulate(sample_mean, DATASET, KEY, predict=predict, **POINTS, num_runs=400, held=("init",))
     return {(row.scheme, row.term): row for row in found.rows} | {"table": str(found)}
 
 
@@ -110,7 +109,7 @@ def test_bias_squared_plus_noise_is_never_printed_as_bias(rows):
 
 def test_a_source_that_is_not_held_is_named():
     with pytest.raises(ValueError, match=r"reads the source 'init'; name it in held=\('init',\)"):
-        resampled.triangulate(sample_mean, predict, DATASET, *POINTS, KEY, progress=False)
+        triangulate(sample_mean, DATASET, KEY, predict=predict, **POINTS)
 
 
 def test_rows_of_weight_zero_are_never_drawn_and_not_counted():
@@ -118,9 +117,9 @@ def test_rows_of_weight_zero_are_never_drawn_and_not_counted():
     nonsense = zip(DATASET, (7.0, 1e6, 0.0), strict=True)
     padded = Dataset(*(jnp.insert(field, jnp.array([3, 16, 40, 40]), value, axis=0) for field, value in nonsense))
     assert len(padded.x) == 44
-    options = {"num_runs": 60, "held": ("init",), "progress": False}
-    found = resampled.triangulate(sample_mean, predict, padded, *POINTS, KEY, **options)
-    assert found == resampled.triangulate(sample_mean, predict, DATASET, *POINTS, KEY, **options)
+    options = {"num_runs": 60, "held": ("init",)}
+    found = triangulate(sample_mean, padded, KEY, predict=predict, **POINTS, **options)
+    assert found == triangulate(sample_mean, DATASET, KEY, predict=predict, **POINTS, **options)
     assert found.rows[0].training_size == 40
 
 
@@ -138,7 +137,7 @@ def exploding(at_least):
 @pytest.mark.filterwarnings("ignore:.* diverged.* kept as they are")
 def test_a_scheme_that_diverges_is_named_and_the_others_are_reported():
     with pytest.warns(UserWarning, match="out-of-bag: .* nan"), pytest.warns(UserWarning, match="bootstrap: .* nan"):
-        found = resampled.triangulate(exploding(2), predict, DATASET, *POINTS, KEY, num_runs=60, progress=False)
+        found = triangulate(exploding(2), DATASET, KEY, predict=predict, **POINTS, num_runs=60)
     for row in found.rows:
         lost = row.scheme in ("bootstrap", "out-of-bag")
         assert np.isnan(row.estimate) == np.isnan(row.standard_error) == np.isnan(row.over_draws) == lost
@@ -148,7 +147,7 @@ def test_a_scheme_that_diverges_is_named_and_the_others_are_reported():
 
 def test_a_few_diverged_runs_are_left_out_and_noted():
     with pytest.warns(UserWarning, match="diverged"):
-        found = resampled.triangulate(exploding(4), predict, DATASET, *POINTS, KEY, num_runs=200, progress=False)
+        found = triangulate(exploding(4), DATASET, KEY, predict=predict, **POINTS, num_runs=200)
     assert np.isfinite([row.estimate for row in found.rows]).all()
     assert [note.partition(" left out")[0] for note in found.notes] == [
         f"{scheme}: conditional on convergence:" for scheme in ("bootstrap", "out-of-bag")
@@ -158,8 +157,12 @@ def test_a_few_diverged_runs_are_left_out_and_noted():
 @pytest.mark.parametrize(
     ("points", "options", "message"),
     [
-        ((POINTS[0], POINTS[1][:, 0]), {}, r"y_test: got shape \(3,\), expected .*a column by \[:, None\]"),
-        ((POINTS[0], POINTS[1][:2]), {}, "y_test: got 2 rows, expected 3"),
+        (
+            POINTS | {"y_test": POINTS["y_test"][:, 0]},
+            {},
+            r"y_test: got shape \(3,\), expected .*a column by \[:, None\]",
+        ),
+        (POINTS | {"y_test": POINTS["y_test"][:2]}, {}, "y_test: got 2 rows, expected 3"),
         (
             POINTS,
             {"num_parts": 2},
@@ -171,10 +174,10 @@ def test_a_few_diverged_runs_are_left_out_and_noted():
 )
 def test_bad_input_is_refused_with_the_remedy(points, options, message, unchecked):
     with pytest.raises(ValueError, match=message):
-        resampled.triangulate(sample_mean, predict, DATASET, *points, KEY, progress=False, **options)
+        triangulate(sample_mean, DATASET, KEY, predict=predict, **points, **options)
 
 
 def test_negative_weights_are_refused():
     dataset = DATASET._replace(weight=DATASET.weight.at[0].set(-1))
     with pytest.raises(ValueError, match=r"dataset: weight: got .* -1.0 in row 0"):
-        resampled.triangulate(sample_mean, predict, dataset, *POINTS, KEY, progress=False)
+        triangulate(sample_mean, dataset, KEY, predict=predict, **POINTS)

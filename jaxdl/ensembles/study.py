@@ -1,0 +1,110 @@
+"""A study, its arguments checked and its trial traced: what `stream`, `run` and `plan` have in common."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Bool
+
+from jaxdl.designs import Design, check_design
+from jaxdl.ensembles.arguments import (
+    admitted_settings,
+    check_key,
+    count_settings,
+    inner_axes_of,
+    setting_at,
+    warn_of_idleness,
+)
+from jaxdl.ensembles.block_size import BLOCK_ON_CPU, default_block
+from jaxdl.ensembles.devices import ensemble_devices
+from jaxdl.ensembles.dispatch import num_outer_runs
+from jaxdl.ensembles.engine import Engine, check_engine
+from jaxdl.ensembles.identity import digest
+from jaxdl.ensembles.processes import in_several_processes
+from jaxdl.ensembles.program import Program, trace_program
+from jaxdl.ensembles.store import stored_block
+from jaxdl.paths import as_path
+from jaxdl.types import Key, Trial
+
+IDENTITY = "{identity}"
+
+
+class TracedStudy(NamedTuple):
+    """A traced study and how to run it."""
+
+    program: Program
+    design: Design
+    key: Key
+    settings: list[Any]
+    """One for each setting; `[None]` without settings."""
+    engine: Engine
+    store: Path | None
+    """The engine's, with the study's identity in its name."""
+
+    @property
+    def num_runs(self) -> int:
+        """Runs that the engine addresses, at one setting."""
+        return num_outer_runs(self.program, self.design)
+
+    @property
+    def inner_runs(self) -> int:
+        """Runs that the trial makes of each of those."""
+        return self.design.num_runs // self.num_runs
+
+    @property
+    def is_own(self) -> Bool[np.ndarray, " runs"]:
+        """Which runs are of this shard: whole blocks in turn."""
+        position, count = self.engine.shard
+        return np.arange(self.num_runs) // self.program.block % count == position - 1
+
+
+def trace_study(
+    trial: Trial, design: Design, key: Key, settings: Any, inner: Sequence[str], engine: Engine
+) -> TracedStudy:
+    """The study with these arguments, which are those of `stream`."""
+    check_design(design)
+    check_engine(engine)
+    if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+        msg = (
+            "jax_disable_jit: got True, expected False, since jaxdl's ensembles are compiled programs; to look into one run, call "
+            "trial(designs.keys_of_run(design, key, run))"
+        )
+        raise ValueError(msg)
+    inner_axes = inner_axes_of(design, inner)
+    check_key(key)
+    num_settings = count_settings(settings)
+    settings = admitted_settings(settings)
+    devices = ensemble_devices(engine.devices)
+    each_setting = [None if settings is None else setting_at(settings, index) for index in range(num_settings)]
+
+    @functools.cache  # for this call alone: naming the store and choosing the block may ask for one size twice
+    def trace(size: int) -> Program:
+        return trace_program(trial, design, inner_axes, size, devices, key, each_setting[0])
+
+    block = None if engine.block is None else int(engine.block)
+    store = None if engine.store is None else as_path("store", engine.store)
+    if store is not None and IDENTITY in str(store):
+        # The name must not depend on the block chosen below, which is read from the folder: it is that of the default block.
+        store = Path(str(store).replace(IDENTITY, digest(trace(block or BLOCK_ON_CPU).identity(key))[:16]))
+    if block is None:
+        created = None if store is None else stored_block(store)
+        block = default_block(devices, trace) if created is None else created
+    program = trace(block)
+    outside = program.callbacks - {"debug_callback", "debug_print"}
+    if store is not None and outside:
+        msg = (
+            f"store: got a trial that calls back into Python ({', '.join(sorted(outside))}), expected one whose program holds all "
+            "that it computes, since the store cannot tell when the Python function changes; run it without a store"
+        )
+        raise ValueError(msg)
+    if tuple(engine.shard) != (1, 1) and in_several_processes(devices):
+        msg = (
+            f"shard: got {engine.shard} in several processes, expected (1, 1), since they share the runs among themselves; "
+            "choose one of the two"
+        )
+        raise ValueError(msg)
+    warn_of_idleness(design, program, devices)
+    return TracedStudy(program, design, key, each_setting, engine, store)
