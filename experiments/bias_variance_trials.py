@@ -104,6 +104,7 @@ def digits_trial(config: "Config") -> "tuple[Trial, Any]":
 
     from jaxdl import designs, learners, losses, models, objectives
     from jaxdl.data import orders, real, resampling
+    from jaxdl.types import Run
 
     digits = real.digits()
     pool, test = real.split(jax.random.key(0), digits._replace(x=digits.x / 16), 1200)
@@ -121,7 +122,7 @@ def digits_trial(config: "Config") -> "tuple[Trial, Any]":
             order=orders.with_replacement,
         )
         variables = fit(designs.tied(keys, order="init"), sample(keys))
-        return model.apply(variables, test.x), variables["report"]
+        return Run(model.apply(variables, test.x), variables["report"])
 
     return trial, jnp.asarray(test.y)
 
