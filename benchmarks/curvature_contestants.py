@@ -71,7 +71,7 @@ def _products(num_examples: int, chunk_size: int | None) -> Contestant:
     dataset, model = data(num_examples), network()
 
     def repeated(params: Any) -> Any:
-        matvec = curvature.hvp_over(model, LOSS, {"params": params}, dataset, chunk_size=chunk_size)
+        matvec = curvature.products.hvp_over(model, LOSS, {"params": params}, dataset, chunk_size=chunk_size)
         return lax.scan(lambda vector, _: (matvec(vector), None), params, None, REPEATS)[0]
 
     return _compiled(repeated, weights()["params"])
@@ -79,7 +79,7 @@ def _products(num_examples: int, chunk_size: int | None) -> Contestant:
 
 def lanczos() -> Contestant:
     def decomposed(matvec: Callable, start: Array) -> Array:
-        return curvature.tridiagonalise(matvec, start, LANCZOS_STEPS, jax.random.key(1)).basis
+        return curvature.spectra.tridiagonalize(jax.random.key(1), matvec, start, LANCZOS_STEPS).basis
 
     return _lanczos(decomposed)
 
@@ -87,8 +87,8 @@ def lanczos() -> Contestant:
 def lanczos_matfree() -> Contestant:
     from matfree import decomp
 
-    tridiagonalise = decomp.tridiag_sym(LANCZOS_STEPS, materialize=False)
-    return _lanczos(lambda matvec, start: tridiagonalise(matvec, start).Q_tall)._replace(packages=("jax", "matfree"))
+    tridiagonalize = decomp.tridiag_sym(LANCZOS_STEPS, materialize=False)
+    return _lanczos(lambda matvec, start: tridiagonalize(matvec, start).Q_tall)._replace(packages=("jax", "matfree"))
 
 
 def _lanczos(decomposed: Callable[[Callable, Array], Array]) -> Contestant:
@@ -96,7 +96,7 @@ def _lanczos(decomposed: Callable[[Callable, Array], Array]) -> Contestant:
     flat, unravel = ravel_pytree(weights()["params"])
 
     def run(flat: Array) -> Array:
-        product = curvature.hvp_over(model, LOSS, {"params": unravel(flat)}, dataset)
+        product = curvature.products.hvp_over(model, LOSS, {"params": unravel(flat)}, dataset)
         start = jax.random.normal(jax.random.key(0), flat.shape, flat.dtype)
         return decomposed(lambda v: ravel_pytree(product(unravel(v)))[0], start)
 
@@ -109,8 +109,8 @@ def _lanczos(decomposed: Callable[[Callable, Array], Array]) -> Contestant:
 def top_five() -> Contestant:
     dataset, model, variables = data(512), network(), weights()
 
-    def run(params: Any) -> curvature.Eigenpairs:
-        matvec = curvature.hvp_over(model, LOSS, {"params": params}, dataset)
+    def run(params: Any) -> curvature.spectra.Eigenpairs:
+        matvec = curvature.products.hvp_over(model, LOSS, {"params": params}, dataset)
         return curvature.eigenpairs(matvec, params, jax.random.key(0), top=5, bottom=0, tolerance=TOLERANCE)
 
     made = _compiled(run, variables["params"])
@@ -167,7 +167,7 @@ def _spectrum(keys: Keys) -> Array:
     model = models.mlp([16, 16], 3, activation=jnp.tanh)
     risk = objectives.evaluation_risk(model, losses.half_squared_error)
     variables = learners.gradient_descent(model, risk, optax.adam(0.01), num_steps=100)(keys, dataset)
-    matvec = curvature.hvp_over(model, losses.half_squared_error, variables, dataset)
+    matvec = curvature.products.hvp_over(model, losses.half_squared_error, variables, dataset)
     return curvature.eigenpairs(matvec, variables["params"], jax.random.key(2)).values
 
 
@@ -189,14 +189,14 @@ def _training(*, is_tracked: bool) -> Contestant:
         if not is_tracked:
             return lax.fori_loop(0, TRAINING_STEPS, step, state).variables
         params = state.variables["params"]
-        final, seen = curvature.track(
+        final, seen = curvature.spectra.track(
+            jax.random.key(1),
             step,
             state,
-            lambda state: curvature.hvp_over(model, LOSS, state.variables, dataset),
+            lambda state: curvature.products.hvp_over(model, LOSS, state.variables, dataset),
             params,
-            jax.random.key(1),
             num_steps=TRAINING_STEPS,
-            every=EVERY,
+            num_steps_between=EVERY,
         )
         return final.variables, seen
 
@@ -217,9 +217,9 @@ def parity() -> Contestant:
     random = np.random.default_rng(0)
     vector = [torch.from_numpy(random.normal(size=tuple(each.shape))) for each in params]
     pairs = {
-        "Hessian": (curvature.hvp_over, HessianLinearOperator),
+        "Hessian": (curvature.products.hvp_over, HessianLinearOperator),
         "Gauss-Newton": (curvature.ggn, GGNLinearOperator),
-        "empirical Fisher": (curvature.empirical_fisher, EFLinearOperator),
+        "empirical Fisher": (curvature.products.empirical_fisher, EFLinearOperator),
     }
     differences = {}
     for name, (of_ours, of_theirs) in pairs.items():

@@ -15,7 +15,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Bool, Float
 
 from benchmarks.torture import Case, Quadratic
-from jaxdl.curvature import Eigenpairs, eigenpairs
+from jaxdl.curvature import eigenpairs
+from jaxdl.curvature.spectra import Eigenpairs
 
 COUNT = 5
 """Eigenvalues at each end."""

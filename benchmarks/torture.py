@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxdl import losses
-from jaxdl.curvature import Matvec, hvp, hvp_over
+from jaxdl.curvature import hvp
+from jaxdl.curvature.products import Matvec, hvp_over
 from jaxdl.types import Dataset, Model
 
 SIZE = 150

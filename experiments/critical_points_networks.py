@@ -13,7 +13,8 @@ from jaxtyping import Array, Float, Scalar
 from experiments.critical_points_draws import normal, uniform
 from experiments.critical_points_studies import CHUNK, autoencoder, compiled_map
 from jaxdl import curvature, losses, models
-from jaxdl.curvature import CriticalPoints, Kind, critical_points
+from jaxdl.curvature import critical_points
+from jaxdl.curvature.critical import CriticalPoints, Kind
 from jaxdl.data import real
 from jaxdl.types import Key, Params
 
@@ -114,7 +115,7 @@ def tanh_networks(config: "Config", key: Key) -> dict[str, Any]:
             half = slice(config.num_descended_starts) if is_descended else slice(config.num_descended_starts, None)
             part = jax.tree.map(lambda leaf, at=(index, half): leaf[at], found)
             kinds[int(is_descended)] += np.bincount(part.kind, minlength=len(Kind))
-            points = curvature.merge(part).points
+            points = curvature.critical.distinct(part).points
             kept = points.gradient_norm < config.gradient_norm
             columns["task"].append(np.full(kept.sum(), index))
             columns["is_descended"].append(np.full(kept.sum(), is_descended))
@@ -188,8 +189,8 @@ def convexity(config: "Config", key: Key) -> dict[str, Any]:
         points = jax.tree.map(lambda a, b: jnp.concatenate([a[:1], b, a[1:]]), ends, middles)
         values = jax.vmap(jax.vmap(loss))(points)
         first = jax.tree.map(lambda leaf: leaf[0, 0], ends)
-        spectrum = jnp.linalg.eigvalsh(curvature.dense(curvature.hvp(loss, first), first))
-        return curvature.excess_error(values.T, jnp.array([0.0, 0.5, 1.0]))[:, 1], spectrum[jnp.array([0, -1])]
+        spectrum = jnp.linalg.eigvalsh(curvature.products.dense(curvature.hvp(loss, first), first))
+        return curvature.landscape.barrier(values.T, jnp.array([0.0, 0.5, 1.0]))[:, 1], spectrum[jnp.array([0, -1])]
 
     excess, extremes = jax.jit(jax.vmap(one_network))(random_tasks(key_tasks, config.num_runs), ends)
     return {"convexity.midpoint_excess": excess, "convexity.extreme_eigenvalues": extremes}
@@ -216,7 +217,7 @@ def digits(config: "Config", key: Key) -> dict[str, Any]:
     def examined(params: Params, x: Array, y: Array, key_search: Key) -> tuple[Array, Array]:
         product = curvature.hvp(loss_on(x, y), params)
         ends = curvature.eigenpairs(product, params, key_search, top=12, bottom=3)
-        return curvature.dense(product, params), ends.values
+        return curvature.products.dense(product, params), ends.values
 
     begin, train, examine = jax.jit(model.init), jax.jit(trained), jax.jit(examined)
     spectra, ends = [], []

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from jaxdl.statistics import Interval
 
 KINDS = ("minimum", "maximum", "saddle", "degenerate", "gradient-flat", "diverged", "unfinished")
-"""In the order of `curvature.Kind`, which cannot be imported without jax."""
+"""In the order of `curvature.critical.Kind`, which cannot be imported without jax."""
 NUM_CRITICAL_KINDS = 4
 SADDLE = 2
 EXACT_MINIMA = {1: 0.5, 2: (2 - math.sqrt(2)) / 4, 3: (math.pi - 2 * math.sqrt(2)) / (4 * math.pi)}

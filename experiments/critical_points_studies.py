@@ -14,7 +14,8 @@ from jaxtyping import Array, Float, Scalar
 
 from experiments.critical_points_draws import normal, uniform
 from jaxdl import curvature
-from jaxdl.curvature import CriticalPoints, Kind, completeness, critical_point, critical_points, merge
+from jaxdl.curvature import critical_points
+from jaxdl.curvature.critical import CriticalPoints, Kind, completeness, critical_point, distinct
 from jaxdl.types import Key, Params
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def kinds() -> dict[str, Any]:
             x, y = (jnp.stack([jnp.ones_like(v), v, v * v, v * v * v, v * v * v * v]) for v in w)
             return x @ table @ y
 
-        hessian = curvature.dense(curvature.hvp(polynomial, point), point)
+        hessian = curvature.products.dense(curvature.hvp(polynomial, point), point)
         return critical_point(polynomial, point).kind, jnp.diag(hessian)
 
     points = jnp.array([point for _, _, point, _ in ANALYTIC])
@@ -130,7 +131,7 @@ def random_fields(config: "Config", key: Key) -> dict[str, Any]:
     symmetries = [lambda x, shift=shift: x + np.array(shift) for shift in shifts]
     counts, sums = [], []
     for index in range(config.num_fields):
-        points = merge(_member(found, index), symmetries=symmetries).points
+        points = distinct(_member(found, index), symmetries=symmetries).points
         counts.append(np.bincount(points.kind, minlength=len(Kind)))
         sums.append(completeness(points, euler_characteristic=0).adds_up)
     return {"fields.kinds": np.array(counts), "fields.adds_up": np.array(sums)}
@@ -224,7 +225,7 @@ def spins(config: "Config", key: Key) -> dict[str, Any]:
     found = compiled_map(search, (couplings, starts))
     energies, indices, draws = [], [], []
     for draw in range(config.num_couplings):
-        points = merge(_member(found, draw)).points
+        points = distinct(_member(found, draw)).points
         energies.append(points.value / n)
         indices.append(points.inertia[:, 0] - 1)
         draws.append(np.full(len(points.value), draw))

@@ -154,7 +154,7 @@ def by_classes(config: Config, key: "jax.Array", options: runner.Options) -> dic
         model, data = digits_problem(config, config.num_examples, setting["classes"], setting["centred"])
 
         def at(params):
-            product = curvature.hvp_over(model, losses.softmax_cross_entropy, {"params": params}, data)
+            product = curvature.products.hvp_over(model, losses.softmax_cross_entropy, {"params": params}, data)
             found = curvature.eigenpairs(product, params, keys["search"], top=num_top, bottom=1, tolerance=1e-4)
             return jnp.append(found.values, jnp.all(found.converged))
 
@@ -186,17 +186,17 @@ def by_layers(config: Config, key: "jax.Array", options: runner.Options) -> dict
         key_density, *keys_layers = jax.random.split(keys["search"], 3)
 
         def at(params):
-            product = curvature.hvp_over(model, losses.softmax_cross_entropy, {"params": params}, data)
+            product = curvature.products.hvp_over(model, losses.softmax_cross_entropy, {"params": params}, data)
             tops = []
             for layer, key_layer in zip(sorted(params), keys_layers, strict=True):
-                block, like = curvature.restrict(product, params, {name: name == layer for name in params})
+                block, like = curvature.products.restrict(product, params, {name: name == layer for name in params})
                 found = curvature.eigenpairs(block, like, key_layer, top=num_top, bottom=0, tolerance=1e-4)
                 tops.append(found.values)
             density = curvature.spectral_density(
-                product, params, key_density, probes=config.num_probes, steps=config.num_lanczos_steps
+                product, params, key_density, num_probes=config.num_probes, num_steps=config.num_lanczos_steps
             )
             near = 0.01 * jnp.max(density.nodes)
-            share = curvature.cumulative(density, jnp.stack([-near, near]))
+            share = curvature.spectra.cumulative(density, jnp.stack([-near, near]))
             return {
                 "tops": jnp.stack(tops),
                 "nodes": density.nodes,
@@ -231,9 +231,9 @@ def edge_of_stability(config: Config, key: "jax.Array", options: runner.Options)
         # Weights half as large as usual, so that training begins in a flat region.
         state = state._replace(variables=jax.tree.map(lambda leaf: leaf / 2, state.variables))
         step = training.training_step(model, risk, optimizer, keys, lambda _: data)
-        last, seen = curvature.track(
-            step, state, lambda state: curvature.hvp_over(model, loss, state.variables, data), state.variables["params"],
-            keys["search"], num_steps=config.num_edge_steps, every=config.every, products=6,
+        last, seen = curvature.spectra.track(
+            keys["search"], step, state, lambda state: curvature.products.hvp_over(model, loss, state.variables, data),
+            state.variables["params"], num_steps=config.num_edge_steps, num_steps_between=config.every, num_matvecs=6,
         )  # fmt: skip
         return {
             "sharpness": seen.values[:, 0], "bound": seen.residual_bounds[:, 0], "loss": risk(last.variables, data, None)[0]

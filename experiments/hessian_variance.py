@@ -115,7 +115,7 @@ def least_squares(
         x = jax.random.normal(keys["data"], (most, d))
         # The labels have no say in this Hessian; a weight of zero removes an example without changing a shape.
         data = Dataset(x, jnp.zeros((most, 1)), (jnp.arange(most) < size).astype(x.dtype))
-        product = curvature.hvp_over(model, losses.half_squared_error, variables, data)
+        product = curvature.products.hvp_over(model, losses.half_squared_error, variables, data)
         ends = curvature.eigenpairs(product, variables["params"], key_search, top=1, bottom=1, dense_size=d)
         return jnp.append(ends.values, jnp.sum(data.weight[:, None] * x**2) / (size * d))
 
@@ -160,7 +160,9 @@ def batches(
     def network(keys):
         variables = learner(keys, data)
         params = variables["params"]
-        values, vectors = jnp.linalg.eigh(curvature.dense(curvature.hvp_over(model, loss, variables, data), params))
+        values, vectors = jnp.linalg.eigh(
+            curvature.products.dense(curvature.products.hvp_over(model, loss, variables, data), params)
+        )
         u = ravel_pytree(params)[1](vectors[:, -1])
         products = jax.vmap(lambda x, y: of_one_example(params, u, x, y))(data.x, data.y)
         return {"params": params, "vector": u, "value": values[-1], **slopes(values, products @ vectors)}
@@ -176,7 +178,7 @@ def batches(
         weight = (jnp.arange(most) < setting["size"]).astype(data.x.dtype)
         batch = jax.tree.map(lambda leaf: leaf[rows], data)._replace(weight=weight)
         u = setting["vector"]
-        product = curvature.hvp_over(model, loss, {"params": setting["params"]}, batch)
+        product = curvature.products.hvp_over(model, loss, {"params": setting["params"]}, batch)
         found = curvature.eigenpairs(product, u, key_search, top=1, bottom=0, tolerance=1e-4, start=u)
         return jnp.append(found.values, jnp.vdot(ravel_pytree(u)[0], ravel_pytree(product(u))[0]))
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Num
 
 from jaxdl.admission import as_numbers
-from jaxdl.curvature import SpectralDensity, cumulative
+from jaxdl.curvature.spectra import SpectralDensity, cumulative
 from jaxdl.decomposition import Decomposition
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.named_terms import label_of

@@ -9,7 +9,7 @@ import jaxdl
 
 ROOT = Path(jaxdl.__file__).parent
 LAYERS = (
-    {"narrowing", "paths"},
+    {"narrowing", "paths", "rounding"},
     {"admission"},
     {"kinds"},
     {"archives", "types", "statistics"},

@@ -188,7 +188,7 @@ def test_a_longer_random_search_begins_with_the_shorter_one(key):
 
 
 def test_a_random_search_finds_the_smallest_of_its_draws(key):
-    found = selection.random_search(lambda s: (s["x"] - 0.3) ** 2, key, {"x": selection.uniform(0, 1)}, 50)
+    found = selection.random_search(key, lambda s: (s["x"] - 0.3) ** 2, {"x": selection.uniform(0, 1)}, 50)
     assert float(found.best["x"]) == float(found.settings["x"][found.scores.argmin()])
     assert abs(float(found.best["x"]) - 0.3) < 0.1
 

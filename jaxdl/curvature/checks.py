@@ -24,11 +24,11 @@ def check_parameters(name: str, params: PyTree) -> None:
         ValueError: what `check_floats` refuses; values that are not finite, where they are known.
     """
     check_floats(name, params)
-    tell_of_tied(name, params)
+    warn_of_tied(name, params)
     check_finite(name, "parameters", params, "did the training diverge?")
 
 
-def tell_of_tied(name: str, params: PyTree) -> None:
+def warn_of_tied(name: str, params: PyTree) -> None:
     """Warn of one array in two places: jax differentiates by both, as if they were independent."""
     places: dict[int, str] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
@@ -121,6 +121,17 @@ def check_same_form(name: str, what: str, tree: PyTree, like: PyTree) -> None:
     got, expected = form(shapes_of(tree)), form(shapes_of(like))
     if got != expected:
         msg = f"{name}: got {what} of {got}, expected the form of the parameters, {expected}"
+        raise ValueError(msg)
+
+
+def check_alike(name: str, tree: PyTree, params: PyTree) -> None:
+    """Refuse, in the name of the caller, a pytree whose structure or shapes are not those of the parameters."""
+    for each in (params, tree):
+        check_arrays(name, each)
+    structures: list[Any] = [jax.tree.structure(each) for each in (tree, params)]
+    shapes = [[jnp.shape(leaf) for leaf in jax.tree.leaves(each)] for each in (tree, params)]
+    if structures[0] != structures[1] or shapes[0] != shapes[1]:
+        msg = f"{name}: got {structures[0]} of shapes {shapes[0]}, expected {structures[1]} of shapes {shapes[1]}"
         raise ValueError(msg)
 
 

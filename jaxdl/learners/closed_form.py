@@ -96,7 +96,7 @@ def least_squares_qr(model: Model, *, mask: Real[Array, " p"] | Sequence[float] 
                 "many features as examples; use least_squares, which then finds the solution of smallest norm"
             )
             raise ValueError(msg)
-        upper, projections = _orthogonalised(phi, y)
+        upper, projections = _orthogonalize(phi, y)
         return _with_weights(frozen, _solution_of_triangular(upper, projections))
 
     return learner
@@ -187,7 +187,7 @@ def _weighted_problem(
     return frozen, scale * phi, scale * dataset.y
 
 
-def _orthogonalised(
+def _orthogonalize(
     phi: Float[Array, "n p"], y: Float[Array, "n out"]
 ) -> tuple[Float[Array, "p p"], Float[Array, "p out"]]:
     """R and Qᵀy of the decomposition phi = QR; rows of features that are zero are zero, of dependent ones NaN."""

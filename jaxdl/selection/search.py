@@ -78,10 +78,10 @@ def grid_search(score: Score, axes: PyTree) -> Search:
     return search(score, grid(axes))
 
 
-def random_search(score: Score, key: Key, laws: PyTree, num_draws: int) -> Search:
+def random_search(key: Key, score: Score, laws: PyTree, num_draws: int) -> Search:
     """`search` over independent draws from `laws`, a pytree of functions of a key: see `draws` (Bergstra & Bengio, 2012).
 
-    >>> found = random_search(lambda s: s["strength"], jax.random.key(0), {"strength": log_uniform(1e-3, 10)}, 5)
+    >>> found = random_search(jax.random.key(0), lambda s: s["strength"], {"strength": log_uniform(1e-3, 10)}, 5)
     >>> bool(found.scores[found.best_index] == found.scores.min())
     True
     """

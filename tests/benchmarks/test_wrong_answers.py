@@ -9,7 +9,7 @@ pytest.importorskip("sklearn")
 
 from benchmarks import curvature, eigenvalue_tools, torture, wrong_answers
 from benchmarks.eigenvalue_tools import Found, Tool
-from jaxdl.curvature import dense
+from jaxdl.curvature.products import dense
 
 SIZE = 60
 

@@ -5,15 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.curvature import (
-    conditioning,
-    dense,
+from jaxdl.curvature import conditioning, hvp
+from jaxdl.curvature.landscape import reparametrization
+from jaxdl.curvature.products import dense
+from jaxdl.curvature.spectra import (
     descent_rates,
     effective_dimension,
     heavy_ball_rates,
-    hvp,
     inertia_of,
-    reparametrisation,
     rescaled,
     step_test,
     whitening,
@@ -163,7 +162,7 @@ def rescale(weights):
 def test_rescaled_layers_of_a_relu_network_compute_the_same_with_another_hessian(key):
     """H(T w) = T^-T H(w) T^-1, entry by entry (Dinh et al., 2017): sharper at will, with the same inertia."""
     loss, weights = network_loss(jax.nn.relu), jax.tree.map(jnp.asarray, WEIGHTS)
-    gaps = reparametrisation(loss, weights, rescale, key)
+    gaps = reparametrization(key, loss, weights, rescale)
     assert gaps.value_gap < 1e-12
     assert gaps.product_gap < 1e-12
     here, there = (dense(hvp(loss, w), weights) for w in (weights, rescale(weights)))
@@ -176,11 +175,11 @@ def test_rescaled_layers_of_a_relu_network_compute_the_same_with_another_hessian
 
 def test_a_change_that_alters_the_function_is_told_from_one_that_does_not(key):
     loss, weights = network_loss(jnp.tanh), jax.tree.map(jnp.asarray, WEIGHTS)
-    gaps = reparametrisation(loss, weights, rescale, key)
+    gaps = reparametrization(key, loss, weights, rescale)
     assert gaps.value_gap > 0.01
     assert gaps.product_gap > 0.01
-    with pytest.raises(ValueError, match="got probes=0, expected at least 1"):
-        reparametrisation(loss, weights, rescale, key, probes=0)
+    with pytest.raises(ValueError, match="got num_probes=0, expected at least 1"):
+        reparametrization(key, loss, weights, rescale, num_probes=0)
 
 
 def test_scaling_helps_unequal_inputs_and_whitening_makes_the_condition_number_one():
@@ -213,5 +212,5 @@ def test_without_a_positive_eigenvalue_or_with_a_nan_nothing_is_promised():
 def test_what_changes_the_form_of_the_parameters_is_refused(key):
     with pytest.raises(ValueError, match="step_test: got a matvec that returns"):
         step_test(lambda v: {"b": v["a"], "a": v["b"]}["a"], {"a": jnp.ones(2), "b": jnp.ones(2)}, 0.1)
-    with pytest.raises(ValueError, match="reparametrisation: got a transform"):
-        reparametrisation(jnp.sum, jnp.ones((2, 1)), jnp.ravel, key)
+    with pytest.raises(ValueError, match="reparametrization: got a transform"):
+        reparametrization(key, jnp.sum, jnp.ones((2, 1)), jnp.ravel)

@@ -7,14 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.curvature import (
-    Kind,
-    completeness,
-    critical_point,
-    critical_points,
-    escape_directions,
-    merge,
-)
+from jaxdl.curvature import critical_points
+from jaxdl.curvature.critical import Kind, completeness, critical_point, distinct, escape_directions
 
 
 def rosenbrock(w):
@@ -66,7 +60,7 @@ def searched(request):
 def test_all_critical_points_of_a_classical_surface_are_found(searched):
     name, found = searched
     *_, counts, values = SURFACES[name]
-    points = merge(found).points
+    points = distinct(found).points
     assert tuple(np.bincount(points.kind, minlength=7)[[Kind.MINIMUM, Kind.SADDLE, Kind.MAXIMUM]]) == counts
     assert len(points.value) == sum(counts)
     np.testing.assert_allclose(points.value[: len(values)], values, atol=5e-5)
@@ -76,7 +70,7 @@ def test_all_critical_points_of_a_classical_surface_are_found(searched):
 def test_the_signs_of_a_coercive_function_add_up_to_one(searched):
     name, found = searched
     if name in IS_COERCIVE:
-        points = merge(found).points
+        points = distinct(found).points
         assert completeness(points) == (1, 0, True)
         without_one = jax.tree.map(lambda leaf: leaf[1:], points)
         assert not completeness(without_one).adds_up
@@ -84,11 +78,11 @@ def test_the_signs_of_a_coercive_function_add_up_to_one(searched):
 
 def test_every_label_points_to_a_distinct_point_and_every_count_is_right(searched):
     _, found = searched
-    distinct = merge(found)
+    reduced = distinct(found)
     is_critical = np.asarray(found.kind) <= Kind.DEGENERATE
-    assert ((distinct.labels >= 0) == is_critical).all()
-    assert distinct.counts.sum() == is_critical.sum()
-    gaps = np.asarray(found.params)[is_critical] - distinct.points.params[distinct.labels[is_critical]]
+    assert ((reduced.labels >= 0) == is_critical).all()
+    assert reduced.counts.sum() == is_critical.sum()
+    gaps = np.asarray(found.params)[is_critical] - reduced.points.params[reduced.labels[is_critical]]
     assert (np.linalg.norm(gaps, axis=1) < 1e-5).all()
 
 
@@ -214,7 +208,7 @@ def test_what_is_not_critical_is_told_from_what_is():
 
     found = jax.jit(jax.vmap(search))(jnp.arange(len(CASES)))
     assert found.kind.tolist() == [[kind, kind, Kind.DIVERGED] for kind in kinds]
-    labels = merge(jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), found)).labels.reshape(-1, 3)
+    labels = distinct(jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), found)).labels.reshape(-1, 3)
     assert ((labels >= 0) == [[kind <= Kind.DEGENERATE] * 2 + [False] for kind in kinds]).all()
 
 
@@ -236,7 +230,7 @@ def test_one_start_alone_ends_as_it_does_among_others(key):
 
 def test_single_precision_is_kept_and_suffices(key):
     starts = 6 * jax.random.uniform(key, (100, 2), jnp.float32, -1, 1)
-    points = merge(jax.jit(lambda starts: critical_points(himmelblau, starts))(starts)).points
+    points = distinct(jax.jit(lambda starts: critical_points(himmelblau, starts))(starts)).points
     assert {str(leaf.dtype) for leaf in jax.tree.leaves(points)} == {"float32", "int32"}
     assert tuple(np.bincount(points.kind, minlength=3)) == (4, 1, 4)
 
@@ -246,8 +240,8 @@ def test_points_that_a_symmetry_maps_onto_each_other_are_one():
         return jnp.sum((w["in"] ** 2 - 1) ** 2) + 0.1 * jnp.sum(w["in"])
 
     found = critical_points(loss, {"in": jnp.array([[-1.0, 1.0], [1.0, -1.0], [1.0, 1.0], [0.1, 1.0], [1.0, 0.1]])})
-    assert merge(found).counts.tolist() == [1, 1, 1, 1, 1]
-    assert merge(found, symmetries=[lambda w: {"in": w["in"][::-1]}]).counts.tolist() == [2, 1, 2]
+    assert distinct(found).counts.tolist() == [1, 1, 1, 1, 1]
+    assert distinct(found, symmetries=[lambda w: {"in": w["in"][::-1]}]).counts.tolist() == [2, 1, 2]
 
 
 def test_escape_directions_lead_down_on_both_sides_of_a_saddle():
@@ -256,7 +250,7 @@ def test_escape_directions_lead_down_on_both_sides_of_a_saddle():
     def loss(params):
         return six_hump_camel(params["w"])
 
-    curvatures, directions = escape_directions(loss, saddle, num=2)
+    curvatures, directions = escape_directions(loss, saddle, num_directions=2)
     np.testing.assert_allclose(curvatures, np.linalg.eigvalsh([[8.0, 1.0], [1.0, -8.0]]), rtol=1e-12)
     for sign in (-1, 1):
         moved = 1e-3 * sign * directions["w"][0]
@@ -279,10 +273,13 @@ def test_an_escape_direction_points_downhill():
         (lambda: critical_points(jnp.sum, jnp.ones((2, 3), jnp.bfloat16)), "expected float32 or float64"),
         (lambda: critical_points(jnp.sum, jnp.ones((2, 3)), max_steps=0), "max_steps=0"),
         (lambda: critical_point(lambda w: w, jnp.ones(3)), "critical_point: got a loss .* expected a scalar"),
-        (lambda: escape_directions(jnp.sum, jnp.ones(3), num=4), "between 1 and 3"),
-        (lambda: merge(critical_points(jnp.sum, jnp.ones((2, 3))), tolerance=0.0), "positive"),
-        (lambda: merge(critical_point(jnp.sum, jnp.ones(3))), "one axis of starts"),
-        (lambda: merge(jax.tree.map(lambda leaf: leaf[:0], critical_points(jnp.sum, jnp.ones((1, 3))))), "no starts"),
+        (lambda: escape_directions(jnp.sum, jnp.ones(3), num_directions=4), "from 1 to 3"),
+        (lambda: distinct(critical_points(jnp.sum, jnp.ones((2, 3))), tolerance=0.0), "positive"),
+        (lambda: distinct(critical_point(jnp.sum, jnp.ones(3))), "one axis of starts"),
+        (
+            lambda: distinct(jax.tree.map(lambda leaf: leaf[:0], critical_points(jnp.sum, jnp.ones((1, 3))))),
+            "no starts",
+        ),
     ],
 )
 def test_bad_input_is_refused_with_a_remedy(call, words):

@@ -7,13 +7,8 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from jaxdl import plots
-from jaxdl.curvature import (
-    cumulative,
-    cumulative_band,
-    eigenvalue_counts,
-    logdet,
-    spectral_density,
-)
+from jaxdl.curvature import spectral_density
+from jaxdl.curvature.spectra import cumulative, cumulative_band, eigenvalue_counts, logdet
 
 SIZE, STEPS, PROBES, NUM_POINTS = 40, 12, 3, 33
 
@@ -43,7 +38,7 @@ def random_spectrum(generator):
 def random_test(matrix, values, turn, key):
     """Everything that the band is compared with, for one matrix; the exact measure of every probe among it."""
     like = jnp.zeros(SIZE, matrix.dtype)
-    density = spectral_density(lambda v: matrix @ v, like, key, probes=PROBES, steps=STEPS)
+    density = spectral_density(lambda v: matrix @ v, like, key, num_probes=PROBES, num_steps=STEPS)
     # Between eigenvalues, on them, beside them by a millionth, and outside.
     x = jnp.concatenate(
         [
@@ -146,7 +141,9 @@ SMOOTH = {
 
 @jax.jit
 def after_256_steps(values):
-    return spectral_density(lambda v: values * v, jnp.zeros_like(values), jax.random.key(0), probes=4, steps=256)
+    return spectral_density(
+        lambda v: values * v, jnp.zeros_like(values), jax.random.key(0), num_probes=4, num_steps=256
+    )
 
 
 @pytest.fixture(scope="module", params=SMOOTH)
@@ -186,7 +183,7 @@ def test_the_standard_error_is_that_of_the_beta_distribution():
     num_seeds = 2000
 
     def one(key):
-        return cumulative(spectral_density(lambda v: values * v, values, key, probes=4), x).estimate
+        return cumulative(spectral_density(lambda v: values * v, values, key, num_probes=4), x).estimate
 
     estimates = np.asarray(
         jax.jit(lambda keys: jax.lax.map(one, keys, batch_size=100))(jax.random.split(jax.random.key(3), num_seeds))
@@ -210,7 +207,9 @@ TORTURE = {
 @jax.jit
 def tortured(matrix, x):
     like = jnp.zeros(SIZE, matrix.dtype)
-    return cumulative_band(spectral_density(lambda v: matrix @ v, like, jax.random.key(0), probes=2, steps=STEPS), x)
+    return cumulative_band(
+        spectral_density(lambda v: matrix @ v, like, jax.random.key(0), num_probes=2, num_steps=STEPS), x
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -232,7 +231,10 @@ def test_densities_of_a_batch_equal_those_of_its_members(key):
 
     def run(scale):
         density = spectral_density(
-            lambda v: jax.tree.map(lambda a: scale * jnp.arange(a.size).reshape(a.shape) * a, v), like, key, probes=2
+            lambda v: jax.tree.map(lambda a: scale * jnp.arange(a.size).reshape(a.shape) * a, v),
+            like,
+            key,
+            num_probes=2,
         )
         return cumulative(density, jnp.array([0.5, 3.3])), density.num_matvecs
 
@@ -262,7 +264,7 @@ def test_large_log_determinants_are_within_four_standard_errors_and_those_are_ca
 
     def one(key):
         like = jnp.zeros(600, jnp.float32)
-        return logdet(lambda v: operator * v, like, key, positive_definite=True, steps=32)
+        return logdet(lambda v: operator * v, like, key, positive_definite=True, num_steps=32)
 
     result = jax.jit(lambda keys: jax.lax.map(one, keys, batch_size=50))(jax.random.split(jax.random.key(4), num_seeds))
     errors = np.asarray(result.estimate) - np.sum(np.log(values))
@@ -278,16 +280,16 @@ def test_log_determinants_of_large_operators_must_be_stated_to_be_positive(key):
     with pytest.raises(ValueError, match=r"got an operator of dimension 600.*positive_definite=True"):
         logdet(lambda v: values * v, jnp.zeros(600), key)
     assert jnp.isnan(
-        logdet(lambda v: values * v, jnp.zeros(600), key, positive_definite=True, probes=2, steps=8).estimate
+        logdet(lambda v: values * v, jnp.zeros(600), key, positive_definite=True, num_probes=2, num_steps=8).estimate
     )
     assert jnp.isnan(logdet(lambda v: -v, jnp.zeros(4), key, positive_definite=True).estimate)
 
 
 def test_bad_numbers_of_probes_and_steps_are_refused(key):
-    with pytest.raises(ValueError, match="spectral_density: got probes=0, expected at least 1"):
-        spectral_density(lambda v: v, jnp.zeros(3), key, probes=0)
-    with pytest.raises(ValueError, match="logdet: got probes=1, expected at least 2"):
-        logdet(lambda v: v, jnp.zeros(3), key, probes=1)
+    with pytest.raises(ValueError, match="spectral_density: got num_probes=0, expected at least 1"):
+        spectral_density(lambda v: v, jnp.zeros(3), key, num_probes=0)
+    with pytest.raises(ValueError, match="logdet: got num_probes=1, expected at least 2"):
+        logdet(lambda v: v, jnp.zeros(3), key, num_probes=1)
 
 
 def test_the_smoothed_curve_of_the_figure_is_a_density(smooth):
@@ -304,7 +306,7 @@ def test_products_that_are_not_finite_leave_everything_open(key):
 
     @jax.jit
     def run(scale):
-        density = spectral_density(lambda v: scale * spectrum * v, spectrum, key, probes=2, steps=STEPS)
+        density = spectral_density(lambda v: scale * spectrum * v, spectrum, key, num_probes=2, num_steps=STEPS)
         return cumulative(density, scale * x), eigenvalue_counts(density, scale * x)
 
     for scale in (3e38, jnp.nan):
@@ -329,7 +331,7 @@ def test_an_asymmetric_operator_is_refused(measure, key):
 def test_derivatives_are_those_of_finite_differences(key):
     def total(scale):
         density = spectral_density(
-            lambda v: scale * jnp.arange(1.0, 7.0) ** scale * v, jnp.zeros(6), key, probes=2, steps=3
+            lambda v: scale * jnp.arange(1.0, 7.0) ** scale * v, jnp.zeros(6), key, num_probes=2, num_steps=3
         )
         return jnp.sum(density.weights * density.nodes**3)
 

@@ -16,6 +16,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from jaxdl import curvature, losses, models
+from jaxdl.curvature import critical, landscape, products, spectra
 from jaxdl.types import Dataset
 
 KEY = jax.random.key(0)
@@ -36,19 +37,28 @@ def loss(w):
 
 
 OPERATORS = {
-    "check_symmetric": lambda matvec, like, key: curvature.check_symmetric(matvec, like, key),
-    "dense": lambda matvec, like, key: curvature.dense(matvec, like),
-    "spectral_density": lambda matvec, like, key: curvature.spectral_density(matvec, like, key, probes=2, steps=2),
-    "logdet": lambda matvec, like, key: curvature.logdet(matvec, like, key, probes=2, steps=2),
-    "eigenpairs": lambda matvec, like, key: curvature.eigenpairs(matvec, like, key, top=1, bottom=0),
+    "check_symmetric": lambda matvec, like, key: products.check_symmetric(matvec, like, key),
+    "dense": lambda matvec, like, key: products.dense(matvec, like),
+    "spectral_density": lambda matvec, like, key: curvature.spectral_density(
+        matvec, like, key, num_probes=2, num_steps=2
+    ),
+    "logdet": lambda matvec, like, key: spectra.logdet(matvec, like, key, num_probes=2, num_steps=2),
+    "eigenpairs": lambda matvec, like, key: curvature.eigenpairs(matvec, like, key, top=1, bottom=0, dense_size=100),
     "inertia": lambda matvec, like, key: curvature.inertia(matvec, like, key),
     "trace": lambda matvec, like, key: curvature.trace(matvec, like, key),
-    "squared_frobenius_norm": lambda matvec, like, key: curvature.squared_frobenius_norm(matvec, like, key),
-    "diagonal": lambda matvec, like, key: curvature.diagonal(matvec, like, key),
-    "minres": lambda matvec, like, key: curvature.minres(matvec, like, max_steps=3),
-    "step_test": lambda matvec, like, key: curvature.step_test(matvec, like, 0.1),
-    "track": lambda matvec, like, key: curvature.track(
-        lambda index, state: state, 0.0, lambda state: matvec, like, key, num_steps=2, every=1, products=1
+    "squared_frobenius_norm": lambda matvec, like, key: spectra.squared_frobenius_norm(matvec, like, key),
+    "diagonal": lambda matvec, like, key: spectra.diagonal(matvec, like, key),
+    "minres": lambda matvec, like, key: critical.minres(matvec, like, max_steps=3),
+    "step_test": lambda matvec, like, key: spectra.step_test(matvec, like, 0.1),
+    "track": lambda matvec, like, key: spectra.track(
+        key,
+        lambda index, state: state,
+        0.0,
+        lambda state: matvec,
+        like,
+        num_steps=2,
+        num_steps_between=1,
+        num_matvecs=1,
     ),
 }
 SYMMETRIC = ("check_symmetric", "spectral_density", "logdet", "eigenpairs", "inertia", "minres")
@@ -135,25 +145,25 @@ DIFFERENTIATED = {
     "critical_points": lambda loss, at: curvature.critical_points(
         loss, jax.tree.map(lambda leaf: leaf[None] if hasattr(leaf, "shape") else leaf, at), max_steps=2
     ),
-    "critical_point": lambda loss, at: curvature.critical_point(loss, at),
-    "escape_directions": lambda loss, at: curvature.escape_directions(loss, at),
-    "newton_mr": lambda loss, at: curvature.newton_mr(loss, at, gradient_tolerance=1e-3, max_steps=2),
-    "reparametrisation": lambda loss, at: curvature.reparametrisation(loss, at, lambda v: v, KEY),
+    "critical_point": lambda loss, at: critical.critical_point(loss, at),
+    "escape_directions": lambda loss, at: critical.escape_directions(loss, at),
+    "newton_mr": lambda loss, at: critical.newton_mr(loss, at, gradient_tolerance=1e-3, max_steps=2),
+    "reparametrization": lambda loss, at: landscape.reparametrization(KEY, loss, at, lambda v: v),
 }
 EVALUATED = {
-    "line": lambda loss, at: curvature.line(loss, at, at, jnp.linspace(0, 1, 3)),
-    "plane": lambda loss, at: curvature.plane(loss, at, at, at, jnp.linspace(0, 1, 3), jnp.linspace(0, 1, 2)),
-    "interpolation": lambda loss, at: curvature.interpolation(loss, at, at, jnp.linspace(0, 1, 3)),
+    "line": lambda loss, at: landscape.line(loss, at, at, jnp.linspace(0, 1, 3)),
+    "plane": lambda loss, at: landscape.plane(loss, at, at, at, jnp.linspace(0, 1, 3), jnp.linspace(0, 1, 2)),
+    "interpolation": lambda loss, at: landscape.interpolation(loss, at, at, jnp.linspace(0, 1, 3)),
 }
 NOT_FOR_VALUES = ("half precision inside", "half precision inside jit", "a loop without an end", "a callback")
 ARRAYS = ("a function", "a name", "a mask", "objects")
-FINITE = ("hvp", "reparametrisation")
+FINITE = ("hvp", "reparametrization")
 
 PRODUCTS = {
-    "hvp_over": lambda *given, **settings: curvature.hvp_over(*given, **settings),
+    "hvp_over": lambda *given, **settings: products.hvp_over(*given, **settings),
     "ggn": lambda *given, **settings: curvature.ggn(*given, **settings),
-    "fisher": lambda *given, **settings: curvature.fisher(*given, curvature.gaussian_labels, **settings),
-    "empirical_fisher": lambda *given, **settings: curvature.empirical_fisher(*given, **settings),
+    "fisher": lambda *given, **settings: products.fisher(*given, products.gaussian_labels, **settings),
+    "empirical_fisher": lambda *given, **settings: products.empirical_fisher(*given, **settings),
 }
 SQUARED = losses.half_squared_error
 RISKS = {
@@ -191,15 +201,15 @@ COUNTS = {
     "a name": "3",
 }
 COUNTED = {
-    "check_symmetric": {"probes": lambda n: curvature.check_symmetric(product, VECTOR, KEY, probes=n)},
-    "dense": {"chunk_size": lambda n: curvature.dense(product, VECTOR, chunk_size=n)},
+    "check_symmetric": {"num_probes": lambda n: products.check_symmetric(product, VECTOR, KEY, num_probes=n)},
+    "dense": {"chunk_size": lambda n: products.dense(product, VECTOR, chunk_size=n)},
     "spectral_density": {
-        "probes": lambda n: curvature.spectral_density(product, VECTOR, KEY, probes=n),
-        "steps": lambda n: curvature.spectral_density(product, VECTOR, KEY, steps=n),
+        "num_probes": lambda n: curvature.spectral_density(product, VECTOR, KEY, num_probes=n),
+        "num_steps": lambda n: curvature.spectral_density(product, VECTOR, KEY, num_steps=n),
     },
     "logdet": {
-        "probes": lambda n: curvature.logdet(product, VECTOR, KEY, probes=n),
-        "steps": lambda n: curvature.logdet(product, VECTOR, KEY, steps=n),
+        "num_probes": lambda n: spectra.logdet(product, VECTOR, KEY, num_probes=n),
+        "num_steps": lambda n: spectra.logdet(product, VECTOR, KEY, num_steps=n),
     },
     "eigenpairs": {
         "top": lambda n: curvature.eigenpairs(product, VECTOR, KEY, top=n, bottom=0),
@@ -208,28 +218,32 @@ COUNTED = {
         "max_cycles": lambda n: curvature.eigenpairs(product, VECTOR, KEY, top=1, bottom=0, max_cycles=n),
     },
     "inertia": {
-        "probes": lambda n: curvature.inertia(product, VECTOR, KEY, probes=n),
-        "steps": lambda n: curvature.inertia(product, VECTOR, KEY, steps=n),
+        "num_probes": lambda n: curvature.inertia(product, VECTOR, KEY, num_probes=n),
+        "num_steps": lambda n: curvature.inertia(product, VECTOR, KEY, num_steps=n),
     },
-    "trace": {"probes": lambda n: curvature.trace(product, VECTOR, KEY, probes=n)},
-    "squared_frobenius_norm": {"probes": lambda n: curvature.squared_frobenius_norm(product, VECTOR, KEY, probes=n)},
-    "diagonal": {"probes": lambda n: curvature.diagonal(product, VECTOR, KEY, probes=n)},
-    "tridiagonalise": {"steps": lambda n: curvature.tridiagonalise(product, VECTOR, n, KEY)},
-    "minres": {"max_steps": lambda n: curvature.minres(product, VECTOR, max_steps=n)},
-    "reparametrisation": {"probes": lambda n: curvature.reparametrisation(loss, VECTOR, product, KEY, probes=n)},
+    "trace": {"num_probes": lambda n: curvature.trace(product, VECTOR, KEY, num_probes=n)},
+    "squared_frobenius_norm": {
+        "num_probes": lambda n: spectra.squared_frobenius_norm(product, VECTOR, KEY, num_probes=n)
+    },
+    "diagonal": {"num_probes": lambda n: spectra.diagonal(product, VECTOR, KEY, num_probes=n)},
+    "tridiagonalize": {"num_steps": lambda n: spectra.tridiagonalize(KEY, product, VECTOR, n)},
+    "minres": {"max_steps": lambda n: critical.minres(product, VECTOR, max_steps=n)},
+    "reparametrization": {
+        "num_probes": lambda n: landscape.reparametrization(KEY, loss, VECTOR, product, num_probes=n)
+    },
     "critical_points": {"max_steps": lambda n: curvature.critical_points(loss, VECTOR[None], max_steps=n)},
     "newton_mr": {
-        "max_steps": lambda n: curvature.newton_mr(loss, VECTOR, gradient_tolerance=1e-3, max_steps=n),
-        "max_products": lambda n: curvature.newton_mr(loss, VECTOR, gradient_tolerance=1e-3, max_products=n),
+        "max_steps": lambda n: critical.newton_mr(loss, VECTOR, gradient_tolerance=1e-3, max_steps=n),
+        "max_matvecs": lambda n: critical.newton_mr(loss, VECTOR, gradient_tolerance=1e-3, max_matvecs=n),
     },
-    "escape_directions": {"num": lambda n: curvature.escape_directions(loss, VECTOR, num=n)},
-    "line": {"batch_size": lambda n: curvature.line(loss, VECTOR, VECTOR, VECTOR, batch_size=n)},
+    "escape_directions": {"num_directions": lambda n: critical.escape_directions(loss, VECTOR, num_directions=n)},
+    "line": {"batch_size": lambda n: landscape.line(loss, VECTOR, VECTOR, VECTOR, batch_size=n)},
     "track": {
-        "every": lambda n: curvature.track(
-            lambda i, s: s, 0.0, lambda s: product, VECTOR, KEY, num_steps=2, every=n, products=1
+        "num_steps_between": lambda n: spectra.track(
+            KEY, lambda i, s: s, 0.0, lambda s: product, VECTOR, num_steps=2, num_steps_between=n, num_matvecs=1
         ),
-        "top": lambda n: curvature.track(
-            lambda i, s: s, 0.0, lambda s: product, VECTOR, KEY, num_steps=2, every=1, top=n
+        "top": lambda n: spectra.track(
+            KEY, lambda i, s: s, 0.0, lambda s: product, VECTOR, num_steps=2, num_steps_between=1, top=n
         ),
     },
     **{
@@ -247,26 +261,26 @@ NUMBERS = {
 }
 MEASURED = {
     "eigenpairs": {"tolerance": lambda x: curvature.eigenpairs(product, VECTOR, KEY, top=1, bottom=0, tolerance=x)},
-    "minres": {"tolerance": lambda x: curvature.minres(product, VECTOR, max_steps=2, tolerance=x)},
+    "minres": {"tolerance": lambda x: critical.minres(product, VECTOR, max_steps=2, tolerance=x)},
     "inertia": {
         "factor": lambda x: curvature.inertia(product, VECTOR, KEY, factor=x),
         "error_probability": lambda x: curvature.inertia(product, VECTOR, KEY, error_probability=x),
     },
-    "inertia_of": {"factor": lambda x: curvature.inertia_of(VECTOR, factor=x)},
+    "inertia_of": {"factor": lambda x: spectra.inertia_of(VECTOR, factor=x)},
     "conditioning": {"tolerance": lambda x: curvature.conditioning(VECTOR, tolerance=x)},
-    "effective_dimension": {"strength": lambda x: curvature.effective_dimension(VECTOR, x)},
-    "heavy_ball_rates": {"momentum": lambda x: curvature.heavy_ball_rates(VECTOR, 0.1, x)},
+    "effective_dimension": {"strength": lambda x: spectra.effective_dimension(VECTOR, x)},
+    "heavy_ball_rates": {"momentum": lambda x: spectra.heavy_ball_rates(VECTOR, 0.1, x)},
     "critical_points": {
         name: lambda x, name=name: curvature.critical_points(loss, VECTOR[None], max_steps=2, **{name: x})
         for name in ("gradient_tolerance", "flat_tolerance", "radius")
     },
     "newton_mr": {
-        name: lambda x, name=name: curvature.newton_mr(loss, VECTOR, **{"gradient_tolerance": 1.0, name: x})
+        name: lambda x, name=name: critical.newton_mr(loss, VECTOR, **{"gradient_tolerance": 1.0, name: x})
         for name in ("gradient_tolerance", "flat_tolerance", "radius", "solver_tolerance")
     },
-    "cumulative": {"error_probability": lambda x: curvature.cumulative(density(), VECTOR, error_probability=x)},
+    "cumulative": {"error_probability": lambda x: spectra.cumulative(density(), VECTOR, error_probability=x)},
     "eigenvalue_counts": {
-        "error_probability": lambda x: curvature.eigenvalue_counts(density(), VECTOR, error_probability=x)
+        "error_probability": lambda x: spectra.eigenvalue_counts(density(), VECTOR, error_probability=x)
     },
 }
 VECTORS = {
@@ -279,23 +293,23 @@ VECTORS = {
     "None": None,
 }
 TAKES_VECTOR = {
-    "inertia_of": curvature.inertia_of,
+    "inertia_of": spectra.inertia_of,
     "conditioning": curvature.conditioning,
-    "descent_rates": lambda x: curvature.descent_rates(x, 0.1),
-    "heavy_ball_rates": lambda x: curvature.heavy_ball_rates(x, 0.1, 0.1),
-    "effective_dimension": lambda x: curvature.effective_dimension(x, 0.1),
-    "rescaled": lambda x: curvature.rescaled(MATRIX, x),
-    "cumulative": lambda x: curvature.cumulative(density(), x),
-    "cumulative_band": lambda x: curvature.cumulative_band(density(), x),
-    "eigenvalue_counts": lambda x: curvature.eigenvalue_counts(density(), x),
-    "excess_error": lambda x: curvature.excess_error(VECTOR, x),
-    "tridiagonalise": lambda x: curvature.tridiagonalise(product, x, 1, KEY),
-    "line": lambda x: curvature.line(loss, VECTOR, VECTOR, x),
+    "descent_rates": lambda x: spectra.descent_rates(x, 0.1),
+    "heavy_ball_rates": lambda x: spectra.heavy_ball_rates(x, 0.1, 0.1),
+    "effective_dimension": lambda x: spectra.effective_dimension(x, 0.1),
+    "rescaled": lambda x: spectra.rescaled(MATRIX, x),
+    "cumulative": lambda x: spectra.cumulative(density(), x),
+    "cumulative_band": lambda x: spectra.cumulative_band(density(), x),
+    "eigenvalue_counts": lambda x: spectra.eigenvalue_counts(density(), x),
+    "barrier": lambda x: landscape.barrier(VECTOR, x),
+    "tridiagonalize": lambda x: spectra.tridiagonalize(KEY, product, x, 1),
+    "line": lambda x: landscape.line(loss, VECTOR, VECTOR, x),
 }
 
 
 def density():
-    return curvature.spectral_density(product, VECTOR, KEY, probes=2, steps=2)
+    return curvature.spectral_density(product, VECTOR, KEY, num_probes=2, num_steps=2)
 
 
 def found():
@@ -303,15 +317,15 @@ def found():
 
 
 OTHERS = {
-    ("restrict", "the name of a layer"): lambda: curvature.restrict(product, {"a": VECTOR, "b": VECTOR + 1}, "a"),
-    ("restrict", "names"): lambda: curvature.restrict(product, {"a": VECTOR, "b": VECTOR + 1}, {"a": "yes", "b": ""}),
-    ("restrict", "integers"): lambda: curvature.restrict(product, {"a": VECTOR, "b": VECTOR + 1}, {"a": 1, "b": 0}),
-    ("restrict", "a mask of entries"): lambda: curvature.restrict(product, VECTOR, VECTOR > 0),
-    ("restrict", "a function"): lambda: curvature.restrict(product, VECTOR, lambda path: True),
-    ("restrict", "one name"): lambda: curvature.restrict(product, {"a": VECTOR, "b": VECTOR + 1}, {"a": True}),
-    ("restrict", "nothing kept"): lambda: curvature.restrict(product, VECTOR, False),
-    ("restrict", "a matrix"): lambda: curvature.restrict(MATRIX, VECTOR, True),
-    ("restrict", "the whole vector"): lambda: curvature.restrict(
+    ("restrict", "the name of a layer"): lambda: products.restrict(product, {"a": VECTOR, "b": VECTOR + 1}, "a"),
+    ("restrict", "names"): lambda: products.restrict(product, {"a": VECTOR, "b": VECTOR + 1}, {"a": "yes", "b": ""}),
+    ("restrict", "integers"): lambda: products.restrict(product, {"a": VECTOR, "b": VECTOR + 1}, {"a": 1, "b": 0}),
+    ("restrict", "a mask of entries"): lambda: products.restrict(product, VECTOR, VECTOR > 0),
+    ("restrict", "a function"): lambda: products.restrict(product, VECTOR, lambda path: True),
+    ("restrict", "one name"): lambda: products.restrict(product, {"a": VECTOR, "b": VECTOR + 1}, {"a": True}),
+    ("restrict", "nothing kept"): lambda: products.restrict(product, VECTOR, False),
+    ("restrict", "a matrix"): lambda: products.restrict(MATRIX, VECTOR, True),
+    ("restrict", "the whole vector"): lambda: products.restrict(
         product, {"a": VECTOR, "b": VECTOR + 1}, {"a": False, "b": True}
     )[0]({"a": VECTOR, "b": VECTOR}),
     ("eigenpairs", "a start of another form"): lambda: curvature.eigenpairs(
@@ -321,52 +335,56 @@ OTHERS = {
         product, VECTOR, KEY, top=1, bottom=0, start="warm"
     ),
     ("eigenpairs", "too many"): lambda: curvature.eigenpairs(product, VECTOR, KEY),
-    ("step_test", "NaN"): lambda: curvature.step_test(product, VECTOR * jnp.nan, 0.1),
-    ("step_test", "a name for a step"): lambda: curvature.step_test(product, VECTOR, "long"),
-    ("minres", "NaN"): lambda: curvature.minres(product, VECTOR * jnp.nan, max_steps=1),
-    ("tridiagonalise", "zeros"): lambda: curvature.tridiagonalise(product, 0 * VECTOR, 1, KEY),
-    ("tridiagonalise", "NaN"): lambda: curvature.tridiagonalise(product, VECTOR * jnp.nan, 1, KEY),
-    ("tridiagonalise", "a matrix"): lambda: curvature.tridiagonalise(MATRIX, VECTOR, 1, KEY),
-    ("tridiagonalise", "an integer key"): lambda: curvature.tridiagonalise(product, VECTOR, 1, 0),
-    ("random_direction", "an integer key"): lambda: curvature.random_direction(0, VECTOR),
-    ("random_direction", "integers"): lambda: curvature.random_direction(KEY, jnp.arange(3)),
-    ("filter_normalised", "another form"): lambda: curvature.filter_normalised(VECTOR, MATRIX),
-    ("filter_normalised", "a function"): lambda: curvature.filter_normalised({"a": jnp.tanh}, {"a": jnp.tanh}),
-    ("line", "another form"): lambda: curvature.line(loss, VECTOR, MATRIX, VECTOR),
-    ("plane", "another form"): lambda: curvature.plane(loss, VECTOR, VECTOR, MATRIX, VECTOR, VECTOR),
-    ("interpolation", "another form"): lambda: curvature.interpolation(loss, VECTOR, {"a": VECTOR}, VECTOR),
-    ("excess_error", "other lengths"): lambda: curvature.excess_error(VECTOR, jnp.linspace(0, 1, 4)),
-    ("excess_error", "an inner part"): lambda: curvature.excess_error(VECTOR, jnp.linspace(0.1, 0.9, 3)),
-    ("match_hidden_units", "a name for layers"): lambda: curvature.match_hidden_units({}, {}, "layer"),
-    ("match_hidden_units", "NaN"): lambda: curvature.match_hidden_units(
+    ("step_test", "NaN"): lambda: spectra.step_test(product, VECTOR * jnp.nan, 0.1),
+    ("step_test", "a name for a step"): lambda: spectra.step_test(product, VECTOR, "long"),
+    ("minres", "NaN"): lambda: critical.minres(product, VECTOR * jnp.nan, max_steps=1),
+    ("tridiagonalize", "zeros"): lambda: spectra.tridiagonalize(KEY, product, 0 * VECTOR, 1),
+    ("tridiagonalize", "NaN"): lambda: spectra.tridiagonalize(KEY, product, VECTOR * jnp.nan, 1),
+    ("tridiagonalize", "a matrix"): lambda: spectra.tridiagonalize(KEY, MATRIX, VECTOR, 1),
+    ("tridiagonalize", "an integer key"): lambda: spectra.tridiagonalize(0, product, VECTOR, 1),
+    ("random_direction", "an integer key"): lambda: landscape.random_direction(0, VECTOR),
+    ("random_direction", "integers"): lambda: landscape.random_direction(KEY, jnp.arange(3)),
+    ("filter_normalized", "another form"): lambda: landscape.filter_normalized(VECTOR, MATRIX),
+    ("filter_normalized", "a function"): lambda: landscape.filter_normalized({"a": jnp.tanh}, {"a": jnp.tanh}),
+    ("line", "another form"): lambda: landscape.line(loss, VECTOR, MATRIX, VECTOR),
+    ("plane", "another form"): lambda: landscape.plane(loss, VECTOR, VECTOR, MATRIX, VECTOR, VECTOR),
+    ("interpolation", "another form"): lambda: landscape.interpolation(loss, VECTOR, {"a": VECTOR}, VECTOR),
+    ("barrier", "other lengths"): lambda: landscape.barrier(VECTOR, jnp.linspace(0, 1, 4)),
+    ("barrier", "an inner part"): lambda: landscape.barrier(VECTOR, jnp.linspace(0.1, 0.9, 3)),
+    ("match_hidden_units", "a name for layers"): lambda: landscape.match_hidden_units({}, {}, "layer"),
+    ("match_hidden_units", "NaN"): lambda: landscape.match_hidden_units(
         *[{name: {"kernel": MATRIX * jnp.nan} for name in "ab"}] * 2, ["a", "b"]
     ),
-    ("rescaled", "a vector"): lambda: curvature.rescaled(VECTOR, VECTOR),
-    ("rescaled", "one scale"): lambda: curvature.rescaled(MATRIX, VECTOR[:1]),
-    ("whitening", "a vector"): lambda: curvature.whitening(VECTOR),
-    ("whitening", "not square"): lambda: curvature.whitening(MATRIX[:2]),
-    ("whitening", "asymmetric"): lambda: curvature.whitening(jnp.triu(MATRIX)),
-    ("inertia_of", "no eigenvalues"): lambda: curvature.inertia_of(VECTOR[:0]),
-    ("inertia_of", "NaN"): lambda: curvature.inertia_of(VECTOR * jnp.nan),
-    ("cumulative", "no density"): lambda: curvature.cumulative(VECTOR, VECTOR),
-    ("cumulative", "NaN"): lambda: curvature.cumulative(density(), VECTOR * jnp.nan),
-    ("merge", "no record"): lambda: curvature.merge([VECTOR]),
-    ("merge", "one symmetry"): lambda: curvature.merge(found(), symmetries=lambda w: -w),
-    ("merge", "a name for a symmetry"): lambda: curvature.merge(found(), symmetries=["sign"]),
-    ("merge", "NaN"): lambda: curvature.merge(found(), tolerance=float("nan")),
-    ("completeness", "no points"): lambda: curvature.completeness(VECTOR),
-    ("completeness", "one point"): lambda: curvature.completeness(curvature.critical_point(loss, VECTOR)),
-    ("completeness", "what merge returns"): lambda: curvature.completeness(curvature.merge(found())),
+    ("rescaled", "a vector"): lambda: spectra.rescaled(VECTOR, VECTOR),
+    ("rescaled", "one scale"): lambda: spectra.rescaled(MATRIX, VECTOR[:1]),
+    ("whitening", "a vector"): lambda: spectra.whitening(VECTOR),
+    ("whitening", "not square"): lambda: spectra.whitening(MATRIX[:2]),
+    ("whitening", "asymmetric"): lambda: spectra.whitening(jnp.triu(MATRIX)),
+    ("inertia_of", "no eigenvalues"): lambda: spectra.inertia_of(VECTOR[:0]),
+    ("inertia_of", "NaN"): lambda: spectra.inertia_of(VECTOR * jnp.nan),
+    ("cumulative", "no density"): lambda: spectra.cumulative(VECTOR, VECTOR),
+    ("cumulative", "NaN"): lambda: spectra.cumulative(density(), VECTOR * jnp.nan),
+    ("distinct", "no record"): lambda: critical.distinct([VECTOR]),
+    ("distinct", "one symmetry"): lambda: critical.distinct(found(), symmetries=lambda w: -w),
+    ("distinct", "a name for a symmetry"): lambda: critical.distinct(found(), symmetries=["sign"]),
+    ("distinct", "NaN"): lambda: critical.distinct(found(), tolerance=float("nan")),
+    ("completeness", "no points"): lambda: critical.completeness(VECTOR),
+    ("completeness", "one point"): lambda: critical.completeness(critical.critical_point(loss, VECTOR)),
+    ("completeness", "what merge returns"): lambda: critical.completeness(critical.distinct(found())),
     ("critical_points", "no axis of starts"): lambda: curvature.critical_points(loss, VECTOR[0]),
     ("critical_points", "unlike axes"): lambda: curvature.critical_points(loss, {"a": VECTOR, "b": VECTOR[:2]}),
-    ("newton_mr", "an integer key"): lambda: curvature.newton_mr(loss, VECTOR, gradient_tolerance=1.0, key=3),
-    ("reparametrisation", "a matrix"): lambda: curvature.reparametrisation(loss, VECTOR, MATRIX, KEY),
-    ("reparametrisation", "another form"): lambda: curvature.reparametrisation(loss, VECTOR, lambda w: w[:2], KEY),
-    ("track", "no step"): lambda: curvature.track(None, 0.0, lambda s: product, VECTOR, KEY, num_steps=1, every=1),
-    ("track", "no operator"): lambda: curvature.track(lambda i, s: s, 0.0, None, VECTOR, KEY, num_steps=1, every=1),
-    ("fisher", "no labels"): lambda: curvature.fisher(MODEL, SQUARED, VARIABLES, DATA, None),
-    ("check_deterministic", "a name"): lambda: curvature.check_deterministic("loss", VECTOR),
-    ("check_deterministic", "aux"): lambda: curvature.check_deterministic(LOSSES["aux"], VECTOR),
+    ("newton_mr", "an integer key"): lambda: critical.newton_mr(loss, VECTOR, gradient_tolerance=1.0, key=3),
+    ("reparametrization", "a matrix"): lambda: landscape.reparametrization(KEY, loss, VECTOR, MATRIX),
+    ("reparametrization", "another form"): lambda: landscape.reparametrization(KEY, loss, VECTOR, lambda w: w[:2]),
+    ("track", "no step"): lambda: spectra.track(
+        KEY, None, 0.0, lambda s: product, VECTOR, num_steps=1, num_steps_between=1
+    ),
+    ("track", "no operator"): lambda: spectra.track(
+        KEY, lambda i, s: s, 0.0, None, VECTOR, num_steps=1, num_steps_between=1
+    ),
+    ("fisher", "no labels"): lambda: products.fisher(MODEL, SQUARED, VARIABLES, DATA, None),
+    ("check_deterministic", "a name"): lambda: products.check_deterministic("loss", VECTOR),
+    ("check_deterministic", "aux"): lambda: products.check_deterministic(LOSSES["aux"], VECTOR),
     ("hvp", "NaN"): lambda: curvature.hvp(loss, VECTOR * jnp.nan),
 }
 
@@ -438,9 +456,12 @@ def handled():
         key, size = old_key_or_new(what), sum(np.size(leaf) for leaf in jax.tree.leaves(like))
         last = np.size(jax.tree.leaves(like)[-1])
         values = np.r_[np.full(size - last, 2.0), np.full(last, 3.0)]
-        cases["dense", what] = lambda like=like, values=values: (curvature.dense(tree_product, like), np.diag(values))
+        cases["dense", what] = lambda like=like, values=values: (
+            products.dense(tree_product, like),
+            np.diag(values),
+        )
         cases["eigenpairs", what] = lambda like=like, key=key, values=values: (
-            curvature.eigenpairs(tree_product, like, key, top=1, bottom=0).values,
+            curvature.eigenpairs(tree_product, like, key, top=1, bottom=0, dense_size=100).values,
             values.max(),
         )
         cases["trace", what] = lambda like=like, key=key, values=values: (
@@ -448,7 +469,7 @@ def handled():
             values.sum(),
         )
         cases["diagonal", what] = lambda like=like, key=key, values=values: (
-            ravel_pytree(curvature.diagonal(tree_product, like, key).estimate)[0],
+            ravel_pytree(spectra.diagonal(tree_product, like, key).estimate)[0],
             values,
         )
         cases["inertia", what] = lambda like=like, key=key, size=size: (
@@ -456,38 +477,38 @@ def handled():
             [0, 0, size],
         )
         cases["logdet", what] = lambda like=like, key=key, values=values: (
-            curvature.logdet(tree_product, like, key).estimate,
+            spectra.logdet(tree_product, like, key).estimate,
             np.log(values).sum(),
         )
         cases["spectral_density", what] = lambda like=like, key=key: (
-            curvature.spectral_density(tree_product, like, key, probes=2).norm,
+            curvature.spectral_density(tree_product, like, key, num_probes=2).norm,
             3.0,
         )
         if what != "shapes":
             flat = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(like)])
             curvatures = 2 * np.cos(2 * flat)
             cases["hvp", what] = lambda like=like, curvatures=curvatures: (
-                curvature.dense(curvature.hvp(loss, like), like),
+                products.dense(curvature.hvp(loss, like), like),
                 np.diag(curvatures),
             )
             cases["critical_point", what] = lambda like=like, curvatures=curvatures: (
-                curvature.critical_point(loss, like).spectrum,
+                critical.critical_point(loss, like).spectrum,
                 np.sort(curvatures),
             )
             cases["escape_directions", what] = lambda like=like, curvatures=curvatures: (
-                curvature.escape_directions(loss, like)[0],
+                critical.escape_directions(loss, like)[0],
                 curvatures.min(),
             )
             cases["newton_mr", what] = lambda like=like: (
-                curvature.newton_mr(loss, like, gradient_tolerance=1e-4).gradient_norm < 1e-4,
+                critical.newton_mr(loss, like, gradient_tolerance=1e-4).gradient_norm < 1e-4,
                 True,
             )
             cases["minres", what] = lambda like=like, flat=flat, values=values: (
-                ravel_pytree(curvature.minres(tree_product, like, max_steps=5).solution)[0],
+                ravel_pytree(critical.minres(tree_product, like, max_steps=5).solution)[0],
                 flat / values,
             )
             cases["line", what] = lambda like=like, flat=flat: (
-                curvature.line(loss, like, like, jnp.array([0.0, 1.0])),
+                landscape.line(loss, like, like, jnp.array([0.0, 1.0])),
                 [np.sum(np.sin(flat) ** 2), np.sum(np.sin(2 * flat) ** 2)],
             )
     return cases
@@ -516,25 +537,25 @@ ORDINARY = {
     "both ends": lambda: curvature.eigenpairs(
         lambda v: jnp.arange(1.0, 151.0) * v, jnp.ones(150), KEY, top=2, bottom=2
     ),
-    "merge": lambda: curvature.merge(found(), symmetries=[lambda w: -w]),
-    "completeness": lambda: curvature.completeness(curvature.merge(found()).points),
-    "whitening": lambda: curvature.whitening(MATRIX),
-    "restrict": lambda: curvature.restrict(product, {"a": VECTOR, "b": VECTOR + 1}, {"a": True, "b": False})[0](
+    "distinct": lambda: critical.distinct(found(), symmetries=[lambda w: -w]),
+    "completeness": lambda: critical.completeness(critical.distinct(found()).points),
+    "whitening": lambda: spectra.whitening(MATRIX),
+    "restrict": lambda: products.restrict(product, {"a": VECTOR, "b": VECTOR + 1}, {"a": True, "b": False})[0](
         {"a": VECTOR, "b": None}
     ),
-    "random_direction": lambda: curvature.random_direction(KEY, VECTOR),
-    "filter_normalised": lambda: curvature.filter_normalised(MATRIX, MATRIX + 1),
-    "match_hidden_units": lambda: curvature.match_hidden_units(
+    "random_direction": lambda: landscape.random_direction(KEY, VECTOR),
+    "filter_normalized": lambda: landscape.filter_normalized(MATRIX, MATRIX + 1),
+    "match_hidden_units": lambda: landscape.match_hidden_units(
         *[{name: {"kernel": MATRIX + shift} for name in "ab"} for shift in (0, 1)], ["a", "b"]
     ),
-    "newton_mr with a kind": lambda: curvature.newton_mr(loss, VECTOR, gradient_tolerance=1e-3, key=KEY),
-    "a saddle itself": lambda: curvature.critical_point(lambda w: w[0] ** 2 - w[1] ** 2, jnp.zeros(2)),
-    "newton_mr at a saddle": lambda: curvature.newton_mr(
+    "newton_mr with a kind": lambda: critical.newton_mr(loss, VECTOR, gradient_tolerance=1e-3, key=KEY),
+    "a saddle itself": lambda: critical.critical_point(lambda w: w[0] ** 2 - w[1] ** 2, jnp.zeros(2)),
+    "newton_mr at a saddle": lambda: critical.newton_mr(
         lambda w: w[0] ** 2 - w[1] ** 2, jnp.zeros(2), gradient_tolerance=1e-3
     ),
-    "softmax": lambda: curvature.fisher(MODEL, SQUARED, VARIABLES, DATA, curvature.softmax_labels)(VARIABLES["params"]),
-    "sigmoid": lambda: curvature.fisher(MODEL, SQUARED, VARIABLES, DATA, curvature.sigmoid_labels)(VARIABLES["params"]),
-    "tridiagonalise": lambda: curvature.tridiagonalise(product, VECTOR, 3, KEY),
+    "softmax": lambda: products.fisher(MODEL, SQUARED, VARIABLES, DATA, products.softmax_labels)(VARIABLES["params"]),
+    "sigmoid": lambda: products.fisher(MODEL, SQUARED, VARIABLES, DATA, products.sigmoid_labels)(VARIABLES["params"]),
+    "tridiagonalize": lambda: spectra.tridiagonalize(KEY, product, VECTOR, 3),
 }
 MODES = {"jax_debug_nans": True, "jax_disable_jit": True, "jax_numpy_dtype_promotion": "strict"}
 
@@ -647,7 +668,7 @@ def test_a_rule_for_gradients_alone_gives_the_products_of_one_for_both_modes(nam
     def matrix(model):
         def dense(params):
             matvec = PRODUCTS[name](model, SQUARED, {"params": params}, DATA, chunk_size=chunk_size)
-            return curvature.dense(matvec, params)
+            return products.dense(matvec, params)
 
         return jax.jit(dense)(VARIABLES["params"])
 
@@ -659,10 +680,10 @@ def test_hessians_and_critical_points_need_no_rule_but_that_of_gradients():
         return jnp.sum(activation(w) ** 2 - w)
 
     exact = jax.hessian(lambda w: bowl(w, jax.nn.softplus))(VECTOR)
-    np.testing.assert_allclose(curvature.dense(curvature.hvp(bowl, VECTOR), VECTOR), exact, atol=1e-6)
-    found = jax.jit(lambda w: curvature.critical_point(bowl, w))(VECTOR)
+    np.testing.assert_allclose(products.dense(curvature.hvp(bowl, VECTOR), VECTOR), exact, atol=1e-6)
+    found = jax.jit(lambda w: critical.critical_point(bowl, w))(VECTOR)
     np.testing.assert_allclose(found.spectrum, np.sort(np.diag(exact)), atol=1e-6)
-    end = jax.jit(lambda w: curvature.newton_mr(bowl, w, gradient_tolerance=1e-8))(VECTOR)
+    end = jax.jit(lambda w: critical.newton_mr(bowl, w, gradient_tolerance=1e-8))(VECTOR)
     assert end.converged
     assert np.isfinite(end.flatness)
 

@@ -6,7 +6,8 @@ import pytest
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from jaxdl import learners, losses, models, objectives
-from jaxdl.curvature import dense, eigenpairs, hvp, hvp_over
+from jaxdl.curvature import eigenpairs, hvp
+from jaxdl.curvature.products import dense, hvp_over
 from jaxdl.types import Dataset
 
 SIZE = 150

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.curvature import hvp, inertia, inertia_of
+from jaxdl.curvature import hvp, inertia
+from jaxdl.curvature.spectra import inertia_of
 
 INPUTS, HIDDEN = 8, 3
 VARIANCES = np.array([8.0, 6.5, 5.0, 4.2, 3.0, 2.1, 1.3, 0.6])
@@ -44,7 +45,7 @@ def exact(weights):
 
 @jax.jit
 def banded(weights, key):
-    return inertia(hvp(autoencoder_loss, weights), weights, key, dense_size=0, steps=20, error_probability=1e-6)
+    return inertia(hvp(autoencoder_loss, weights), weights, key, dense_size=0, num_steps=20, error_probability=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def test_bounds_without_the_matrix_contain_the_exact_counts(points):
 def test_large_operators_of_one_sign_or_none_have_no_other_eigenvalues(dtype):
     @jax.jit
     def run(values):
-        return inertia(lambda v: values * v, jnp.zeros_like(values), jax.random.key(0), dense_size=0, steps=24)
+        return inertia(lambda v: values * v, jnp.zeros_like(values), jax.random.key(0), dense_size=0, num_steps=24)
 
     positive, zero = run(jnp.linspace(1, 3, 300, dtype=dtype)), run(jnp.zeros(300, dtype))
     assert tuple(positive.counts) == tuple(positive.low) == tuple(positive.high) == (0, 0, 300)
@@ -120,13 +121,13 @@ def test_a_hessian_that_is_not_finite_has_no_inertia(key):
         return jnp.sum(jnp.abs(w) ** 1.5)
 
     for dense_size in (0, 10):
-        found = jax.jit(lambda w, d=dense_size: inertia(hvp(loss, w), w, key, dense_size=d, steps=2))(jnp.zeros(3))
+        found = jax.jit(lambda w, d=dense_size: inertia(hvp(loss, w), w, key, dense_size=d, num_steps=2))(jnp.zeros(3))
         assert tuple(found.counts) == (-1, -1, -1)
         assert tuple(found.low) == (0, 0, 0)
         assert tuple(found.high) == (3, 3, 3)
         assert (found.curve.negative == -1).all()
         with pytest.raises(ValueError, match="NaN"):
-            inertia(hvp(loss, jnp.zeros(3)), jnp.zeros(3), key, dense_size=dense_size, steps=2)
+            inertia(hvp(loss, jnp.zeros(3)), jnp.zeros(3), key, dense_size=dense_size, num_steps=2)
     with pytest.raises(ValueError, match="NaN or infinite"):
         inertia_of(jnp.array([1.0, jnp.nan]))
 

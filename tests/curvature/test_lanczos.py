@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.curvature import tridiagonalise
+from jaxdl.curvature.spectra import tridiagonalize
 
 SIZE = 40
 SPECTRA = {
@@ -24,7 +24,7 @@ def with_spectrum(values, dtype):
 @jax.jit
 def run(matrix, key):
     start = jax.random.normal(key, (SIZE,), matrix.dtype)
-    return tridiagonalise(lambda v: matrix @ v, start, SIZE, jax.random.fold_in(key, 1))
+    return tridiagonalize(jax.random.fold_in(key, 1), lambda v: matrix @ v, start, SIZE)
 
 
 def matrix_of(result):
@@ -47,7 +47,7 @@ def test_all_eigenvalues_appear_as_often_as_they_should_on_an_orthonormal_basis(
 def test_the_tridiagonal_is_the_operator_seen_from_the_basis(key):
     matrix = with_spectrum(SPECTRA["laplacian"], jnp.float64)
     steps = 10
-    result = jax.jit(lambda m: tridiagonalise(lambda v: m @ v, jnp.arange(1.0, SIZE + 1), steps, key))(matrix)
+    result = jax.jit(lambda m: tridiagonalize(key, lambda v: m @ v, jnp.arange(1.0, SIZE + 1), steps))(matrix)
     np.testing.assert_allclose(result.basis @ matrix @ result.basis.T, matrix_of(result), atol=1e-13)
     np.testing.assert_allclose(result.basis[0], np.arange(1, SIZE + 1) / np.linalg.norm(np.arange(1, SIZE + 1)))
     outside = matrix @ result.basis[-1] - matrix_of(result)[-1] @ result.basis
@@ -57,7 +57,7 @@ def test_the_tridiagonal_is_the_operator_seen_from_the_basis(key):
 def test_a_start_that_spans_an_invariant_space_breaks_down_with_a_zero(key):
     diagonal = jnp.arange(1.0, SIZE + 1)
     start = jnp.zeros(SIZE).at[3].set(1.0).at[7].set(2.0)
-    result = tridiagonalise(lambda v: diagonal * v, start, 5, key)
+    result = tridiagonalize(key, lambda v: diagonal * v, start, 5)
     assert result.betas[1] == 0
     np.testing.assert_allclose(np.linalg.eigvalsh(matrix_of(result)[:2, :2]), [4, 8], rtol=1e-13)
     assert result.betas[2] > 0
@@ -73,17 +73,17 @@ def test_vmapped_runs_are_those_of_a_loop(key):
 @pytest.mark.parametrize("steps", [0, SIZE + 1])
 def test_steps_beyond_the_dimension_are_refused(steps, key):
     with pytest.raises(ValueError, match="expected between 1 and the dimension"):
-        tridiagonalise(lambda v: v, jnp.ones(SIZE), steps, key)
+        tridiagonalize(key, lambda v: v, jnp.ones(SIZE), steps)
 
 
 def test_a_matvec_that_changes_the_type_is_refused(key):
     with pytest.raises(ValueError, match=r"float64.* to float32.*expected the same shape and type"):
-        tridiagonalise(lambda v: v.astype(jnp.float32), jnp.ones(SIZE), 3, key)
+        tridiagonalize(key, lambda v: v.astype(jnp.float32), jnp.ones(SIZE), 3)
 
 
 def test_an_infinite_scale_breaks_nothing_down_and_shows_as_nan(key):
     spectrum = jnp.linspace(-1, 2, SIZE, dtype=jnp.float32)
-    result = jax.jit(lambda s: tridiagonalise(lambda v: s * spectrum * v, jnp.ones_like(spectrum), 5, key))(3e38)
+    result = jax.jit(lambda s: tridiagonalize(key, lambda v: s * spectrum * v, jnp.ones_like(spectrum), 5))(3e38)
     assert np.isnan(result.alphas[1:]).all()
     assert np.isnan(result.betas[1:]).all()
 
@@ -94,6 +94,6 @@ def test_scales_whose_squares_no_float_holds_change_nothing(scale, key):
 
     @jax.jit
     def alphas(scale):
-        return tridiagonalise(lambda v: scale * spectrum * v, jnp.ones_like(spectrum), 10, key).alphas / scale
+        return tridiagonalize(key, lambda v: scale * spectrum * v, jnp.ones_like(spectrum), 10).alphas / scale
 
     np.testing.assert_allclose(alphas(jnp.float32(scale)), alphas(jnp.float32(1)), atol=1e-5)

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.curvature import (
-    excess_error,
-    filter_normalised,
+from jaxdl.curvature.landscape import (
+    barrier,
+    filter_normalized,
     interpolation,
     line,
     match_hidden_units,
@@ -51,7 +51,7 @@ def test_rows_and_columns_of_a_plane_are_lines(key):
 
 
 def test_a_filter_normalised_direction_moves_each_unit_by_its_own_norm(key):
-    direction = filter_normalised(random_direction(key, PARAMS), PARAMS)
+    direction = filter_normalized(random_direction(key, PARAMS), PARAMS)
     np.testing.assert_allclose(jnp.linalg.norm(direction["a"], axis=0), jnp.linalg.norm(PARAMS["a"], axis=0))
     assert (direction["b"] == 0).all()
 
@@ -68,7 +68,7 @@ def test_a_filter_normalised_slice_does_not_see_a_rescaling_of_hidden_units(key)
 
     def slice_of(factor):
         scaled = {"in": params["in"] * factor, "out": params["out"] / factor}
-        return line(loss, scaled, filter_normalised(draw, scaled), OFFSETS)
+        return line(loss, scaled, filter_normalized(draw, scaled), OFFSETS)
 
     np.testing.assert_allclose(slice_of(1.0), slice_of(7.0), rtol=1e-10)
 
@@ -79,8 +79,8 @@ def test_the_excess_over_a_chord_of_a_quadratic_is_known():
     values = interpolation(quadratic, start, end, fractions)
     np.testing.assert_allclose(values[jnp.array([0, 4])], [quadratic(start), quadratic(end)], rtol=1e-12)
     expected = -fractions * (1 - fractions) * 16 * quadratic(PARAMS)
-    np.testing.assert_allclose(excess_error(values, fractions), expected, atol=1e-10)
-    np.testing.assert_allclose(excess_error(jnp.stack([values, values]), fractions)[1], expected, atol=1e-10)
+    np.testing.assert_allclose(barrier(values, fractions), expected, atol=1e-10)
+    np.testing.assert_allclose(barrier(jnp.stack([values, values]), fractions)[1], expected, atol=1e-10)
 
 
 LAYERS = ("Dense_0", "Dense_1", "Dense_2")
@@ -129,12 +129,12 @@ def test_matching_keeps_the_function_lowers_the_distance_and_the_barrier(key):
     gaps = jax.tree.map(lambda a, b: jnp.sum((a - b) ** 2), net, matched.params)
     np.testing.assert_allclose(matched.distance**2, sum(jax.tree.leaves(gaps)), rtol=1e-12)
 
-    def barrier(end):
+    def height(end):
         fractions = jnp.linspace(0, 1, 7)
         values = interpolation(lambda w: jnp.mean((outputs(w, x) - outputs(net, x)) ** 2), net, end, fractions)
-        return excess_error(values, fractions).max()
+        return barrier(values, fractions).max()
 
-    assert barrier(matched.params) < 0.1 * barrier(other)
+    assert height(matched.params) < 0.1 * height(other)
 
 
 def test_one_hidden_layer_is_matched_as_well_as_by_trying_all_permutations(key):
@@ -180,7 +180,7 @@ def test_no_exchange_of_two_units_brings_a_matched_network_nearer(seed):
         (lambda: line(quadratic, PARAMS, {"a": PARAMS["a"]}, OFFSETS), "got PyTreeDef"),
         (lambda: line(quadratic, PARAMS, {**PARAMS, "b": jnp.ones(3)}, OFFSETS), r"\(3,\)"),
         (lambda: line(quadratic, PARAMS, PARAMS, OFFSETS, batch_size=0), "batch_size=0"),
-        (lambda: filter_normalised(jnp.ones(2), jnp.ones(3)), "filter_normalised"),
+        (lambda: filter_normalized(jnp.ones(2), jnp.ones(3)), "filter_normalized"),
         (lambda: interpolation(quadratic, PARAMS, PARAMS["a"], OFFSETS), "interpolation"),
         (lambda: match_hidden_units({}, {}, ["in"]), "at least two"),
         (lambda: match_hidden_units(network(jax.random.key(0)), {}, LAYERS), "all of them in both"),

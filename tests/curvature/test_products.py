@@ -7,15 +7,13 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from jaxdl import losses, models, objectives
-from jaxdl.curvature import (
+from jaxdl.curvature import eigenpairs, ggn, hvp
+from jaxdl.curvature.products import (
     check_deterministic,
     dense,
-    eigenpairs,
     empirical_fisher,
     fisher,
     gaussian_labels,
-    ggn,
-    hvp,
     hvp_over,
     restrict,
     sigmoid_labels,

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl.curvature import diagonal, squared_frobenius_norm, trace
+from jaxdl.curvature import trace
+from jaxdl.curvature.spectra import diagonal, squared_frobenius_norm
 
 SIZE = 60
 NUM_SEEDS = 500
@@ -47,7 +48,7 @@ def over_seeds(matrix, keys):
     like = jnp.zeros(matrix.shape[0], matrix.dtype)
 
     def one(key):
-        return [estimator(lambda v: matrix @ v, like, key, probes=8) for estimator in ESTIMATORS]
+        return [estimator(lambda v: matrix @ v, like, key, num_probes=8) for estimator in ESTIMATORS]
 
     return jax.lax.map(one, keys, batch_size=100)
 
@@ -62,7 +63,7 @@ def studies():
 @pytest.mark.parametrize(("estimator", "truth"), ESTIMATORS.items())
 def test_estimates_are_exact_where_the_probes_suffice(estimator, truth, make, key):
     matrix = make(20)
-    result = estimator(lambda v: jnp.asarray(matrix) @ v, jnp.zeros(20), key, probes=10)
+    result = estimator(lambda v: jnp.asarray(matrix) @ v, jnp.zeros(20), key, num_probes=10)
     np.testing.assert_allclose(result.estimate, truth(matrix), atol=1e-12)
     np.testing.assert_array_equal(result.standard_error, np.zeros_like(truth(matrix)))
     assert result.num_matvecs == 20
@@ -140,7 +141,7 @@ def test_pytrees_and_types_are_kept_and_a_batch_equals_its_members(key):
         def matvec(v):
             return {"bias": scale * v["bias"] + jnp.mean(v["kernel"]), "kernel": v["kernel"] + jnp.mean(v["bias"]) / 9}
 
-        return [estimator(matvec, like, key, probes=2) for estimator in ESTIMATORS]
+        return [estimator(matvec, like, key, num_probes=2) for estimator in ESTIMATORS]
 
     batch, single = jax.jit(jax.vmap(run))(scales), jax.jit(run)
     for i, scale in enumerate(scales):
@@ -153,5 +154,5 @@ def test_pytrees_and_types_are_kept_and_a_batch_equals_its_members(key):
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_one_probe_has_no_standard_error(estimator, key):
-    with pytest.raises(ValueError, match="got probes=1, expected at least 2"):
-        estimator(lambda v: v, jnp.zeros(3), key, probes=1)
+    with pytest.raises(ValueError, match="got num_probes=1, expected at least 2"):
+        estimator(lambda v: v, jnp.zeros(3), key, num_probes=1)

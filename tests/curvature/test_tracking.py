@@ -5,7 +5,8 @@ import optax
 import pytest
 
 from jaxdl import losses, models, objectives
-from jaxdl.curvature import dense, hvp_over, track
+from jaxdl.curvature.products import dense, hvp_over
+from jaxdl.curvature.spectra import track
 from jaxdl.learners import training
 from jaxdl.types import Dataset
 
@@ -29,7 +30,15 @@ def test_sharpness_along_a_training_is_that_of_the_dense_hessian_at_every_time(k
             return hvp_over(model, losses.half_squared_error, state.variables, data)
 
         tracked, seen = track(
-            step, state, matvec_at, state.variables["params"], key, num_steps=num_steps, every=every, top=2, products=8
+            key,
+            step,
+            state,
+            matvec_at,
+            state.variables["params"],
+            num_steps=num_steps,
+            num_steps_between=every,
+            top=2,
+            num_matvecs=8,
         )
 
         def then(state, start):
@@ -59,12 +68,12 @@ def test_sharpness_along_a_training_is_that_of_the_dense_hessian_at_every_time(k
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_steps": 5, "every": 2}, "expected a multiple"),
-        ({"num_steps": 4, "every": 0}, "got every=0, expected at least 1"),
-        ({"num_steps": 4, "every": 2, "top": 3, "products": 2}, "1 <= top <= products <= dimension"),
-        ({"num_steps": 4, "every": 2, "products": 5}, "1 <= top <= products <= dimension"),
+        ({"num_steps": 5, "num_steps_between": 2}, "expected a multiple"),
+        ({"num_steps": 4, "num_steps_between": 0}, "got num_steps_between=0, expected at least 1"),
+        ({"num_steps": 4, "num_steps_between": 2, "top": 3, "num_matvecs": 2}, "1 <= top <= num_matvecs <= dimension"),
+        ({"num_steps": 4, "num_steps_between": 2, "num_matvecs": 5}, "1 <= top <= num_matvecs <= dimension"),
     ],
 )
 def test_impossible_schedules_are_refused(arguments, message, key):
     with pytest.raises(ValueError, match=message):
-        track(lambda index, w: w, jnp.ones(4), lambda w: lambda v: v, jnp.ones(4), key, **arguments)
+        track(key, lambda index, w: w, jnp.ones(4), lambda w: lambda v: v, jnp.ones(4), **arguments)

@@ -89,7 +89,7 @@ def spectrum(keys):
     train = PROBLEM.sample(keys, 24)
     model = models.mlp((6,), 1)
     variables = model.init(keys["init"], train.x)
-    matvec = curvature.hvp_over(model, losses.half_squared_error, variables, train)
+    matvec = curvature.products.hvp_over(model, losses.half_squared_error, variables, train)
     key = jax.random.key(0)
     pairs = curvature.eigenpairs(matvec, variables["params"], key, top=1, bottom=1, basis_size=12, dense_size=0)
     return pairs.values[:, None]

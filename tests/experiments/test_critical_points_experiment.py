@@ -27,7 +27,7 @@ from experiments.critical_points_results import (
     predicted_index,
     spin_fractions,
 )
-from jaxdl.curvature import Kind
+from jaxdl.curvature.critical import Kind
 
 SMALLEST = Config(
     num_matrices=20_000, num_fields=2, num_field_starts=64, eigenvalues=(2.0, 1.25, 0.5), code_size=1,

@@ -1,11 +1,10 @@
 """The Lanczos kernel: orthonormal Krylov bases of a symmetric operator on vectors, of fixed shape and safe at breakdowns.
 
-Vectors are flat here; `operators.ravelled` brings an operator on pytrees to that form. Every new vector is
-orthogonalised against the whole basis by classical Gram-Schmidt, twice (twice is enough: Giraud, Langou and
+Vectors are flat here; `operators.flat_operator` brings an operator on pytrees to that form. Every new vector is
+orthogonalized against the whole basis by classical Gram-Schmidt, twice (twice is enough: Giraud, Langou and
 Rozloznik, 2005). Without it, converged eigenvalues return as ghosts.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -14,12 +13,11 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
-from jaxdl.curvature.batching import anywhere
 from jaxdl.curvature.checks import check_callable, check_counts, check_finite, check_key, check_vector, known
+from jaxdl.curvature.products.operators import FlatMatvec
+from jaxdl.curvature.spectra.under_vmap import anywhere
+from jaxdl.rounding import product, vector_norm
 from jaxdl.types import Key
-
-FlatMatvec = Callable[[Float[Array, " p"]], Float[Array, " p"]]
-"""A symmetric operator on flat vectors."""
 
 BREAKDOWN = 20
 """A remainder of at most this many units of rounding, relative to the operator, is rounding and not a direction."""
@@ -57,7 +55,7 @@ class Tridiagonal(NamedTuple):
     basis: Float[Array, "steps p"]
 
 
-def tridiagonalise(matvec: FlatMatvec, start: Float[Array, " p"], steps: int, key: Key) -> Tridiagonal:
+def tridiagonalize(key: Key, matvec: FlatMatvec, start: Float[Array, " p"], num_steps: int) -> Tridiagonal:
     """Lanczos' tridiagonal matrix T = Q A Qᵀ of a symmetric A, whose Q has orthonormal rows, the first along `start`.
 
     At a breakdown, where the Krylov space of `start` is exhausted, β is 0 and Q continues with a random vector, so that
@@ -65,13 +63,13 @@ def tridiagonalise(matvec: FlatMatvec, start: Float[Array, " p"], steps: int, ke
     the first zero: later weights are zero, as the first entries of T's eigenvectors show by themselves.
 
     Args:
-        matvec: the operator on flat vectors.
-        start: not zero; it need not be normalised.
-        steps: products with A, and rows of Q.
         key: for the vectors that replace exhausted directions.
+        matvec: the operator on flat vectors.
+        start: not zero; it need not be normalized.
+        num_steps: products with A, and rows of Q.
 
     Returns:
-        The two diagonals and the basis, of shapes fixed by `steps` and p; where the basis is not used, XLA drops it. NaN
+        The two diagonals and the basis, of shapes fixed by `num_steps` and p; where the basis is not used, XLA drops it. NaN
         from the first product on whose norm is not finite.
 
     Raises:
@@ -80,47 +78,28 @@ def tridiagonalise(matvec: FlatMatvec, start: Float[Array, " p"], steps: int, ke
 
     Source: Paige, "Computational variants of the Lanczos method for the eigenproblem" (1972).
 
-    >>> result = tridiagonalise(lambda v: 2 * v, jnp.ones(3), 3, jax.random.key(0))
+    >>> result = tridiagonalize(jax.random.key(0), lambda v: 2 * v, jnp.ones(3), 3)
     >>> print(result.alphas.round(4), result.betas)
     [2. 2. 2.] [0. 0. 0.]
     """
-    check_vector("tridiagonalise", "a start", start)
-    check_counts("tridiagonalise", 0, steps=steps)
-    check_callable("tridiagonalise", "matvec", matvec)
-    check_key("tridiagonalise", key)
-    if not 1 <= steps <= start.size:
+    check_vector("tridiagonalize", "a start", start)
+    check_counts("tridiagonalize", 0, num_steps=num_steps)
+    check_callable("tridiagonalize", "matvec", matvec)
+    check_key("tridiagonalize", key)
+    if not 1 <= num_steps <= start.size:
         msg = (
-            f"tridiagonalise: got steps={steps} for an operator of dimension {start.size}, expected between 1 and the "
-            "dimension; lower steps"
+            f"tridiagonalize: got num_steps={num_steps} for an operator of dimension {start.size}, expected between 1 and the "
+            "dimension; lower num_steps"
         )
         raise ValueError(msg)
-    check_finite("tridiagonalise", "a start", start, "draw one")
+    check_finite("tridiagonalize", "a start", start, "draw one")
     if known(start) and not np.asarray(start).any():
-        msg = "tridiagonalise: got a start of zeros, expected a direction; draw one"
+        msg = "tridiagonalize: got a start of zeros, expected a direction; draw one"
         raise ValueError(msg)
     spare = jax.random.normal(key, start.shape, start.dtype)
-    krylov = extend(matvec, begin(start / vector_norm(start), steps), spare, first=0)
+    krylov = extend(matvec, begin(start / vector_norm(start), num_steps), spare, first=0)
     betas = jnp.where(krylov.followed, krylov.remainders, 0)
-    return Tridiagonal(jnp.diagonal(krylov.coefficients), betas, krylov.basis[:steps])
-
-
-def vector_norm(vectors: Float[Array, "*any p"]) -> Float[Array, "*any"]:
-    """Norms along the last axis; no square of an entry overflows, or underflows to zero.
-
-    >>> print(vector_norm(jnp.array([3e20, 4e20], jnp.float32)), vector_norm(jnp.array([3e-30, 4e-30], jnp.float32)))
-    5e+20 5e-30
-    """
-    plain, limits = _root_of_squares(vectors), jnp.finfo(vectors.dtype)
-    one, up = jnp.asarray(1, vectors.dtype), jnp.asarray(2.0 ** (3 * limits.maxexp // 5), vectors.dtype)
-    # Near either end of the range, the squares of a multiple by a power of two, which rounds nothing.
-    scale = jnp.where(plain < jnp.inf, jnp.where(plain * limits.eps > limits.tiny**0.5, one, up), 1 / up)
-    return _root_of_squares(vectors * scale[..., None]) / scale
-
-
-def _root_of_squares(vectors: Float[Array, "*any p"]) -> Float[Array, "*any"]:
-    # By a product of matrices, as a reduction over a long axis is not vectorised on CPUs.
-    squares = jnp.matmul(vectors[..., None, :], vectors[..., :, None], precision=lax.Precision.HIGHEST)
-    return jnp.sqrt(squares[..., 0, 0])
+    return Tridiagonal(jnp.diagonal(krylov.coefficients), betas, krylov.basis[:num_steps])
 
 
 def start_along(given: Float[Array, " p"], drawn: Float[Array, " p"]) -> Float[Array, " p"]:
@@ -160,28 +139,28 @@ def extend(
 
     def step(krylov: Krylov, column: Array) -> tuple[Krylov, None]:
         basis = krylov.basis
-        product = matvec(basis[column])
-        if product.shape != basis.shape[1:] or product.dtype != basis.dtype:
+        image = matvec(basis[column])
+        if image.shape != basis.shape[1:] or image.dtype != basis.dtype:
             msg = (
-                f"extend: got a matvec that maps {basis.dtype}{list(basis.shape[1:])} to {product.dtype}"
-                f"{list(product.shape)}, expected the same shape and type"
+                f"extend: got a matvec that maps {basis.dtype}{list(basis.shape[1:])} to {image.dtype}"
+                f"{list(image.shape)}, expected the same shape and type"
             )
             raise ValueError(msg)
-        scale = jnp.maximum(krylov.scale, vector_norm(product))
+        scale = jnp.maximum(krylov.scale, vector_norm(image))
         # Beside an infinite scale every remainder is rounding: what follows must not look like an exhausted space.
-        product = jnp.where(jnp.isfinite(scale), product, jnp.nan)
-        remainder_vector, coefficients = orthogonalised(product, basis)
+        image = jnp.where(jnp.isfinite(scale), image, jnp.nan)
+        remainder_vector, coefficients = orthogonalize(image, basis)
         remainder = vector_norm(remainder_vector)
         is_breakdown = jnp.isfinite(scale) & (remainder <= BREAKDOWN * jnp.finfo(basis.dtype).eps * scale)
 
         following = remainder_vector / jnp.where(is_breakdown, 1, remainder)
 
-        def replaced() -> Array:
+        def replace() -> Array:
             # Shifts, which are independent with probability one: drawing anew takes longer than most small products.
-            replacement, _ = orthogonalised(jnp.roll(spare, column + 1), basis)
+            replacement, _ = orthogonalize(jnp.roll(spare, column + 1), basis)
             return jnp.where(is_breakdown, replacement / vector_norm(replacement), following)
 
-        following = lax.cond(anywhere(is_breakdown), replaced, lambda: following)
+        following = lax.cond(anywhere(is_breakdown), replace, lambda: following)
         is_given = column + 1 < given
         return (
             Krylov(
@@ -197,14 +176,14 @@ def extend(
     return lax.scan(step, krylov, jnp.arange(first, krylov.remainders.size, dtype=jnp.int32))[0]
 
 
-def orthogonalised(
+def orthogonalize(
     vector: Float[Array, " p"], basis: Float[Array, "rows p"]
 ) -> tuple[Float[Array, " p"], Float[Array, " rows"]]:
     """The part of the vector outside the span of the basis, and its coefficients inside it."""
     coefficients = jnp.zeros(basis.shape[0], basis.dtype)
     for _ in range(2):
         # At the default precision, an accelerator's products would cost the basis its orthogonality.
-        inside = jnp.matmul(basis, vector, precision=lax.Precision.HIGHEST)
-        vector = vector - jnp.matmul(inside, basis, precision=lax.Precision.HIGHEST)
+        inside = product(basis, vector)
+        vector = vector - product(inside, basis)
         coefficients = coefficients + inside
     return vector, coefficients

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from jaxdl.curvature.batching import eigh
 from jaxdl.curvature.checks import check_callable, check_counts, check_key
-from jaxdl.curvature.eigenpairs import FLOOR
-from jaxdl.curvature.lanczos import start_along, tridiagonalise
-from jaxdl.curvature.operators import Matvec, ravelled, refuse_nonlinear
+from jaxdl.curvature.products.operators import Matvec, flat_operator, refuse_nonlinear
+from jaxdl.curvature.spectra.eigenpairs import FLOOR
+from jaxdl.curvature.spectra.lanczos import start_along, tridiagonalize
+from jaxdl.curvature.spectra.under_vmap import eigh
 from jaxdl.types import Key, Params
 
 State = TypeVar("State")
@@ -33,87 +33,89 @@ class Track(NamedTuple):
 
 
 def track(
+    key: Key,
     step: Callable[[Array, State], State],
     state: State,
     matvec_at: Callable[[State], Matvec],
     like: Params,
-    key: Key,
     *,
     num_steps: int,
-    every: int,
+    num_steps_between: int,
     top: int = 1,
-    products: int = 4,
+    num_matvecs: int = 4,
 ) -> tuple[State, Track]:
-    """Train, and measure the largest eigenvalues before the first step and after every `every` of them.
+    """Train, and measure the largest eigenvalues before the first step and after every `num_steps_between` of them.
 
     Each measurement is a short Lanczos run from the sum of the eigenvectors found before, and some noise. It costs
-    about `products` gradients and a half, so that `every` of ten times `products` adds about a quarter to a long
-    training on the same data. Their accuracy is in the bounds; where they are too wide, give more products.
+    about `num_matvecs` gradients and a half: ten times as many steps between two measurements add about a quarter to a
+    long training on the same data. Their accuracy is in the bounds; where they are too wide, give more products.
 
     Args:
+        key: for the first start, and the noise in the others.
         step: `(index, state) -> state`, such as `learners.training.training_step` makes.
         state: where it starts.
         matvec_at: `state -> matvec`, the operator there: `lambda state: hvp_over(model, loss, state.variables, data)`.
         like: a pytree of its form: the parameters.
-        key: for the first start, and the noise in the others.
-        num_steps: number of steps, a multiple of `every`.
-        every: steps between measurements.
+        num_steps: number of steps, a multiple of `num_steps_between`.
+        num_steps_between: steps from one measurement to the next.
         top: how many eigenvalues. One Krylov space sees one copy of a multiple eigenvalue, so that beyond the first they
             are those of distinct eigenvalues; `eigenpairs` finds the copies.
-        products: of each measurement after the first.
+        num_matvecs: products of each measurement after the first.
 
     Returns:
-        The state after the last step, and the eigenvalues at 0, `every`, 2 `every`, ..., `num_steps` steps.
+        The state after the last step, and the eigenvalues before the first step and after every `num_steps_between`.
 
     Raises:
-        ValueError: steps that are no multiple of `every`; fewer products than eigenvalues, or fewer dimensions.
+        ValueError: steps that are no multiple of `num_steps_between`; fewer products than eigenvalues, or fewer dimensions.
 
     >>> loss = lambda w: (w**4).sum()
     >>> gradient_step = lambda index, w: w - 0.1 * jax.grad(loss)(w)
     >>> from jaxdl.curvature import hvp
     >>> at = lambda w: hvp(loss, w)
-    >>> w, seen = track(gradient_step, jnp.ones(1), at, jnp.ones(1), jax.random.key(0), num_steps=2, every=1, products=1)
+    >>> w, seen = track(
+    ...     jax.random.key(0), gradient_step, jnp.ones(1), at, jnp.ones(1), num_steps=2, num_steps_between=1, num_matvecs=1
+    ... )
     >>> print(seen.values[:, 0].round(4), (12 * w**2).round(4))
     [12.      4.32    3.1654] [3.1654]
     """
     check_callable("track", "step", step)
     check_callable("track", "matvec_at", matvec_at)
     check_key("track", key)
-    check_counts("track", 0, num_steps=num_steps, top=top, products=products)
-    check_counts("track", 1, every=every)
-    flat_matvec, zeros, _ = ravelled("track", matvec_at(state), like)
+    check_counts("track", 0, num_steps=num_steps, top=top, num_matvecs=num_matvecs)
+    check_counts("track", 1, num_steps_between=num_steps_between)
+    flat_matvec, zeros, _ = flat_operator("track", matvec_at(state), like)
     refuse_nonlinear("track", flat_matvec, zeros)
-    if num_steps % every:
-        msg = f"track: got num_steps={num_steps} and every={every}, expected a multiple of every"
+    if num_steps % num_steps_between:
+        msg = f"track: got num_steps={num_steps} and num_steps_between={num_steps_between}, expected a multiple of the latter"
         raise ValueError(msg)
-    if not 1 <= top <= products <= zeros.size:
+    if not 1 <= top <= num_matvecs <= zeros.size:
         msg = (
-            f"track: got top={top} and products={products} for an operator of dimension {zeros.size}, expected "
-            "1 <= top <= products <= dimension"
+            f"track: got top={top} and num_matvecs={num_matvecs} for an operator of dimension {zeros.size}, expected "
+            "1 <= top <= num_matvecs <= dimension"
         )
         raise ValueError(msg)
 
-    def measured(
-        state: State, index: Array | int, warm: Float[Array, " p"], num_products: int
+    def measure(
+        state: State, index: Array | int, warm: Float[Array, " p"], num_matvecs: int
     ) -> tuple[Float[Array, " p"], Track]:
         key_noise, key_breakdown = jax.random.split(jax.random.fold_in(key, index))
         noise = jax.random.normal(key_noise, zeros.shape, zeros.dtype)
-        matvec, *_ = ravelled("track", matvec_at(state), like)
+        matvec, *_ = flat_operator("track", matvec_at(state), like)
         start = start_along(warm + FRESH * noise / jnp.linalg.norm(noise), noise)
-        krylov = tridiagonalise(matvec, start, num_products, key_breakdown)
+        krylov = tridiagonalize(key_breakdown, matvec, start, num_matvecs)
         values, rotation = eigh(jnp.diag(krylov.alphas) + jnp.diag(krylov.betas[:-1], 1))
         floor = FLOOR * jnp.finfo(zeros.dtype).eps * jnp.max(jnp.abs(values))
-        largest = jnp.arange(num_products - 1, num_products - 1 - top, -1)
+        largest = jnp.arange(num_matvecs - 1, num_matvecs - 1 - top, -1)
         bounds = krylov.betas[-1] * jnp.abs(rotation[-1, largest]) + floor
         warm = jnp.sum(rotation[:, largest], axis=1) @ krylov.basis
         return warm, Track(jnp.asarray(index, jnp.int32), values[largest], bounds)
 
     def segment(carry: tuple[State, Array], start: Array) -> tuple[tuple[State, Array], Track]:
         state, warm = carry
-        state = lax.fori_loop(start, start + every, step, state)
-        warm, seen = measured(state, start + every, warm, products)
+        state = lax.fori_loop(start, start + num_steps_between, step, state)
+        warm, seen = measure(state, start + num_steps_between, warm, num_matvecs)
         return (state, warm), seen
 
-    warm, first = measured(state, 0, zeros, min(max(COLD, products), zeros.size))
-    (state, _), later = lax.scan(segment, (state, warm), jnp.arange(0, num_steps, every))
+    warm, first = measure(state, 0, zeros, min(max(COLD, num_matvecs), zeros.size))
+    (state, _), later = lax.scan(segment, (state, warm), jnp.arange(0, num_steps, num_steps_between))
     return state, jax.tree.map(lambda one, more: jnp.concatenate([one[None], more]), first, later)

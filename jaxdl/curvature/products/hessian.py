@@ -1,6 +1,6 @@
 """Products of vectors with the Hessian of any scalar function, or of a risk, over its data in chunks.
 
-`hvp` serves any scalar function. `hvp_over`, and the products of `jaxdl.curvature.gauss_newton`, take
+`hvp` serves any scalar function. `hvp_over`, and the products of `jaxdl.curvature.products.gauss_newton`, take
 `(model, loss, variables, dataset)` and belong to the risk
 
     L(params) = sum_i w_i loss(f(params, x_i), y_i) / sum_i w_i
@@ -30,8 +30,8 @@ from jaxdl.curvature.checks import (
     refuse_coarse,
     traced,
 )
-from jaxdl.curvature.linearised import linearised_gradient, product_at
-from jaxdl.curvature.operators import Matvec
+from jaxdl.curvature.products.linearized import linearized_gradient, product_at
+from jaxdl.curvature.products.operators import Matvec
 from jaxdl.types import Dataset, Loss, Model, Params, Variables
 
 
@@ -56,7 +56,7 @@ def hvp(loss: Callable[[Params], Scalar], params: Params) -> Matvec:
     """
     check_parameters("hvp", params)
     check_loss("hvp", loss, params)
-    return linearised_gradient("hvp", loss, params)[1]
+    return linearized_gradient("hvp", loss, params)[1]
 
 
 def hvp_over(
@@ -84,7 +84,7 @@ def hvp_over(
     >>> print(hvp_over(models.constant(), losses.squared_error, at, data, chunk_size=2)(at["params"])["weights"])
     [[2.]]
     """
-    params = checked_parameters("hvp_over", model, loss, variables, dataset)
+    params = check_risk("hvp_over", model, loss, variables, dataset)
 
     def risk_of(part: Dataset) -> Callable[[Params], Scalar]:
         return lambda params: weighted_loss(loss, model.apply({**variables, "params": params}, part.x), part)
@@ -92,7 +92,7 @@ def hvp_over(
     if chunk_size is None:
 
         def product(part: Dataset) -> Matvec:
-            return linearised_gradient("hvp_over", risk_of(part), params)[1]
+            return linearized_gradient("hvp_over", risk_of(part), params)[1]
 
     else:
         # Linearising first pays only where one chunk meets many vectors.
@@ -101,7 +101,7 @@ def hvp_over(
         def product(part: Dataset) -> Matvec:
             return lambda vector: unkept(risk_of(part), params, vector)
 
-    return summed_over_chunks("hvp_over", product, params, dataset, chunk_size)
+    return sum_over_chunks("hvp_over", product, params, dataset, chunk_size)
 
 
 def check_deterministic(loss: Callable[[Params], Scalar], params: Params) -> None:
@@ -133,7 +133,7 @@ def check_deterministic(loss: Callable[[Params], Scalar], params: Params) -> Non
         raise ValueError(msg)
 
 
-def summed_over_chunks(
+def sum_over_chunks(
     name: str, product: Callable[[Dataset], Matvec], params: Params, dataset: Dataset, chunk_size: int | None
 ) -> Matvec:
     """The sum over chunks of the products of each, with weights that add up to one."""
@@ -163,7 +163,7 @@ def summed_over_chunks(
     return matvec
 
 
-def checked_parameters(name: str, model: Model, loss: Loss, variables: Variables, dataset: Dataset) -> Params:
+def check_risk(name: str, model: Model, loss: Loss, variables: Variables, dataset: Dataset) -> Params:
     """The parameters, once shapes are known to fit together."""
     if not isinstance(variables, Mapping) or "params" not in variables:
         got = sorted(variables) if isinstance(variables, Mapping) else type(variables).__name__
@@ -208,5 +208,5 @@ def checked_parameters(name: str, model: Model, loss: Loss, variables: Variables
 
 
 def weighted_loss(loss: Loss, outputs: Float[Array, "n out"], part: Dataset) -> Scalar:
-    """The sum of losses times weights, which `summed_over_chunks` has normalised."""
+    """The sum of losses times weights, which `sum_over_chunks` has normalised."""
     return jnp.sum(part.weight * loss(outputs, part.y))

@@ -10,8 +10,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar, ScalarLike
 
 from jaxdl.curvature.checks import check_counts, check_finite, check_numbers
-from jaxdl.curvature.lanczos import FlatMatvec
-from jaxdl.curvature.operators import ravelled, refuse_asymmetric
+from jaxdl.curvature.products.operators import flat_operator, refuse_asymmetric
+from jaxdl.curvature.spectra.lanczos import FlatMatvec
 from jaxdl.types import Params
 
 
@@ -23,7 +23,7 @@ class LeastSquares(NamedTuple):
     """|b - A x|, by the recurrence"""
     normal_residual_norm: Scalar
     """|A r| for the residual r before the last product, by the recurrence: near zero where no x has a smaller one"""
-    num_products: Int[Array, ""]
+    num_matvecs: Int[Array, ""]
 
 
 class MinresState(NamedTuple):
@@ -65,7 +65,7 @@ def minres(
         tolerance: relative; it may be traced.
 
     Raises:
-        ValueError: no steps; a `right_side` or an operator that `operators.ravelled` refuses; a right side that is not finite,
+        ValueError: no steps; a `right_side` or an operator that `operators.flat_operator` refuses; a right side that is not finite,
             an asymmetric operator (both unless traced).
 
     Source: Paige and Saunders, "Solution of sparse indefinite systems of linear equations" (1975); Choi, Paige and
@@ -77,10 +77,10 @@ def minres(
     """
     check_counts("minres", 1, max_steps=max_steps)
     check_numbers("minres", 0, tolerance=tolerance)
-    flat_matvec, zeros, unravel = ravelled("minres", matvec, right_side)
+    flat_matvec, zeros, unravel = flat_operator("minres", matvec, right_side)
     check_finite("minres", "a right side", right_side, "is what it was computed from finite?")
     flat = ravel_pytree(right_side)[0]
-    refuse_asymmetric("minres", flat_matvec, zeros, jax.random.key(0), probes=1)
+    refuse_asymmetric("minres", flat_matvec, zeros, jax.random.key(0), num_probes=1)
     end = flat_minres(flat_matvec, flat, max_steps, jnp.asarray(tolerance, flat.dtype))
     return LeastSquares(unravel(end.x), end.phi, end.normal, end.num)
 

@@ -11,16 +11,14 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Scalar, ScalarLike
 
 from jaxdl.curvature.checks import check_counts, check_key, check_numbers
-from jaxdl.curvature.critical_points import Kind, check_point
-from jaxdl.curvature.inertia import Inertia, inertia
-from jaxdl.curvature.linearised import linearised_gradient, product_at
-from jaxdl.curvature.minres import flat_minres
+from jaxdl.curvature.critical.minres import flat_minres
+from jaxdl.curvature.critical.points import Kind, check_point
+from jaxdl.curvature.products.linearized import linearized_gradient, product_at
+from jaxdl.curvature.spectra.inertia import Inertia, inertia
 from jaxdl.types import Key, Params
 
 NUM_HALVINGS = 30
 """How often a step is halved before the search is given up."""
-UNKNOWN = -1
-"""In the place of counts, and of a kind, that no key was given for."""
 MOST_ACCURATE = 4
 """MINRES is not asked for a relative residual below this many units of rounding."""
 SUFFICIENT = 1e-4
@@ -38,13 +36,13 @@ class NewtonMR(NamedTuple):
     converged: Bool[Array, ""]
     """The gradient's norm is at most the tolerance."""
     num_steps: Int[Array, ""]
-    num_products: Int[Array, ""]
+    num_matvecs: Int[Array, ""]
     """Products with a Hessian, without those of the inertia."""
     inertia: Int[Array, "3"]
     """The number of negative, zero and positive eigenvalues, the first of them the index; -1 without a key, and where the
     search has not converged."""
     kind: Int[Array, ""]
-    """A `Kind`; -1 where the search has converged, but without a key."""
+    """A `Kind`; `UNCOUNTED` where the search has converged, but without a key."""
 
 
 def newton_mr(
@@ -53,7 +51,7 @@ def newton_mr(
     *,
     gradient_tolerance: ScalarLike,
     max_steps: int = 100,
-    max_products: int = 200,
+    max_matvecs: int = 200,
     solver_tolerance: ScalarLike = 1e-4,
     flat_tolerance: ScalarLike | None = None,
     radius: ScalarLike = np.inf,
@@ -64,7 +62,7 @@ def newton_mr(
         w <- w + 2^-j p,   p = argmin |H p + g| over a Krylov space,
         with the first j such that |g(w + 2^-j p)|² <= |g|² + 2 SUFFICIENT 2^-j <p, H g>
 
-    The gradient is linearised once for each step. As with `critical_points`, where this ends need not be critical: look
+    The gradient is linearized once for each step. As with `critical_points`, where this ends need not be critical: look
     at `kind`. For one start; use `jax.vmap` for many.
 
     Args:
@@ -72,7 +70,7 @@ def newton_mr(
         start: where to begin.
         gradient_tolerance: |g| at which to stop.
         max_steps: the largest number of steps.
-        max_products: the largest number of products with the Hessian in one step.
+        max_matvecs: the largest number of products with the Hessian in one step.
         solver_tolerance: of MINRES; lowered to |g| over |g| at the start, for superlinear convergence, but not below 4 eps.
         flat_tolerance: |H g| / (|g| |H|) up to which a place where no share of a step lowers |g| is gradient-flat and not
             unfinished; by default eps^(1/4). |H| is what MINRES saw of it in the last step.
@@ -90,7 +88,7 @@ def newton_mr(
     >>> print(found.params["x"].round(5), found.converged, found.kind)
     1.0 True -1
     """
-    check_counts("newton_mr", 1, max_steps=max_steps, max_products=max_products)
+    check_counts("newton_mr", 1, max_steps=max_steps, max_matvecs=max_matvecs)
     check_numbers(
         "newton_mr", 0, gradient_tolerance=gradient_tolerance, solver_tolerance=solver_tolerance, radius=radius
     )
@@ -101,17 +99,17 @@ def newton_mr(
     check_point("newton_mr", loss, start)
     # Where a search meets NaN, its record says so: no fault for a mode of debugging to stop at.
     with jax.debug_nans(False):
-        return _searched(
-            loss, start, gradient_tolerance, max_steps, max_products, solver_tolerance, flat_tolerance, radius, key
+        return _search(
+            loss, start, gradient_tolerance, max_steps, max_matvecs, solver_tolerance, flat_tolerance, radius, key
         )
 
 
-def _searched(
+def _search(
     loss: Callable[[Params], Scalar],
     start: Params,
     gradient_tolerance: ScalarLike,
     max_steps: int,
-    max_products: int,
+    max_matvecs: int,
     solver_tolerance: ScalarLike,
     flat_tolerance: ScalarLike | None,
     radius: ScalarLike,
@@ -133,11 +131,11 @@ def _searched(
         return ~is_over & (num_steps < max_steps)
 
     def step(state: tuple) -> tuple:
-        w, _, _, _, num_steps, num_products = state
-        gradient, product = linearised_gradient("newton_mr", flat_loss, w)
+        w, _, _, _, num_steps, num_matvecs = state
+        gradient, product = linearized_gradient("newton_mr", flat_loss, w)
         accuracy = jnp.minimum(solver_tolerance, jnp.linalg.norm(gradient) / first_norm)
         accuracy = jnp.maximum(accuracy, MOST_ACCURATE * eps).astype(flat.dtype)
-        solved = flat_minres(product, -gradient, max_products, accuracy)
+        solved = flat_minres(product, -gradient, max_matvecs, accuracy)
         slope = jnp.vdot(solved.x, product(gradient))
 
         def is_too_long(search: tuple) -> Bool[Array, ""]:
@@ -157,7 +155,7 @@ def _searched(
             is_stuck,
             jnp.sqrt(solved.norm_squared),
             num_steps + 1,
-            num_products + solved.num + 1,
+            num_matvecs + solved.num + 1,
         )
 
     eps = float(jnp.finfo(flat.dtype).eps)
@@ -165,19 +163,19 @@ def _searched(
     first = gradient_of(flat)
     first_norm = jnp.linalg.norm(first)
     begin = (flat, first, jnp.zeros((), bool), jnp.zeros_like(first_norm), zero, zero)
-    w, gradient, is_stuck, curvature, num_steps, num_products = lax.while_loop(is_active, step, begin)
+    w, gradient, is_stuck, curvature, num_steps, num_matvecs = lax.while_loop(is_active, step, begin)
     norm = jnp.linalg.norm(gradient)
     flatness = jnp.linalg.norm(product_at("newton_mr", flat_loss, flat)(flat_loss, w, gradient)) / norm
     converged = (norm <= gradient_tolerance) & ~is_lost(w, gradient)
     # As in `conditions`: where the Hessian vanishes, the gradient itself says what curvature would count.
     curvature = jnp.maximum(curvature, norm / (1 + jnp.linalg.norm(w)))
     is_flat = is_stuck & (flatness <= (eps**0.25 if flat_tolerance is None else flat_tolerance) * curvature)
-    counts, kind = jnp.full(3, UNKNOWN, jnp.int32), jnp.int32(UNKNOWN)
+    counts, kind = jnp.full(3, -1, jnp.int32), jnp.int32(Kind.UNCOUNTED)
     if key is not None:
         # A branch, which costs nothing where there is nothing to count, and in which nothing is refused for not being finite.
         counts, kind = lax.cond(
             converged,
-            lambda: _counted(inertia(linearised_gradient("newton_mr", flat_loss, w)[1], jnp.zeros_like(w), key)),
+            lambda: _counted(inertia(linearized_gradient("newton_mr", flat_loss, w)[1], jnp.zeros_like(w), key)),
             lambda: (counts, kind),
         )
     return NewtonMR(
@@ -187,7 +185,7 @@ def _searched(
         flatness=flatness,
         converged=converged,
         num_steps=num_steps,
-        num_products=num_products,
+        num_matvecs=num_matvecs,
         inertia=counts,
         kind=jnp.select(
             [is_lost(w, gradient), converged, is_flat],

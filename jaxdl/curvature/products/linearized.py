@@ -20,14 +20,14 @@ NO_DIRECTIONS = "custom_lin"
 """The primitive that stands for the missing rule; it raises an error when it is compiled, not when it is traced."""
 
 
-def linearised_gradient(name: str, loss: Callable[[Params], Scalar], at: Params) -> tuple[Params, Linear]:
+def linearized_gradient(name: str, loss: Callable[[Params], Scalar], at: Params) -> tuple[Params, Linear]:
     """The gradient at a point, and products with the Hessian there, linearised once.
 
     Raises:
         ValueError: in the name of the caller, a loss without a second derivative in either mode.
 
     >>> import jax.numpy as jnp
-    >>> gradient, product = linearised_gradient("hvp", lambda w: w[0] ** 2 * w[1], jnp.array([1.0, 2.0]))
+    >>> gradient, product = linearized_gradient("hvp", lambda w: w[0] ** 2 * w[1], jnp.array([1.0, 2.0]))
     >>> print(gradient, product(jnp.array([1.0, 0.0])))
     [4. 1.] [4. 2.]
     """
@@ -44,7 +44,7 @@ def linearised_gradient(name: str, loss: Callable[[Params], Scalar], at: Params)
 def product_at(name: str, loss: Callable[[Params], Scalar], at: Params) -> Callable[..., Params]:
     """`(loss, at, vector) -> H vector`, of which nothing is kept, for losses whose derivatives have the rules of this one's.
 
-    Errors as of `linearised_gradient`.
+    Errors as of `linearized_gradient`.
 
     >>> import jax.numpy as jnp
     >>> loss, at = lambda w: w[0] ** 2 * w[1], jnp.array([1.0, 2.0])
@@ -70,7 +70,7 @@ def product_at(name: str, loss: Callable[[Params], Scalar], at: Params) -> Calla
 def jacobian_products(
     name: str, function: Callable[[Params], Array], at: Params
 ) -> tuple[Array, Callable[[Params], Array], Callable[[Array], Params]]:
-    """A function's value, and products with its Jacobian and with the transpose of it. Errors as of `linearised_gradient`.
+    """A function's value, and products with its Jacobian and with the transpose of it. Errors as of `linearized_gradient`.
 
     >>> import jax.numpy as jnp
     >>> value, push, pull = jacobian_products("ggn", lambda w: w**2, jnp.array([3.0]))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxdl.curvature.batching import anywhere, eigh
-from jaxdl.curvature.lanczos import vector_norm
+from jaxdl.curvature.spectra.lanczos import vector_norm
+from jaxdl.curvature.spectra.under_vmap import anywhere, eigh
 
 
 def made_positive(x):

@@ -5,7 +5,7 @@ any pytree of that form, such as the parameters themselves; only its shapes and 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,18 +28,30 @@ from jaxdl.curvature.checks import (
     shapes_of,
     traced,
 )
-from jaxdl.curvature.lanczos import FlatMatvec, vector_norm
+from jaxdl.rounding import vector_norm
 from jaxdl.types import Key, Params
 
 Matvec = Callable[[Params], Params]
 """A linear map of pytrees like the parameters, symmetric wherever a spectrum is asked for."""
+FlatMatvec = Callable[[Float[Array, " p"]], Float[Array, " p"]]
+"""The same on flat vectors."""
 
+DENSE_SIZE = 512
+"""Up to this dimension, forming a matrix takes no more products than the estimators do by default: 8 probes, 64 steps each."""
 ASYMMETRY = 1000
 """An operator is refused as asymmetric, or as not linear, beyond this many units of rounding."""
 HIGHEST = 'On accelerators, matrix products in TF32 or bfloat16 differ so: compute under jax.default_matmul_precision("highest")'
 
 
-def check_symmetric(matvec: Matvec, like: Params, key: Key, *, probes: int = 2) -> None:
+class Restricted(NamedTuple):
+    """A diagonal block of an operator."""
+
+    matvec: Matvec
+    like: Params
+    """The parameters with `None` in the place of what is left out."""
+
+
+def check_symmetric(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 2) -> None:
     """Refuse an operator for which u · A v and v · A u differ by more than rounding, or A u and -3 A (-u/3), on random u, v.
 
     By more than `ASYMMETRY` eps (|A u| + |A v|), that is, which for normal u and v also tells an asymmetry of that size
@@ -48,25 +60,25 @@ def check_symmetric(matvec: Matvec, like: Params, key: Key, *, probes: int = 2) 
 
     Raises:
         ValueError: an asymmetric operator, or one that is not linear; one whose products are not finite, or so small that
-            the type holds no digits of them; one that `ravelled` refuses.
+            the type holds no digits of them; one that `flat_operator` refuses.
 
     >>> check_symmetric(lambda v: jnp.array([[0.0, 1.0], [2.0, 0.0]]) @ v, jnp.ones(2), jax.random.key(0))
     Traceback (most recent call last):
     ...
     ValueError: check_symmetric: got u·Av and v·Au that differ by ... of |Au| + |Av|, expected at most ...
     """
-    check_counts("check_symmetric", 1, probes=probes)
+    check_counts("check_symmetric", 1, num_probes=num_probes)
     check_key("check_symmetric", key)
-    flat_matvec, zeros, _ = ravelled("check_symmetric", matvec, like)
-    refuse_asymmetric("check_symmetric", flat_matvec, zeros, key, probes=probes)
+    flat_matvec, zeros, _ = flat_operator("check_symmetric", matvec, like)
+    refuse_asymmetric("check_symmetric", flat_matvec, zeros, key, num_probes=num_probes)
 
 
-def refuse_asymmetric(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"], key: Key, *, probes: int) -> None:
+def refuse_asymmetric(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"], key: Key, *, num_probes: int) -> None:
     """What `check_symmetric` does, in the name of the caller and on flat vectors."""
     if isinstance(key, jax.core.Tracer):
         return
     limit = ASYMMETRY * float(jnp.finfo(zeros.dtype).eps)
-    pairs = jax.random.normal(key, (probes, 2, zeros.size), zeros.dtype)
+    pairs = jax.random.normal(key, (num_probes, 2, zeros.size), zeros.dtype)
     if isinstance(pairs, jax.core.Tracer):
         return
     for index, (u, v) in enumerate(pairs):
@@ -134,7 +146,7 @@ def _refuse_values(name: str, difference: Scalar, norm: Scalar, images: tuple[Ar
         raise ValueError(msg)
 
 
-def ravelled(
+def flat_operator(
     name: str, matvec: Matvec, like: Params
 ) -> tuple[FlatMatvec, Float[Array, " p"], Callable[[Array], Params]]:
     """The operator on flat vectors, a vector of zeros of their shape and type, and the way back to pytrees.
@@ -144,7 +156,7 @@ def ravelled(
             no function, raises an error, computes in a lower precision than that of `like`, or changes the structure, the
             shapes or the type.
 
-    >>> matvec, zeros, unravel = ravelled("doubled", lambda v: jax.tree.map(lambda a: 2 * a, v), {"a": jnp.ones((1, 2))})
+    >>> matvec, zeros, unravel = flat_operator("doubled", lambda v: jax.tree.map(lambda a: 2 * a, v), {"a": jnp.ones((1, 2))})
     >>> print(matvec(zeros + 1), unravel(zeros))
     [2. 2.] {'a': Array([[0., 0.]], dtype=float64)}
     """
@@ -169,14 +181,14 @@ def dense(matvec: Matvec, like: Params, *, chunk_size: int = 4) -> Float[Array, 
     Rows and columns are in the order of `jax.flatten_util.ravel_pytree`. On CPUs about 4 at once are fastest.
 
     Raises:
-        ValueError: as `ravelled`; a chunk size below one; an operator that is not linear, unless traced.
+        ValueError: as `flat_operator`; a chunk size below one; an operator that is not linear, unless traced.
 
     >>> print(dense(lambda v: {"a": 2 * v["a"], "b": v["b"]}, {"a": jnp.ones(1), "b": jnp.ones(1)}))
     [[2. 0.]
      [0. 1.]]
     """
     check_counts("dense", 1, chunk_size=chunk_size)
-    flat_matvec, zeros, _ = ravelled("dense", matvec, like)
+    flat_matvec, zeros, _ = flat_operator("dense", matvec, like)
     refuse_nonlinear("dense", flat_matvec, zeros)
     return columns_of(flat_matvec, zeros, chunk_size=chunk_size)
 
@@ -195,7 +207,7 @@ def columns_of(matvec: FlatMatvec, zeros: Float[Array, " p"], *, chunk_size: int
     return columns.reshape(-1, zeros.size)[: zeros.size].T
 
 
-def restrict(matvec: Matvec, like: Params, keep: PyTree[bool]) -> tuple[Matvec, Params]:
+def restrict(matvec: Matvec, like: Params, keep: PyTree[bool]) -> Restricted:
     """The diagonal block P A Pᵀ of an operator that belongs to some of the parameters: a layer, all biases, ...
 
     Args:
@@ -258,4 +270,4 @@ def restrict(matvec: Matvec, like: Params, keep: PyTree[bool]) -> tuple[Matvec, 
         parts = [next(given) if kept else jnp.zeros_like(leaf) for leaf, kept in zip(leaves, is_kept, strict=True)]
         return selected(matvec(jax.tree.unflatten(structure, parts)))
 
-    return block, kept_like
+    return Restricted(block, kept_like)

@@ -25,12 +25,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Int, Scalar
+from jaxtyping import Array, Float, Int, Real, Scalar
 
-from jaxdl.curvature.batching import eigh
 from jaxdl.curvature.checks import check_axes, check_counts, check_key, check_numbers, check_type, known
-from jaxdl.curvature.lanczos import FlatMatvec, tridiagonalise
-from jaxdl.curvature.operators import Matvec, ravelled, refuse_asymmetric
+from jaxdl.curvature.products.operators import FlatMatvec, Matvec, flat_operator, refuse_asymmetric
+from jaxdl.curvature.spectra.lanczos import tridiagonalize
+from jaxdl.curvature.spectra.under_vmap import eigh
 from jaxdl.types import Key, Params
 
 ROUNDING = 50
@@ -58,6 +58,23 @@ class SpectralDensity(NamedTuple):
     num_matvecs: Int[Array, ""]
 
 
+class Quadratures(NamedTuple):
+    """The Gauss quadrature of each random direction v, in the symbols above."""
+
+    nodes: Float[Array, "*probes steps"]
+    weights: Float[Array, "*probes steps"]
+    couplings: Float[Array, "*probes steps"]
+    squares: Float[Array, "*probes"]
+    """|v|²."""
+
+
+class Bounds(NamedTuple):
+    """What a share or a number of eigenvalues cannot be below, and what it cannot be above."""
+
+    low: Real[Array, "*any"]
+    high: Real[Array, "*any"]
+
+
 class Cumulative(NamedTuple):
     """The share of the eigenvalues that are at most x."""
 
@@ -73,15 +90,17 @@ class Cumulative(NamedTuple):
     probed_high: Float[Array, " x"]
 
 
-def spectral_density(matvec: Matvec, like: Params, key: Key, *, probes: int = 8, steps: int = 64) -> SpectralDensity:
-    """The distribution of a symmetric operator's eigenvalues, from `probes` × `steps` products.
+def spectral_density(
+    matvec: Matvec, like: Params, key: Key, *, num_probes: int = 8, num_steps: int = 64
+) -> SpectralDensity:
+    """The distribution of a symmetric operator's eigenvalues, from `num_probes` × `num_steps` products.
 
     Args:
         matvec: the operator, as of `hvp`.
         like: a pytree of its form.
         key: for the random directions, the replacements at breakdowns, and two products that test the symmetry.
-        probes: random directions.
-        steps: of Lanczos, for each; the dimension, where that is less. The band narrows like 1 / steps.
+        num_probes: random directions.
+        num_steps: of Lanczos, for each; the dimension, where that is less. The band narrows like 1 / num_steps.
 
     Returns:
         Nodes and weights. `cumulative` gives the share of the eigenvalues below x, its bands and its standard error, and
@@ -89,23 +108,23 @@ def spectral_density(matvec: Matvec, like: Params, key: Key, *, probes: int = 8,
 
     Raises:
         ValueError: no probes, or no steps; an asymmetric operator, products that are not finite (both unless traced); an
-            operator or a `like` that `operators.ravelled` refuses.
+            operator or a `like` that `operators.flat_operator` refuses.
 
     Sources: Golub and Meurant, "Matrices, moments and quadrature with applications" (2010); Chen, Trogdon and Ubaru,
     "Analysis of stochastic Lanczos quadrature for spectrum approximation" (2021).
 
-    >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), probes=2)
+    >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), num_probes=2)
     >>> print(density.nodes.round(6) + 0.0)
     [[0. 1. 2.]
      [0. 1. 2.]]
     """
-    check_counts("spectral_density", 1, probes=probes, steps=steps)
+    check_counts("spectral_density", 1, num_probes=num_probes, num_steps=num_steps)
     check_key("spectral_density", key)
-    flat_matvec, zeros, _ = ravelled("spectral_density", matvec, like)
-    steps = min(steps, zeros.size)
+    flat_matvec, zeros, _ = flat_operator("spectral_density", matvec, like)
+    num_steps = min(num_steps, zeros.size)
     key_symmetry, key_probes = jax.random.split(key)
-    refuse_asymmetric("spectral_density", flat_matvec, zeros, key_symmetry, probes=1)
-    nodes, weights, couplings, squares = quadratures(flat_matvec, zeros, key_probes, probes, steps)
+    refuse_asymmetric("spectral_density", flat_matvec, zeros, key_symmetry, num_probes=1)
+    nodes, weights, couplings, squares = quadratures(key_probes, flat_matvec, zeros, num_probes, num_steps)
     return SpectralDensity(
         nodes,
         weights,
@@ -113,19 +132,17 @@ def spectral_density(matvec: Matvec, like: Params, key: Key, *, probes: int = 8,
         squares / jnp.sum(squares),
         jnp.max(jnp.abs(nodes)),
         jnp.int32(zeros.size),
-        jnp.int32(probes * steps),
+        jnp.int32(num_probes * num_steps),
     )
 
 
-def cumulative_band(
-    density: SpectralDensity, x: Float[Array, " x"]
-) -> tuple[Float[Array, "probes x"], Float[Array, "probes x"]]:
+def cumulative_band(density: SpectralDensity, x: Float[Array, " x"]) -> Bounds:
     """Bounds that every probe's own μ_v(x) = Σ_{λ_j <= x} (v · u_j)² cannot leave; those of the spectrum are `cumulative`'s.
 
     Nodes within rounding of x, `ROUNDING` eps |A|, count as either below or above it, whichever is worse: the bounds are
     those of an operator as near to A as that.
 
-    >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), probes=2)
+    >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), num_probes=2)
     >>> low, high = cumulative_band(density, jnp.array([-0.5, 2.5]))
     >>> print(low[0].round(6), high[0].round(6))
     [0. 1.] [0. 1.]
@@ -156,7 +173,7 @@ def cumulative_band(
         is_known = jnp.isfinite(density.norm)
         return jnp.where(is_known, low, 0), jnp.where(is_known, high, 1)
 
-    return jax.vmap(one_probe)(density.nodes, density.weights, density.couplings)
+    return Bounds(*jax.vmap(one_probe)(density.nodes, density.weights, density.couplings))
 
 
 def cumulative(
@@ -169,7 +186,7 @@ def cumulative(
     band: at one x the spectrum is outside with twice the `error_probability` at most, at m of them somewhere with 2 m times
     as much. Where products were not finite, both bands are from 0 to 1.
 
-    >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), probes=2)
+    >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), num_probes=2)
     >>> print(cumulative(density, jnp.array([-0.5, 2.5])).estimate.round(6))
     [0. 1.]
     >>> share = cumulative(density, jnp.array([0.5]))
@@ -203,12 +220,12 @@ def cumulative(
 
 def eigenvalue_counts(
     density: SpectralDensity, x: Float[Array, " x"], *, error_probability: float = ERROR_PROBABILITY
-) -> tuple[Int[Array, " x"], Int[Array, " x"]]:
+) -> Bounds:
     """Bounds on the number of eigenvalues that are at most x, of which each fails with `error_probability` at most.
 
     The whole numbers inside the band of `cumulative` for the spectrum. Where products were not finite, 0 and p.
 
-    >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), probes=2)
+    >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), num_probes=2)
     >>> low, high = eigenvalue_counts(density, jnp.array([-0.5, 2.5]))
     >>> print(low, high)
     [0 3] [0 3]
@@ -219,24 +236,24 @@ def eigenvalue_counts(
     size = density.dimension.astype(share.low.dtype)
     # A thousandth of a count, so that rounding does not lose a whole one.
     low, high = jnp.ceil(share.low * size - 1e-3), jnp.floor(share.high * size + 1e-3)
-    return low.astype(jnp.int32), high.astype(jnp.int32)
+    return Bounds(low.astype(jnp.int32), high.astype(jnp.int32))
 
 
 def quadratures(
-    matvec: FlatMatvec, zeros: Float[Array, " p"], key: Key, probes: int, steps: int
-) -> tuple[Array, Array, Array, Array]:
-    """Of each probe: nodes, weights, couplings, and |v|²."""
+    key: Key, matvec: FlatMatvec, zeros: Float[Array, " p"], num_probes: int, num_steps: int
+) -> Quadratures:
+    """The Gauss quadratures of `num_probes` random directions, from `num_steps` products each."""
 
-    def one_probe(key: Key) -> tuple[Array, Array, Array, Array]:
+    def one_probe(key: Key) -> Quadratures:
         key_start, key_breakdown = jax.random.split(key)
         start = jax.random.normal(key_start, zeros.shape, zeros.dtype)
-        result = tridiagonalise(matvec, start, steps, key_breakdown)
+        result = tridiagonalize(key_breakdown, matvec, start, num_steps)
         nodes, vectors = eigh(jnp.diag(result.alphas) + jnp.diag(result.betas[:-1], 1))
         couplings = result.betas[-1] * vectors[-1] * jnp.sign(vectors[0])
-        return nodes, vectors[0] ** 2, couplings, jnp.sum(start**2)
+        return Quadratures(nodes, vectors[0] ** 2, couplings, jnp.sum(start**2))
 
-    # One after the other: the basis of a probe takes `steps` times the memory of the parameters.
-    return lax.map(one_probe, jax.random.split(key, probes))
+    # One after the other: the basis of a probe takes `num_steps` times the memory of the parameters.
+    return lax.map(one_probe, jax.random.split(key, num_probes))
 
 
 def _check_points(name: str, density: SpectralDensity, x: Float[Array, " x"]) -> None:

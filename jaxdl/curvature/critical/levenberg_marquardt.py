@@ -8,15 +8,14 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Scalar, ScalarLike
 
-from jaxdl.curvature.linearised import linearised_gradient
+from jaxdl.curvature.products.linearized import linearized_gradient
+from jaxdl.rounding import negligible, product
 
 GIVE_UP = 2.0**16
 """Sixteen steps in a row that do not lower the gradient: its norm is down to rounding."""
 
 SLOW = 0.01
 """Progress has stalled where a step lowers |g|² by no more than this share."""
-ROUNDING = 10
-"""Eigenvalues are computed to this many units of rounding times |H| sqrt(n)."""
 
 LEAST_SHARE = 1e-2
 """Of a Newton step; where less of it does not lower the gradient, rounding or a flat place does not let it."""
@@ -59,7 +58,7 @@ class Conditions(NamedTuple):
 
 
 def levenberg_marquardt(loss: FlatLoss, start: Float[Array, " p"], max_steps: int, tolerances: Tolerances) -> State:
-    """Where the search that `critical_points` describes ends, before the Newton steps of `polished`.
+    """Where the search that `critical_points` describes ends, before the Newton steps of `polish`.
 
     >>> end = levenberg_marquardt(lambda w: jnp.sum((w**2 - 1) ** 2), jnp.array([0.7, 2.0]), 20, Tolerances(1e-5, 1e-4, 9.0))
     >>> print(end.flat.round(3))
@@ -105,14 +104,14 @@ def levenberg_marquardt(loss: FlatLoss, start: Float[Array, " p"], max_steps: in
     return lax.while_loop(is_active, step, begin)
 
 
-def polished(loss: FlatLoss, state: State, max_steps: int, tolerances: Tolerances) -> State:
+def polish(loss: FlatLoss, state: State, max_steps: int, tolerances: Tolerances) -> State:
     """Newton steps, or shares of them, for as long as they are not small and lower the gradient.
 
     H² and its shift know nothing of eigenvalues below sqrt(eps) |H|; H itself, decomposed, knows them down to rounding.
 
     >>> soft, end = jnp.array([1e12, 1.0]), Tolerances(1e-12, 1e-7, jnp.inf)
     >>> begin = State(jnp.array([0.0, 0.7]), jnp.array([0.0, 0.7]), jnp.diag(soft), *jnp.zeros(3), jnp.int32(0))
-    >>> print(polished(lambda w: jnp.sum(soft * w**2) / 2, begin, 9, end).flat)
+    >>> print(polish(lambda w: jnp.sum(soft * w**2) / 2, begin, 9, end).flat)
     [0. 0.]
     """
 
@@ -148,18 +147,9 @@ def newton_step(
     >>> print(newton_step(jnp.array([3.0, 1.0]), jnp.array([0.5, 0.0]), jnp.eye(2)))
     [6. 0.]
     """
-    is_known = jnp.abs(spectrum) > rounding(spectrum)
+    is_known = jnp.abs(spectrum) > negligible(spectrum)
     along = product(vectors.T, gradient)
     return product(vectors, jnp.where(is_known, along / jnp.where(is_known, spectrum, 1), 0))
-
-
-def rounding(spectrum: Float[Array, " p"]) -> Scalar:
-    """What an eigenvalue may be off by.
-
-    >>> print(rounding(jnp.array([0.0, -4.0], jnp.float32)) < 1e-5)
-    True
-    """
-    return ROUNDING * jnp.finfo(spectrum.dtype).eps * jnp.max(jnp.abs(spectrum)) * spectrum.size**0.5
 
 
 def is_short(step: Float[Array, " p"], flat: Float[Array, " p"], tolerances: Tolerances) -> Bool[Array, ""]:
@@ -198,14 +188,5 @@ def derivatives(loss: FlatLoss, flat: Float[Array, " p"]) -> tuple[Float[Array, 
     >>> derivatives(lambda w: w[0] ** 2 * w[1], jnp.array([1.0, 2.0]))[1].tolist()
     [[4.0, 2.0], [2.0, 0.0]]
     """
-    gradient, tangent = linearised_gradient("derivatives", loss, flat)
+    gradient, tangent = linearized_gradient("derivatives", loss, flat)
     return gradient, jax.vmap(tangent)(jnp.eye(flat.size, dtype=flat.dtype))
-
-
-def product(matrix: Float[Array, "..."], other: Float[Array, "..."]) -> Float[Array, "..."]:
-    """A product of matrices or vectors in the full precision of its type.
-
-    >>> print(product(jnp.eye(2), jnp.ones(2)))
-    [1. 1.]
-    """
-    return jnp.matmul(matrix, other, precision=lax.Precision.HIGHEST)

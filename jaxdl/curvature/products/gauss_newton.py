@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdl.curvature.checks import check_callable
-from jaxdl.curvature.linearised import jacobian_products, linearised_gradient
-from jaxdl.curvature.operators import Matvec
-from jaxdl.curvature.products import checked_parameters, summed_over_chunks, weighted_loss
+from jaxdl.curvature.products.hessian import check_risk, sum_over_chunks, weighted_loss
+from jaxdl.curvature.products.linearized import jacobian_products, linearized_gradient
+from jaxdl.curvature.products.operators import Matvec
 from jaxdl.types import Dataset, Loss, Model, Params, Variables
 
 Labels = Callable[[Float[Array, "n out"]], tuple[Float[Array, "kinds n out"], Float[Array, "kinds n"]]]
@@ -34,14 +34,14 @@ def ggn(model: Model, loss: Loss, variables: Variables, dataset: Dataset, *, chu
     >>> print(ggn(models.constant(), losses.half_squared_error, at, data)(at["params"])["weights"])
     [[1.]]
     """
-    params = checked_parameters("ggn", model, loss, variables, dataset)
+    params = check_risk("ggn", model, loss, variables, dataset)
 
     def product(part: Dataset) -> Matvec:
-        outputs, push, pull = _linearised("ggn", model, variables, part)
-        curvature = linearised_gradient("ggn", lambda outputs: weighted_loss(loss, outputs, part), outputs)[1]
+        outputs, push, pull = _linearize("ggn", model, variables, part)
+        curvature = linearized_gradient("ggn", lambda outputs: weighted_loss(loss, outputs, part), outputs)[1]
         return lambda vector: pull(curvature(push(vector)))
 
-    return summed_over_chunks("ggn", product, params, dataset, chunk_size)
+    return sum_over_chunks("ggn", product, params, dataset, chunk_size)
 
 
 def fisher(
@@ -139,10 +139,10 @@ def _second_moment(
     chunk_size: int | None,
 ) -> Matvec:
     """Products with the weighted mean of Jᵀ E[g gᵀ] J, over labels that may depend on outputs and on targets."""
-    params = checked_parameters(name, model, loss, variables, dataset)
+    params = check_risk(name, model, loss, variables, dataset)
 
     def product(part: Dataset) -> Matvec:
-        outputs, push, pull = _linearised(name, model, variables, part)
+        outputs, push, pull = _linearize(name, model, variables, part)
         targets, probabilities = labels(outputs, part.y)
         scores = jax.vmap(lambda y: jax.grad(lambda f: jnp.sum(loss(f, y)))(outputs))(targets)
         weights = part.weight[None, :] * probabilities
@@ -153,10 +153,10 @@ def _second_moment(
 
         return matvec
 
-    return summed_over_chunks(name, product, params, dataset, chunk_size)
+    return sum_over_chunks(name, product, params, dataset, chunk_size)
 
 
-def _linearised(
+def _linearize(
     name: str, model: Model, variables: Variables, part: Dataset
 ) -> tuple[Array, Callable[[Params], Array], Callable[[Array], Params]]:
     """Outputs, and products with their Jacobian and with its transpose."""

@@ -1,18 +1,15 @@
-"""What a set of critical points says together: which are distinct, whether one is missing, and the ways out of a saddle."""
+"""Sets of critical points: which of them are distinct, and whether one is missing."""
 
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float, Int, PyTree, Scalar
+from jaxtyping import Float, Int, PyTree
 
 from jaxdl.curvature.checks import check_callable, check_counts, check_numbers, check_type
-from jaxdl.curvature.critical_points import CriticalPoints, Kind, check_point
-from jaxdl.curvature.levenberg_marquardt import derivatives, product
+from jaxdl.curvature.critical.points import CriticalPoints, Kind
 from jaxdl.types import Params
 
 CRITICAL = (Kind.MINIMUM, Kind.MAXIMUM, Kind.SADDLE, Kind.DEGENERATE)
@@ -29,7 +26,7 @@ class Distinct(NamedTuple):
     """Which of them each start led to; -1 where to no critical point."""
 
 
-def merge(
+def distinct(
     found: CriticalPoints,
     *,
     tolerance: float | None = None,
@@ -51,28 +48,28 @@ def merge(
     Raises:
         ValueError: a record without a leading axis, or of no starts; a tolerance that is not positive.
 
-    >>> from jaxdl.curvature.critical_points import critical_points
-    >>> found = critical_points(lambda w: (w[0] ** 2 - 1) ** 2, jnp.array([[-2.0], [0.1], [0.7], [1.5]]))
-    >>> merge(found).counts.tolist(), merge(found, symmetries=[lambda w: -w]).counts.tolist()
+    >>> from jaxdl.curvature.critical.points import critical_points
+    >>> found = critical_points(lambda w: (w[0] ** 2 - 1) ** 2, jax.numpy.array([[-2.0], [0.1], [0.7], [1.5]]))
+    >>> distinct(found).counts.tolist(), distinct(found, symmetries=[lambda w: -w]).counts.tolist()
     ([1, 2, 1], [3, 1])
     """
-    check_type("merge", "a record", found, CriticalPoints, "critical_points")
+    check_type("distinct", "a record", found, CriticalPoints, "critical_points")
     if callable(symmetries):
-        msg = "merge: got symmetries of type function, expected a sequence of functions; put it into a list"
+        msg = "distinct: got symmetries of type function, expected a sequence of functions; put it into a list"
         raise ValueError(msg)
     for image in symmetries:
-        check_callable("merge", "symmetry", image)
+        check_callable("distinct", "symmetry", image)
     if tolerance is None:
         tolerance = 2 * float(np.finfo(np.asarray(found.value).dtype).eps) ** 0.375
-    check_numbers("merge", 0, tolerance=tolerance)
+    check_numbers("distinct", 0, tolerance=tolerance)
     if tolerance == 0:
-        msg = f"merge: got tolerance={tolerance}, expected a positive distance"
+        msg = f"distinct: got tolerance={tolerance}, expected a positive distance"
         raise ValueError(msg)
     if np.ndim(found.value) != 1:
-        msg = f"merge: got values of shape {np.shape(found.value)}, expected one axis of starts"
+        msg = f"distinct: got values of shape {np.shape(found.value)}, expected one axis of starts"
         raise ValueError(msg)
     if len(found.value) == 0:
-        msg = "merge: got a record of no starts, expected at least one"
+        msg = "distinct: got a record of no starts, expected at least one"
         raise ValueError(msg)
     images = np.stack([_rows(found.params), *(_rows(jax.vmap(image)(found.params)) for image in symmetries)], axis=1)
     values, kinds = np.asarray(found.value), np.asarray(found.kind)
@@ -111,53 +108,25 @@ def completeness(points: CriticalPoints, *, euler_characteristic: int = 1) -> Co
         sum over all critical points of (-1)^index = the Euler characteristic
 
     which is 1 for a function that grows in all directions (coercive), 0 on a torus, 2 on a sphere of even dimension and
-    0 on one of odd dimension. Points must be distinct: `merge` first.
+    0 on one of odd dimension. Points must be distinct: `distinct` first.
 
     Source: Milnor, *Morse Theory* (1963), theorem 5.2.
 
-    >>> from jaxdl.curvature.critical_points import critical_points
-    >>> found = critical_points(lambda w: (w[0] ** 2 - 1) ** 2, jnp.array([[-2.0], [0.1], [0.7]]))
-    >>> completeness(merge(found).points)
+    >>> from jaxdl.curvature.critical.points import critical_points
+    >>> found = critical_points(lambda w: (w[0] ** 2 - 1) ** 2, jax.numpy.array([[-2.0], [0.1], [0.7]]))
+    >>> completeness(distinct(found).points)
     Completeness(index_sum=1, num_degenerate=0, adds_up=True)
     """
-    check_type("completeness", "points", points, CriticalPoints, "merge(...).points")
+    check_type("completeness", "points", points, CriticalPoints, "distinct(...).points")
     check_counts("completeness", -(2**31), euler_characteristic=euler_characteristic)
     if np.ndim(points.kind) != 1:
-        msg = f"completeness: got kinds of shape {np.shape(points.kind)}, expected one axis of points, as of merge"
+        msg = f"completeness: got kinds of shape {np.shape(points.kind)}, expected one axis of points, as of distinct"
         raise ValueError(msg)
     inertia = np.asarray(points.inertia)[np.isin(np.asarray(points.kind), CRITICAL)]
     is_degenerate = inertia[:, 1] > 0
     index_sum = int(np.sum((-1) ** inertia[~is_degenerate, 0]))
     num_degenerate = int(is_degenerate.sum())
     return Completeness(index_sum, num_degenerate, num_degenerate == 0 and index_sum == euler_characteristic)
-
-
-def escape_directions(
-    loss: Callable[[Params], Scalar], params: Params, *, num: int = 1
-) -> tuple[Float[Array, " num"], PyTree]:
-    """The directions of most negative curvature, downhill: the smallest eigenvalues, and their eigenvectors.
-
-    The eigenvectors have norm one, a leading axis of length `num`, and the sign for which the slope is not positive.
-    Where an eigenvalue is not negative, its direction is no way out.
-
-    Raises:
-        ValueError: a number that is not between 1 and the number of parameters; a loss that is not a scalar.
-
-    >>> curvatures, directions = escape_directions(lambda w: w[0] ** 2 - w[1] ** 2 + w[1], jnp.zeros(2))
-    >>> print(curvatures, abs(directions[0, 0]), directions[0, 1])
-    [-2.] 0.0 -1.0
-    """
-    check_counts("escape_directions", 1, num=num)
-    check_point("escape_directions", loss, params)
-    flat, unravel = ravel_pytree(params)
-    if num > flat.size:
-        msg = f"escape_directions: got num={num} for {flat.size} parameters, expected between 1 and {flat.size}"
-        raise ValueError(msg)
-    gradient, hessian = derivatives(lambda w: loss(unravel(w)), flat)
-    spectrum, vectors = jnp.linalg.eigh(hessian)
-    chosen = vectors.T[:num]
-    slopes = product(chosen, gradient)
-    return spectrum[:num], jax.vmap(unravel)(jnp.where(slopes[:, None] > 0, -chosen, chosen))
 
 
 def _rows(params: PyTree) -> Float[np.ndarray, "starts p"]:

@@ -13,12 +13,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Scalar, ScalarLike
 
 from jaxdl.curvature.checks import check_counts, check_key, check_numbers, check_vector
-from jaxdl.curvature.density import cumulative, eigenvalue_counts, spectral_density
-from jaxdl.curvature.operators import Matvec, columns_of, ravelled, refuse_asymmetric
+from jaxdl.curvature.products.operators import DENSE_SIZE, Matvec, columns_of, flat_operator, refuse_asymmetric
+from jaxdl.curvature.spectra.density import cumulative, eigenvalue_counts, spectral_density
+from jaxdl.rounding import negligible
 from jaxdl.types import Key, Params
 
-FACTOR = 10
-"""c in the tolerance c eps |H| sqrt(p)."""
 CURVE_POINTS = 33
 
 CountAtMost = Callable[[Float[Array, " x"]], tuple[Int[Array, " x"], Int[Array, " x"], Int[Array, " x"]]]
@@ -60,10 +59,10 @@ def inertia(
     like: Params,
     key: Key,
     *,
-    dense_size: int = 1000,
-    probes: int = 8,
-    steps: int = 64,
-    factor: ScalarLike = FACTOR,
+    dense_size: int = DENSE_SIZE,
+    num_probes: int = 8,
+    num_steps: int = 64,
+    factor: ScalarLike = 10,
     error_probability: float = 1e-3,
 ) -> Inertia:
     """The numbers of negative, zero and positive eigenvalues of a symmetric operator.
@@ -76,9 +75,9 @@ def inertia(
         like: a pytree of its form.
         key: for the random directions of the density, and two products that test the symmetry.
         dense_size: up to this dimension, one product for each column.
-        probes: random directions of the density.
-        steps: of Lanczos, for each.
-        factor: c in the tolerance c eps |H| sqrt(p) below which an eigenvalue counts as zero; may be traced.
+        num_probes: random directions of the density.
+        num_steps: of Lanczos, for each.
+        factor: c in the tolerance c eps |H| √p up to which an eigenvalue counts as zero; it may be traced.
         error_probability: of each bound from the density.
 
     Returns:
@@ -86,33 +85,33 @@ def inertia(
 
     Raises:
         ValueError: no probes, or no steps; an asymmetric operator, products that are not finite (both unless traced); an
-            operator or a `like` that `operators.ravelled` refuses.
+            operator or a `like` that `operators.flat_operator` refuses.
 
     >>> result = inertia(lambda v: jnp.array([3.0, 0.0, -1.0, -2.0]) * v, jnp.zeros(4), jax.random.key(0))
     >>> print(*result.counts)
     2 1 1
     """
-    check_counts("inertia", 1, probes=probes, steps=steps)
+    check_counts("inertia", 1, num_probes=num_probes, num_steps=num_steps)
     check_counts("inertia", 0, dense_size=dense_size)
     check_numbers("inertia", 0, factor=factor)
     check_numbers("inertia", 0, 1, error_probability=error_probability)
     check_key("inertia", key)
-    flat_matvec, zeros, _ = ravelled("inertia", matvec, like)
+    flat_matvec, zeros, _ = flat_operator("inertia", matvec, like)
     if zeros.size <= dense_size:
-        refuse_asymmetric("inertia", flat_matvec, zeros, key, probes=1)
+        refuse_asymmetric("inertia", flat_matvec, zeros, key, num_probes=1)
         return inertia_of(jnp.linalg.eigvalsh(columns_of(flat_matvec, zeros)), factor=factor)
-    density = spectral_density(matvec, like, key, probes=probes, steps=steps)
+    density = spectral_density(matvec, like, key, num_probes=num_probes, num_steps=num_steps)
 
     def at_most(x: Float[Array, " x"]) -> tuple[Int[Array, " x"], Int[Array, " x"], Int[Array, " x"]]:
         low, high = eigenvalue_counts(density, x, error_probability=error_probability)
         share = cumulative(density, x).estimate
         return jnp.clip(jnp.round(share * density.dimension).astype(jnp.int32), low, high), low, high
 
-    size = density.dimension.astype(density.norm.dtype)
-    return _inertia(at_most, density.dimension, density.norm, jnp.asarray(factor * _unit(size, density.norm)))
+    tolerance = negligible(density.nodes, size=density.dimension, factor=factor)
+    return _inertia(at_most, density.dimension, density.norm, tolerance)
 
 
-def inertia_of(values: Float[Array, " p"], *, factor: ScalarLike = FACTOR) -> Inertia:
+def inertia_of(values: Float[Array, " p"], *, factor: ScalarLike = 10) -> Inertia:
     """The same, exactly, from all eigenvalues, in any order: of a matrix, `inertia_of(jnp.linalg.eigvalsh(matrix))`.
 
     Raises:
@@ -129,12 +128,7 @@ def inertia_of(values: Float[Array, " p"], *, factor: ScalarLike = FACTOR) -> In
         return number, number, number
 
     norm = jnp.max(jnp.abs(values))
-    size = jnp.int32(values.size)
-    return _inertia(at_most, size, norm, jnp.asarray(factor * _unit(size.astype(norm.dtype), norm)))
-
-
-def _unit(size: Scalar, norm: Scalar) -> Scalar:
-    return jnp.finfo(norm.dtype).eps * norm * jnp.sqrt(size)
+    return _inertia(at_most, jnp.int32(values.size), norm, negligible(values, factor=factor))
 
 
 def _inertia(at_most: CountAtMost, size: Int[Array, ""], norm: Scalar, tolerance: Scalar) -> Inertia:

@@ -14,7 +14,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, Scalar, ScalarLike
 
 from jaxdl.curvature.checks import check_axes, check_finite, check_numbers, check_vector, known
-from jaxdl.curvature.operators import ASYMMETRY, Matvec, ravelled, refuse_nonlinear
+from jaxdl.curvature.products.operators import ASYMMETRY, Matvec, flat_operator, refuse_nonlinear
+from jaxdl.rounding import negligible, product
 from jaxdl.types import Params
 
 
@@ -91,13 +92,13 @@ def conditioning(
         check_numbers("conditioning", 0, tolerance=tolerance)
     # NaN is an answer here, and no fault for a mode of debugging to stop at.
     with jax.debug_nans(False):
-        return _conditioned(values + ridge, tolerance)
+        return _condition(values + ridge, tolerance)
 
 
-def _conditioned(values: Float[Array, " p"], tolerance: ScalarLike | None) -> Conditioning:
+def _condition(values: Float[Array, " p"], tolerance: ScalarLike | None) -> Conditioning:
     sizes = jnp.abs(values)
     if tolerance is None:
-        tolerance = 10 * jnp.finfo(values.dtype).eps * jnp.max(sizes) * values.size**0.5
+        tolerance = negligible(values)
     is_zero = sizes <= tolerance
     is_positive = ~is_zero & (values > 0)
     largest = jnp.max(jnp.where(is_positive, values, -jnp.inf))
@@ -181,7 +182,7 @@ def step_test(matvec: Matvec, gradient: Params, step: ScalarLike) -> StepTest:
         step: ε; it may be traced.
 
     Raises:
-        ValueError: an operator or a gradient that `operators.ravelled` refuses; an operator that is not linear, a gradient
+        ValueError: an operator or a gradient that `operators.flat_operator` refuses; an operator that is not linear, a gradient
             that is not finite (both unless traced).
 
     Source: Goodfellow, Bengio and Courville, "Deep Learning" (2016), section 8.2.1.
@@ -191,7 +192,7 @@ def step_test(matvec: Matvec, gradient: Params, step: ScalarLike) -> StepTest:
     0.5 -0.125 0.25
     """
     check_numbers("step_test", -math.inf, step=step)
-    flat_matvec, zeros, _ = ravelled("step_test", matvec, gradient)
+    flat_matvec, zeros, _ = flat_operator("step_test", matvec, gradient)
     check_finite("step_test", "a gradient", gradient, "did the training diverge?")
     flat = ravel_pytree(gradient)[0]
     refuse_nonlinear("step_test", flat_matvec, zeros)
@@ -249,6 +250,6 @@ def whitening(matrix: Float[Array, "p p"], *, ridge: ScalarLike = 0.0) -> Float[
             raise ValueError(msg)
     values, vectors = jnp.linalg.eigh(matrix)
     values = values + ridge
-    is_kept = values > 10 * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values)) * values.size**0.5
+    is_kept = values > negligible(values)
     roots = jnp.where(is_kept, 1 / jnp.sqrt(jnp.where(is_kept, values, 1)), 0)
-    return jnp.matmul(vectors * roots[None], vectors.T, precision=jax.lax.Precision.HIGHEST)
+    return product(vectors * roots[None], vectors.T)

@@ -20,9 +20,9 @@ from jaxdl.curvature.checks import (
     check_numbers,
     check_precision,
     shapes_of,
-    tell_of_tied,
+    warn_of_tied,
 )
-from jaxdl.curvature.levenberg_marquardt import (
+from jaxdl.curvature.critical.levenberg_marquardt import (
     FlatLoss,
     Tolerances,
     conditions,
@@ -30,11 +30,10 @@ from jaxdl.curvature.levenberg_marquardt import (
     is_short,
     levenberg_marquardt,
     newton_step,
-    polished,
-    product,
-    rounding,
+    polish,
 )
-from jaxdl.curvature.linearised import linearised_gradient
+from jaxdl.curvature.products.linearized import linearized_gradient
+from jaxdl.rounding import negligible, product
 from jaxdl.types import Params
 
 SAFETY = 4
@@ -58,6 +57,8 @@ class Kind(enum.IntEnum):
     """not finite, or outside of the radius"""
     UNFINISHED = 6
     """none of these: the search ran out of steps, or rounding stopped it"""
+    UNCOUNTED = -1
+    """critical, of eigenvalues that nobody has counted: a `newton_mr` without a key"""
 
 
 class CriticalPoints(NamedTuple):
@@ -77,6 +78,15 @@ class CriticalPoints(NamedTuple):
     kind: Int[Array, "*starts"]
     """A `Kind`."""
     num_steps: Int[Array, "*starts"]
+
+
+class EscapeDirections(NamedTuple):
+    """The most negative curvatures at a point, with their directions."""
+
+    curvatures: Float[Array, " directions"]
+    """The smallest eigenvalues of the Hessian, in increasing order."""
+    directions: Params
+    """Eigenvectors of norm one, with a leading axis "directions"; the slope along each is not positive."""
 
 
 def critical_points(
@@ -121,7 +131,7 @@ def critical_points(
             networks of saturating units does.
 
     Returns:
-        A record of every start, in their order, whatever it reached; `merge` reduces them to distinct critical points.
+        A record of every start, in their order, whatever it reached; `distinct` reduces them to distinct critical points.
 
     Raises:
         ValueError: starts without a common leading axis, or not of single or double precision; a loss that is not a real
@@ -148,8 +158,8 @@ def critical_points(
 
         tolerances = _tolerances(flat.dtype, gradient_tolerance, flat_tolerance, radius)
         state = levenberg_marquardt(flat_loss, flat, max_steps, tolerances)
-        state = polished(flat_loss, state, max_steps, tolerances)
-        found = _inspected(flat_loss, state.flat, tolerances)
+        state = polish(flat_loss, state, max_steps, tolerances)
+        found = _classify(flat_loss, state.flat, tolerances)
         return found._replace(params=unravel(found.params), num_steps=state.num_steps)
 
     # Where a search meets NaN, its record says so: no fault for a mode of debugging to stop at.
@@ -176,17 +186,44 @@ def critical_point(
     flat, unravel = ravel_pytree(params)
     tolerances = _tolerances(flat.dtype, gradient_tolerance, flat_tolerance, radius)
     with jax.debug_nans(False):
-        found = _inspected(lambda w: loss(unravel(w)), flat, tolerances)
+        found = _classify(lambda w: loss(unravel(w)), flat, tolerances)
     return found._replace(params=unravel(found.params))
 
 
-def _inspected(loss: FlatLoss, flat: Float[Array, " p"], tolerances: Tolerances) -> CriticalPoints:
+def escape_directions(loss: Callable[[Params], Scalar], params: Params, *, num_directions: int = 1) -> EscapeDirections:
+    """The ways out of a saddle: the directions of most negative curvature, downhill.
+
+    Where a curvature is not negative, its direction is no way out.
+
+    Raises:
+        ValueError: a number that is not between 1 and the number of parameters; a loss that is not a scalar.
+
+    >>> curvatures, directions = escape_directions(lambda w: w[0] ** 2 - w[1] ** 2 + w[1], jnp.zeros(2))
+    >>> print(curvatures, abs(directions[0, 0]), directions[0, 1])
+    [-2.] 0.0 -1.0
+    """
+    check_counts("escape_directions", 1, num_directions=num_directions)
+    check_point("escape_directions", loss, params)
+    flat, unravel = ravel_pytree(params)
+    if num_directions > flat.size:
+        msg = f"escape_directions: got num_directions={num_directions}, expected from 1 to {flat.size}, the number of parameters"
+        raise ValueError(msg)
+    gradient, hessian = derivatives(lambda w: loss(unravel(w)), flat)
+    spectrum, vectors = jnp.linalg.eigh(hessian)
+    chosen = vectors.T[:num_directions]
+    slopes = product(chosen, gradient)
+    return EscapeDirections(
+        spectrum[:num_directions], jax.vmap(unravel)(jnp.where(slopes[:, None] > 0, -chosen, chosen))
+    )
+
+
+def _classify(loss: FlatLoss, flat: Float[Array, " p"], tolerances: Tolerances) -> CriticalPoints:
     gradient, hessian = derivatives(loss, flat)
     spectrum, vectors = jnp.linalg.eigh(hessian)
     step = newton_step(gradient, spectrum, vectors)
     change = jnp.max(jnp.abs(jnp.linalg.eigvalsh(derivatives(loss, flat - step)[1]) - spectrum))
     # Where the Hessian is not finite a step away, nothing is known of its signs here.
-    zero = rounding(spectrum) + SAFETY * jnp.where(jnp.isfinite(change), change, jnp.inf)
+    zero = negligible(spectrum) + SAFETY * jnp.where(jnp.isfinite(change), change, jnp.inf)
     negative, positive = (jnp.sum(sign * spectrum > zero) for sign in (-1, 1))
     inertia = jnp.stack([negative, flat.size - negative - positive, positive]).astype(jnp.int32)
     is_small, is_flat, is_lost = conditions(flat, gradient, hessian, tolerances)
@@ -218,7 +255,7 @@ def check_points(name: str, loss: Callable[[Params], Scalar], starts: Params) ->
     >>> check_points("critical_points", lambda w: w, jnp.ones(3))
     """
     check_floats(name, starts)
-    tell_of_tied(name, starts)
+    warn_of_tied(name, starts)
     shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(starts)]
     if len({shape[:1] for shape in shapes} - {()}) != 1 or () in shapes:
         msg = f"{name}: got points of shapes {shapes}, expected one common leading axis; for one point add it by leaf[None]"
@@ -236,11 +273,11 @@ def check_point(name: str, loss: Callable[[Params], Scalar], params: PyTree) -> 
     >>> check_point("critical_point", lambda w: w, jnp.ones(()))
     """
     check_floats(name, params)
-    tell_of_tied(name, params)
+    warn_of_tied(name, params)
     shapes = shapes_of(params)
     check_precision(name, jax.tree.leaves(shapes)[0].dtype)
     check_loss(name, loss, shapes)
-    jax.eval_shape(lambda at: linearised_gradient(name, loss, at)[0], shapes)
+    jax.eval_shape(lambda at: linearized_gradient(name, loss, at)[0], shapes)
 
 
 def _check_tolerances(name: str, gradient: ScalarLike | None, flat: ScalarLike | None, radius: ScalarLike) -> None:

@@ -5,15 +5,13 @@ spreads on the threads of a CPU: for small matrices that costs more than it gain
 counterparts, member by member.
 """
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
-_product = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+from jaxdl.rounding import product
 
 
 @custom_vmap
@@ -51,10 +49,10 @@ def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[tuple[Array, Array
     values, vectors = eigh(*primals)
     change = jnp.triu(*tangents)
     change = change + jnp.triu(change, 1).T
-    inner = _product(vectors.T, _product(change, vectors))
+    inner = product(vectors.T, product(change, vectors))
     gaps = values[None, :] - values[:, None]
     turn = jnp.where(gaps == 0, 0, inner / jnp.where(gaps == 0, 1, gaps))
-    return (values, vectors), (jnp.diagonal(inner), _product(vectors, turn))
+    return (values, vectors), (jnp.diagonal(inner), product(vectors, turn))
 
 
 def _at_once(upper: Float[Array, "*members n n"]) -> tuple[Float[Array, "*members n"], Float[Array, "*members n n"]]:

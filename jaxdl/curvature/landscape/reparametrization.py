@@ -1,4 +1,4 @@
-"""Reparametrisation: how a Hessian changes when the parameters do and the function does not."""
+"""Reparametrization: how a Hessian changes when the parameters do and the function does not."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,12 +9,12 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Scalar
 
 from jaxdl.curvature.checks import check_counts, check_key, check_loss, check_parameters, check_same_form, traced
-from jaxdl.curvature.linearised import linearised_gradient
-from jaxdl.curvature.operators import ravelled
+from jaxdl.curvature.products.linearized import linearized_gradient
+from jaxdl.curvature.products.operators import flat_operator
 from jaxdl.types import Key, Params
 
 
-class Reparametrisation(NamedTuple):
+class Reparametrization(NamedTuple):
     """How far a linear change of the parameters is from one that leaves the function alone."""
 
     value_gap: Scalar
@@ -23,14 +23,14 @@ class Reparametrisation(NamedTuple):
     """The largest |Tᵀ H(Tθ) T v - H(θ) v| / |H(θ) v| over random v."""
 
 
-def reparametrisation(
+def reparametrization(
+    key: Key,
     loss: Callable[[Params], Scalar],
     params: Params,
     transform: Callable[[Params], Params],
-    key: Key,
     *,
-    probes: int = 4,
-) -> Reparametrisation:
+    num_probes: int = 4,
+) -> Reparametrization:
     """Whether H(Tθ) = T⁻ᵀ H(θ) T⁻¹, as for every linear bijection T that leaves the function alone.
 
     Scaling one layer of a ReLU network up and the next one down is such a change: its eigenvalues, and with them every
@@ -38,11 +38,11 @@ def reparametrisation(
     Tᵀ H(Tθ) T v = H(θ) v for random v.
 
     Args:
+        key: for the random directions.
         loss: a scalar function of the parameters.
         params: θ.
         transform: T, a linear map of the parameters.
-        key: for the random directions.
-        probes: how many of them.
+        num_probes: how many directions.
 
     Returns:
         The gap in the value and the largest gap in the products, both of the order of rounding where T is a symmetry.
@@ -52,22 +52,22 @@ def reparametrisation(
 
     Source: Dinh, Pascanu, Bengio and Bengio, "Sharp minima can generalize for deep nets" (2017).
 
-    >>> gaps = reparametrisation(
-    ...     lambda w: (w[0] * w[1] - 1) ** 2, jnp.array([2.0, 3.0]), lambda w: w * jnp.array([4.0, 0.25]), jax.random.key(0)
+    >>> gaps = reparametrization(
+    ...     jax.random.key(0), lambda w: (w[0] * w[1] - 1) ** 2, jnp.array([2.0, 3.0]), lambda w: w * jnp.array([4.0, 0.25])
     ... )
     >>> print(gaps.value_gap, gaps.product_gap < 1e-12)
     0.0 True
     """
-    check_counts("reparametrisation", 1, probes=probes)
-    check_key("reparametrisation", key)
-    check_parameters("reparametrisation", params)
-    check_loss("reparametrisation", loss, params)
-    image, _ = traced("reparametrisation", "transform", transform, params)
-    check_same_form("reparametrisation", "a transform to parameters", image, params)
+    check_counts("reparametrization", 1, num_probes=num_probes)
+    check_key("reparametrization", key)
+    check_parameters("reparametrization", params)
+    check_loss("reparametrization", loss, params)
+    image, _ = traced("reparametrization", "transform", transform, params)
+    check_same_form("reparametrization", "a transform to parameters", image, params)
     moved, forward = jax.linearize(transform, params)
     backward = jax.linear_transpose(forward, params)
-    here, there = (linearised_gradient("reparametrisation", loss, at)[1] for at in (params, moved))
-    _, zeros, unravel = ravelled("reparametrisation", here, params)
+    here, there = (linearized_gradient("reparametrization", loss, at)[1] for at in (params, moved))
+    _, zeros, unravel = flat_operator("reparametrization", here, params)
 
     def gap(key: Key) -> Scalar:
         direction = unravel(jax.random.normal(key, zeros.shape, zeros.dtype))
@@ -77,7 +77,7 @@ def reparametrisation(
 
     value = loss(params)
     value_gap = jnp.abs(loss(moved) - value) / jnp.maximum(jnp.abs(value), 1)
-    return Reparametrisation(value_gap, jnp.max(jax.lax.map(gap, jax.random.split(key, probes))))
+    return Reparametrization(value_gap, jnp.max(jax.lax.map(gap, jax.random.split(key, num_probes))))
 
 
 def _dot(left: Params, right: Params) -> Scalar:

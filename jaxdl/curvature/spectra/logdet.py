@@ -5,9 +5,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdl.curvature.checks import check_counts, check_key
-from jaxdl.curvature.density import quadratures
-from jaxdl.curvature.operators import Matvec, columns_of, ravelled, refuse_asymmetric
-from jaxdl.curvature.trace import Estimate
+from jaxdl.curvature.products.operators import DENSE_SIZE, Matvec, columns_of, flat_operator, refuse_asymmetric
+from jaxdl.curvature.spectra.density import quadratures
+from jaxdl.curvature.spectra.trace import ProbeEstimate
 from jaxdl.types import Key, Params
 
 
@@ -17,10 +17,10 @@ def logdet(
     key: Key,
     *,
     positive_definite: bool = False,
-    probes: int = 8,
-    steps: int = 64,
-    dense_size: int = 512,
-) -> Estimate:
+    num_probes: int = 8,
+    num_steps: int = 64,
+    dense_size: int = DENSE_SIZE,
+) -> ProbeEstimate:
     """Log |det A| = Σ log |λ_j|: the Gauss quadrature of p log λ, averaged over random directions.
 
     Up to `dense_size` the matrix is formed, and the result exact. Beyond it, the logarithm has its pole inside the
@@ -33,41 +33,41 @@ def logdet(
         like: a pytree of its form.
         key: for the random directions, and two products that test the symmetry.
         positive_definite: whether all eigenvalues are known to be positive.
-        probes: random directions, at least 2.
-        steps: of Lanczos, for each.
+        num_probes: random directions, at least 2.
+        num_steps: of Lanczos, for each.
         dense_size: up to this dimension, one product for each column.
 
     Raises:
         ValueError: a large operator not stated to be positive definite; fewer than 2 probes; no steps; an asymmetric
             operator, products that are not finite (both unless traced); an operator or a `like` that
-            `operators.ravelled` refuses.
+            `operators.flat_operator` refuses.
 
     >>> result = logdet(lambda v: jnp.array([2.0, -4.0]) * v, jnp.zeros(2), jax.random.key(0))
     >>> print(result.estimate.round(6), result.standard_error)
     2.079442 0.0
     """
-    check_counts("logdet", 2, probes=probes)
-    check_counts("logdet", 1, steps=steps)
+    check_counts("logdet", 2, num_probes=num_probes)
+    check_counts("logdet", 1, num_steps=num_steps)
     check_counts("logdet", 0, dense_size=dense_size)
     check_key("logdet", key)
-    flat_matvec, zeros, _ = ravelled("logdet", matvec, like)
+    flat_matvec, zeros, _ = flat_operator("logdet", matvec, like)
     key_symmetry, key_probes = jax.random.split(key)
-    refuse_asymmetric("logdet", flat_matvec, zeros, key_symmetry, probes=1)
+    refuse_asymmetric("logdet", flat_matvec, zeros, key_symmetry, num_probes=1)
     if zeros.size <= dense_size:
         values = jnp.linalg.eigvalsh(columns_of(flat_matvec, zeros))
         exact = jnp.sum(_log(values, positive_definite))
-        return Estimate(exact, jnp.zeros_like(exact), jnp.int32(zeros.size))
+        return ProbeEstimate(exact, jnp.zeros_like(exact), jnp.int32(zeros.size))
     if not positive_definite:
         msg = (
             f"logdet: got an operator of dimension {zeros.size}, above dense_size={dense_size}, expected one stated to be "
             "positive definite; pass positive_definite=True if it is, add a ridge if it may not be, or raise dense_size"
         )
         raise ValueError(msg)
-    steps = min(steps, zeros.size)
-    nodes, weights, *_ = quadratures(flat_matvec, zeros, key_probes, probes, steps)
+    num_steps = min(num_steps, zeros.size)
+    nodes, weights, *_ = quadratures(key_probes, flat_matvec, zeros, num_probes, num_steps)
     values = zeros.size * jnp.sum(weights * _log(nodes, positive_definite), axis=1) / jnp.sum(weights, axis=1)
-    error = jnp.std(values, ddof=1) / probes**0.5
-    return Estimate(jnp.mean(values), error, jnp.int32(probes * steps))
+    error = jnp.std(values, ddof=1) / num_probes**0.5
+    return ProbeEstimate(jnp.mean(values), error, jnp.int32(num_probes * num_steps))
 
 
 def _log(values: Float[Array, "*any"], positive_definite: bool) -> Float[Array, "*any"]:

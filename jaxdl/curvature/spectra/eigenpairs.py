@@ -14,10 +14,18 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
-from jaxdl.curvature.batching import eigh
 from jaxdl.curvature.checks import check_counts, check_key, check_numbers, check_same_form
-from jaxdl.curvature.lanczos import FlatMatvec, Krylov, begin, extend, orthogonalised, start_along, vector_norm
-from jaxdl.curvature.operators import Matvec, columns_of, ravelled, refuse_asymmetric
+from jaxdl.curvature.products.operators import (
+    DENSE_SIZE,
+    FlatMatvec,
+    Matvec,
+    columns_of,
+    flat_operator,
+    refuse_asymmetric,
+)
+from jaxdl.curvature.spectra.lanczos import Krylov, begin, extend, orthogonalize, start_along
+from jaxdl.curvature.spectra.under_vmap import eigh
+from jaxdl.rounding import product, vector_norm
 from jaxdl.types import Key, Params
 
 FLOOR = 10
@@ -74,7 +82,7 @@ def eigenpairs(
     tolerance: float = 1e-5,
     basis_size: int | None = None,
     max_cycles: int = 100,
-    dense_size: int = 100,
+    dense_size: int = DENSE_SIZE,
     start: Params | None = None,
 ) -> Eigenpairs:
     """The largest and the smallest eigenvalues of a symmetric operator, with eigenvectors and certified residuals.
@@ -83,8 +91,8 @@ def eigenpairs(
     a multiple one above all, is what the confirmation by a random Krylov space makes very likely.
 
     Args:
-        matvec: the operator, as of `hvp`; it may close over traced values, and everything here may be vmapped. Then
-            every member's counts, flags and bits are as if it ran alone, beside none slower.
+        matvec: the operator, as of `hvp`; it may close over traced values, and everything here may be vmapped. Under
+            `vmap`, each member returns exactly what it returns alone; slower members do not change it.
         like: a pytree of its form.
         key: for the start, the confirmation, and the replacements at breakdowns.
         top: how many of the largest eigenvalues.
@@ -92,7 +100,7 @@ def eigenpairs(
         tolerance: largest residual bound of a converged pair, relative to the norm of the operator.
         basis_size: Krylov vectors held at a time, one more than that in memory; by default 3 (top + bottom) + 30, and
             40 at least.
-        max_cycles: Krylov spaces, fresh or restarted, before the search ends unconverged; at least 2.
+        max_cycles: Krylov spaces, fresh or restart, before the search ends unconverged; at least 2.
         dense_size: up to this dimension, or the basis size, the matrix is formed and decomposed outright.
         start: where the search begins, such as the sum of the eigenvectors of a similar operator; random if `None`.
 
@@ -112,15 +120,15 @@ def eigenpairs(
     """
     check_key("eigenpairs", key)
     key_symmetry, key_start, key_search = jax.random.split(key, 3)
-    flat_matvec, zeros, unravel = ravelled("eigenpairs", matvec, like)
+    flat_matvec, zeros, unravel = flat_operator("eigenpairs", matvec, like)
     check_counts("eigenpairs", 0, top=top, bottom=bottom, dense_size=dense_size)
     columns = max(40, 3 * (top + bottom) + 30) if basis_size is None else basis_size
     _check(zeros, top, bottom, columns, tolerance, max_cycles)
     if start is not None:
         check_same_form("eigenpairs", "a start", start, like)
-    refuse_asymmetric("eigenpairs", flat_matvec, zeros, key_symmetry, probes=2)
+    refuse_asymmetric("eigenpairs", flat_matvec, zeros, key_symmetry, num_probes=2)
     if zeros.size <= max(dense_size, columns):
-        pairs = _decomposed(columns_of(flat_matvec, zeros), top, bottom, tolerance)
+        pairs = _decompose(columns_of(flat_matvec, zeros), top, bottom, tolerance)
     else:
         drawn = jax.random.normal(key_start, zeros.shape, zeros.dtype)
         first = drawn if start is None else start_along(ravel_pytree(start)[0], drawn)
@@ -154,12 +162,12 @@ def _check(zeros: Float[Array, " p"], top: int, bottom: int, columns: int, toler
         raise ValueError(msg)
 
 
-def _decomposed(matrix: Float[Array, "p p"], top: int, bottom: int, tolerance: float) -> Eigenpairs:
+def _decompose(matrix: Float[Array, "p p"], top: int, bottom: int, tolerance: float) -> Eigenpairs:
     values, rotation = eigh((matrix + matrix.T) / 2)
     norm = jnp.max(jnp.abs(values))
     wanted = _ends(values.size, top, bottom)
     values, vectors = values[wanted], rotation.T[wanted]
-    images = jnp.matmul(vectors, matrix.T, precision=lax.Precision.HIGHEST)
+    images = product(vectors, matrix.T)
     residuals = vector_norm(images - values[:, None] * vectors)
     bounds = residuals + FLOOR * jnp.finfo(matrix.dtype).eps * norm
     converged = jnp.isfinite(norm) & (bounds <= tolerance * norm)
@@ -189,7 +197,7 @@ def _search(
     more_top = more * top // num_pairs
     wanted, kept = _ends(columns, top, bottom), _ends(columns, top + more_top, bottom + more - more_top)
 
-    def searched(
+    def search_once(
         krylov: Krylov, drawn: Array, first: int, given: Int[Array, ""] | int, before: _Search | _Round
     ) -> _Search:
         # Every cycle takes other shifts, or it would replace what is exhausted by what it has seen already.
@@ -199,14 +207,14 @@ def _search(
         values, rotation = eigh(krylov.coefficients)
         return _Search(krylov, values, rotation, before.cycles + 1, before.num_matvecs + (columns - first))
 
-    def restarted(search: _Search, drawn: Array) -> _Search:
+    def restart(search: _Search, drawn: Array) -> _Search:
         fresh = begin(jnp.concatenate([_vectors(search, kept), search.krylov.basis[-1:]]), columns)
         krylov = fresh._replace(
             coefficients=fresh.coefficients.at[: kept.size, : kept.size].set(jnp.diag(search.values[kept])),
             remainders=fresh.remainders.at[: kept.size].set(_residuals(search, kept, is_last_outside=False)),
             scale=search.krylov.scale,
         )
-        return searched(krylov, drawn, kept.size, 1, search)
+        return search_once(krylov, drawn, kept.size, 1, search)
 
     def is_unfinished(search: _Search) -> Bool[Array, ""]:
         # The floor twice: what is certified later is a residual of rounded products, plus the floor.
@@ -217,7 +225,7 @@ def _search(
     def next_round(before: _Round) -> _Round:
         drawn = jax.random.normal(jax.random.fold_in(key, before.cycles), start.shape, dtype)
         krylov = begin(before.rows, columns)._replace(scale=before.scale)
-        search = searched(krylov, drawn, 0, before.num_given, before)
+        search = search_once(krylov, drawn, 0, before.num_given, before)
         scale = search.krylov.scale
         # The first columns are products with the vectors claimed.
         offsets = (
@@ -230,9 +238,9 @@ def _search(
         is_near = (jnp.abs(search.values[wanted] - before.values) <= tolerance * scale) & (before.cycles > 0)
         is_confirmed = jnp.isfinite(scale) & is_near
         is_done = jnp.all(is_confirmed) | (search.cycles >= max_cycles) | ~jnp.all(jnp.isfinite(search.values))
-        search = lax.while_loop(lambda s: is_unfinished(s) & ~is_done, lambda s: restarted(s, drawn), search)
+        search = lax.while_loop(lambda s: is_unfinished(s) & ~is_done, lambda s: restart(s, drawn), search)
         vectors = _vectors(search, wanted)
-        other, _ = orthogonalised(drawn, vectors)
+        other, _ = orthogonalize(drawn, vectors)
         return _Round(
             jnp.where(is_done, before.rows, jnp.concatenate([vectors, other[None] / vector_norm(other)])),
             jnp.int32(num_pairs + 1),
@@ -256,7 +264,7 @@ def _search(
 
 
 def _vectors(search: _Search, chosen: np.ndarray) -> Float[Array, "chosen p"]:
-    return jnp.matmul(search.rotation[:, chosen].T, search.krylov.basis[:-1], precision=lax.Precision.HIGHEST)
+    return product(search.rotation[:, chosen].T, search.krylov.basis[:-1])
 
 
 def _residuals(search: _Search, chosen: np.ndarray, *, is_last_outside: bool) -> Float[Array, " chosen"]:

@@ -18,8 +18,9 @@ from jax import lax
 from jaxtyping import Array, Float, Int, PyTree
 
 from jaxdl.curvature.checks import check_counts, check_key
-from jaxdl.curvature.lanczos import BREAKDOWN, FlatMatvec, orthogonalised, vector_norm
-from jaxdl.curvature.operators import Matvec, columns_of, ravelled, refuse_nonlinear
+from jaxdl.curvature.products.operators import FlatMatvec, Matvec, columns_of, flat_operator, refuse_nonlinear
+from jaxdl.curvature.spectra.lanczos import BREAKDOWN, orthogonalize
+from jaxdl.rounding import product, vector_norm
 from jaxdl.types import Key, Params
 
 CHUNK_SIZE = 4
@@ -28,7 +29,7 @@ INFLATION = 3
 """The most by which the correlations may multiply the variance; beyond it, their own noise speaks."""
 
 
-class Estimate(NamedTuple):
+class ProbeEstimate(NamedTuple):
     """An estimate, its standard error, and the number of products it took; with every column known, the error is 0.
 
     The standard error covers the probes, and not rounding. Its square is unbiased but for the bounds of `INFLATION`; over
@@ -67,14 +68,14 @@ class _Pairs(NamedTuple):
     """u_ij · ω_i, by which the residual r_i moves along u_ij."""
 
 
-def trace(matvec: Matvec, like: Params, key: Key, *, probes: int = 16) -> Estimate:
+def trace(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 16) -> ProbeEstimate:
     """The sum of the eigenvalues: mean over i of tr(P_i A) + (p - rank P_i) r_i · A r_i / |r_i|².
 
     Args:
         matvec: a linear operator, such as `hvp`'s; it need not be symmetric.
         like: a pytree of its form.
         key: for the normal probes.
-        probes: random vectors, two products each. Where that reaches the dimension p, the matrix is formed by p products
+        num_probes: random vectors, two products each. Where that reaches the dimension p, the matrix is formed by p products
             instead, and the result is exact.
 
     Returns:
@@ -82,7 +83,7 @@ def trace(matvec: Matvec, like: Params, key: Key, *, probes: int = 16) -> Estima
 
     Raises:
         ValueError: fewer than two probes; an operator that is not linear, products that are not finite (both unless traced);
-            an operator or a `like` that `operators.ravelled` refuses.
+            an operator or a `like` that `operators.flat_operator` refuses.
 
     Source: Epperly, Tropp and Webber, "XTrace: making the most of every sample in stochastic trace estimation" (2024).
 
@@ -90,16 +91,16 @@ def trace(matvec: Matvec, like: Params, key: Key, *, probes: int = 16) -> Estima
     >>> print(*result)
     6.0 0.0 4
     """
-    flat_matvec, zeros, _ = _checked("trace", matvec, like, key, probes)
-    if 2 * probes >= zeros.size:
+    flat_matvec, zeros, _ = _checked("trace", matvec, like, key, num_probes)
+    if 2 * num_probes >= zeros.size:
         return _exact(jnp.trace(columns_of(flat_matvec, zeros)), zeros.size)
-    sketch = _sketched(flat_matvec, jax.random.normal(key, (probes, zeros.size), zeros.dtype))
-    form = _product(sketch.basis, sketch.images.T)
-    linear = _product(sketch.residuals, sketch.images.T) + _product(sketch.residual_images, sketch.basis.T)
+    sketch = _sketch_of(flat_matvec, jax.random.normal(key, (num_probes, zeros.size), zeros.dtype))
+    form = product(sketch.basis, sketch.images.T)
+    linear = product(sketch.residuals, sketch.images.T) + product(sketch.residual_images, sketch.basis.T)
     return _scalar_estimate(sketch, form, jnp.sum(sketch.residuals * sketch.residual_images, axis=1), linear)
 
 
-def squared_frobenius_norm(matvec: Matvec, like: Params, key: Key, *, probes: int = 16) -> Estimate:
+def squared_frobenius_norm(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 16) -> ProbeEstimate:
     """The sum of all squared entries, which for a symmetric operator is that of all squared eigenvalues.
 
     The mean over i of |A P_i|² + (p - rank P_i) |A r_i|² / |r_i|². Arguments, result and errors are those of `trace`. The
@@ -109,16 +110,16 @@ def squared_frobenius_norm(matvec: Matvec, like: Params, key: Key, *, probes: in
     >>> print(*result)
     14.0 0.0 4
     """
-    flat_matvec, zeros, _ = _checked("squared_frobenius_norm", matvec, like, key, probes)
-    if 2 * probes >= zeros.size:
+    flat_matvec, zeros, _ = _checked("squared_frobenius_norm", matvec, like, key, num_probes)
+    if 2 * num_probes >= zeros.size:
         return _exact(jnp.sum(columns_of(flat_matvec, zeros) ** 2), zeros.size)
-    sketch = _sketched(flat_matvec, jax.random.normal(key, (probes, zeros.size), zeros.dtype))
-    form = _product(sketch.images, sketch.images.T)
-    linear = 2 * _product(sketch.residual_images, sketch.images.T)
+    sketch = _sketch_of(flat_matvec, jax.random.normal(key, (num_probes, zeros.size), zeros.dtype))
+    form = product(sketch.images, sketch.images.T)
+    linear = 2 * product(sketch.residual_images, sketch.images.T)
     return _scalar_estimate(sketch, form, jnp.sum(sketch.residual_images**2, axis=1), linear)
 
 
-def diagonal(matvec: Matvec, like: Params, key: Key, *, probes: int = 16) -> Estimate:
+def diagonal(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 16) -> ProbeEstimate:
     """The diagonal, as a pytree like the parameters: mean over i of diag(A P_i) + ω_i ⊙ A r_i, with probes of signs.
 
     Arguments, result and errors are those of `trace`; the standard error is a pytree too, one for each entry.
@@ -129,12 +130,12 @@ def diagonal(matvec: Matvec, like: Params, key: Key, *, probes: int = 16) -> Est
     >>> print(result.estimate, result.num_matvecs)
     {'bias': Array([2., 2.], dtype=float64)} 2
     """
-    flat_matvec, zeros, unravel = _checked("diagonal", matvec, like, key, probes)
-    if 2 * probes >= zeros.size:
+    flat_matvec, zeros, unravel = _checked("diagonal", matvec, like, key, num_probes)
+    if 2 * num_probes >= zeros.size:
         return _exact(unravel(jnp.diagonal(columns_of(flat_matvec, zeros))), zeros.size)
-    signs = jax.random.rademacher(key, (probes, zeros.size), zeros.dtype)
-    sketch = _sketched(flat_matvec, signs)
-    lost = _product(sketch.left_out, sketch.basis), _product(sketch.left_out, sketch.images)
+    signs = jax.random.rademacher(key, (num_probes, zeros.size), zeros.dtype)
+    sketch = _sketch_of(flat_matvec, signs)
+    lost = product(sketch.left_out, sketch.basis), product(sketch.left_out, sketch.images)
     estimates = jnp.sum(sketch.basis * sketch.images, axis=0)[None] - lost[0] * lost[1] + signs * sketch.residual_images
     pairs = _pairs(sketch)
 
@@ -151,46 +152,41 @@ def diagonal(matvec: Matvec, like: Params, key: Key, *, probes: int = 16) -> Est
         return total + jnp.sum(from_i * from_j, axis=0), None
 
     # One probe at a time, since all pairs at once would take probes² vectors of memory.
-    covariance = lax.scan(add_covariances, zeros, jnp.arange(probes))[0] / (probes * (probes - 1))
+    covariance = lax.scan(add_covariances, zeros, jnp.arange(num_probes))[0] / (num_probes * (num_probes - 1))
     mean, error = _mean_and_error(estimates, covariance)
-    return Estimate(unravel(mean), unravel(error), jnp.int32(2 * probes))
+    return ProbeEstimate(unravel(mean), unravel(error), jnp.int32(2 * num_probes))
 
 
-def _checked(name: str, matvec: Matvec, like: Params, key: Key, probes: int) -> tuple:
-    check_counts(name, 2, probes=probes)
+def _checked(name: str, matvec: Matvec, like: Params, key: Key, num_probes: int) -> tuple:
+    check_counts(name, 2, num_probes=num_probes)
     check_key(name, key)
-    flat_matvec, zeros, unravel = ravelled(name, matvec, like)
+    flat_matvec, zeros, unravel = flat_operator(name, matvec, like)
     refuse_nonlinear(name, flat_matvec, zeros)
     return flat_matvec, zeros, unravel
 
 
-def _exact(value: PyTree[Array], size: int) -> Estimate:
-    return Estimate(value, jax.tree.map(jnp.zeros_like, value), jnp.int32(size))
+def _exact(value: PyTree[Array], size: int) -> ProbeEstimate:
+    return ProbeEstimate(value, jax.tree.map(jnp.zeros_like, value), jnp.int32(size))
 
 
-def _product(left: Array, right: Array) -> Array:
-    # At the default precision, an accelerator's products would leave errors of 1e-3 in what is called exact.
-    return jnp.matmul(left, right, precision=lax.Precision.HIGHEST)
-
-
-def _sketched(matvec: FlatMatvec, probes: Float[Array, "k p"]) -> _Sketch:
+def _sketch_of(matvec: FlatMatvec, probes: Float[Array, "k p"]) -> _Sketch:
     def images_of(vectors: Float[Array, "k p"]) -> Float[Array, "k p"]:
         return lax.map(matvec, vectors, batch_size=min(CHUNK_SIZE, len(vectors)))
 
     probe_images = images_of(probes)
     basis = _orthonormal(probe_images)
     images = images_of(basis)
-    coordinates = _product(probe_images, basis.T)
+    coordinates = product(probe_images, basis.T)
 
     def left_out(i: Array) -> Float[Array, " k"]:
         # Last, so that what remains of it is what the others do not span.
         return _orthonormal(jnp.roll(coordinates, -1 - i, axis=0))[-1]
 
     directions = jax.vmap(left_out)(jnp.arange(len(probes)))
-    inside = _product(probes, basis.T)
+    inside = product(probes, basis.T)
     kept = inside - jnp.sum(inside * directions, axis=1, keepdims=True) * directions
     return _Sketch(
-        basis, images, directions, inside, probes - _product(kept, basis), probe_images - _product(kept, images)
+        basis, images, directions, inside, probes - product(kept, basis), probe_images - product(kept, images)
     )
 
 
@@ -202,7 +198,7 @@ def _orthonormal(vectors: Float[Array, "k m"]) -> Float[Array, "k m"]:
     negligible = BREAKDOWN * jnp.finfo(vectors.dtype).eps * jnp.max(vector_norm(vectors))
 
     def add(basis: Float[Array, "k m"], i: Array) -> tuple[Float[Array, "k m"], None]:
-        remainder, _ = orthogonalised(vectors[i], basis)
+        remainder, _ = orthogonalize(vectors[i], basis)
         norm = vector_norm(remainder)
         return basis.at[i].set(jnp.where(norm > negligible, remainder / jnp.where(norm > 0, norm, 1), 0)), None
 
@@ -212,7 +208,7 @@ def _orthonormal(vectors: Float[Array, "k m"]) -> Float[Array, "k m"]:
 def _pairs(sketch: _Sketch) -> _Pairs:
     left_out = sketch.left_out
     is_direction = jnp.sum(left_out**2, axis=1) > 0.5
-    cosine = _product(left_out, left_out.T)
+    cosine = product(left_out, left_out.T)
     squared_sine = 1 - cosine**2
     apart = is_direction[None, :] & ~jnp.eye(len(left_out), dtype=bool)
     apart = apart & (squared_sine > jnp.finfo(cosine.dtype).eps ** 0.5)
@@ -222,20 +218,20 @@ def _pairs(sketch: _Sketch) -> _Pairs:
 
 def _along(vectors: Float[Array, "k k"], left_out: Float[Array, "k k"], cosine: Float[Array, "k k"]) -> Array:
     """vectors_i · (s_j - cosine_ij s_i)."""
-    products = _product(vectors, left_out.T)
+    products = product(vectors, left_out.T)
     return products - cosine * jnp.diagonal(products)[:, None]
 
 
 def _scalar_estimate(
     sketch: _Sketch, form: Float[Array, "k k"], quadratic: Float[Array, " k"], linear: Float[Array, "k k"]
-) -> Estimate:
+) -> ProbeEstimate:
     """From t_i = tr(form P_i) + (p - rank P_i) quadratic_i / |r_i|².
 
     `quadratic` is the value at r_i of a quadratic form, `linear` its gradient there in the basis, and `form` the part of
     it inside the basis.
     """
     num_probes, size = sketch.residuals.shape
-    forms = _product(_product(sketch.left_out, form), sketch.left_out.T)
+    forms = product(product(sketch.left_out, form), sketch.left_out.T)
     inside = jnp.trace(form) - jnp.diagonal(forms)
     num_outside = size - jnp.sum(sketch.basis**2) + jnp.sum(sketch.left_out**2, axis=1)
     squares = jnp.sum(sketch.residuals**2, axis=1)
@@ -253,7 +249,7 @@ def _scalar_estimate(
     )
     changes = estimates[:, None] - (inside[:, None] - lost + outside)
     covariance = jnp.sum(changes * changes.T) / (num_probes * (num_probes - 1))
-    return Estimate(*_mean_and_error(estimates, covariance), jnp.int32(2 * num_probes))
+    return ProbeEstimate(*_mean_and_error(estimates, covariance), jnp.int32(2 * num_probes))
 
 
 def _mean_and_error(estimates: Float[Array, "k *p"], covariance: Float[Array, "*p"]) -> tuple[Array, Array]:
