@@ -19,6 +19,8 @@ from jaxdl.types import Key, Params
 
 NUM_HALVINGS = 30
 """How often a step is halved before the search is given up."""
+UNCOUNTED = -1
+"""In the place of counts, and of a kind, where no key is given to count eigenvalues with."""
 MOST_ACCURATE = 4
 """MINRES is not asked for a relative residual below this many units of rounding."""
 SUFFICIENT = 1e-4
@@ -42,7 +44,7 @@ class NewtonMR(NamedTuple):
     """The number of negative, zero and positive eigenvalues, the first of them the index; -1 without a key, and where the
     search has not converged."""
     kind: Int[Array, ""]
-    """A `Kind`; `UNCOUNTED` where the search has converged, but without a key."""
+    """A `Kind`; -1 where the search has converged, but without a key."""
 
 
 def newton_mr(
@@ -170,7 +172,7 @@ def _search(
     # As in `conditions`: where the Hessian vanishes, the gradient itself says what curvature would count.
     curvature = jnp.maximum(curvature, norm / (1 + jnp.linalg.norm(w)))
     is_flat = is_stuck & (flatness <= (eps**0.25 if flat_tolerance is None else flat_tolerance) * curvature)
-    counts, kind = jnp.full(3, -1, jnp.int32), jnp.int32(Kind.UNCOUNTED)
+    counts, kind = jnp.full(3, UNCOUNTED, jnp.int32), jnp.int32(UNCOUNTED)
     if key is not None:
         # A branch, which costs nothing where there is nothing to count, and in which nothing is refused for not being finite.
         counts, kind = lax.cond(

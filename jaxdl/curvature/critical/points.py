@@ -57,8 +57,6 @@ class Kind(enum.IntEnum):
     """not finite, or outside of the radius"""
     UNFINISHED = 6
     """none of these: the search ran out of steps, or rounding stopped it"""
-    UNCOUNTED = -1
-    """critical, of eigenvalues that nobody has counted: a `newton_mr` without a key"""
 
 
 class CriticalPoints(NamedTuple):
