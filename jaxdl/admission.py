@@ -43,9 +43,9 @@ def as_numbers(name: str, value: Any) -> Shaped[np.ndarray, "..."]:
     try:
         array = np.asarray(value)
     except Exception as error:
-        told = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         msg = (
-            f"{name}: got a value of type {type_name(value)} that NumPy cannot read ({told}), expected an array of numbers, with "
+            f"{name}: got a value of type {type_name(value)} that NumPy cannot read ({reason}), expected an array of numbers, with "
             "rows of one length"
         )
         raise ValueError(msg) from error

@@ -17,7 +17,7 @@ FLAX_REMEDY = "wrap a flax module: models.from_flax(module), models.from_nnx(bui
 
 
 def check_model(name: str, model: Any) -> None:
-    """Refuse what is no `types.Model` of functions."""
+    """Refuse anything but a `types.Model` of functions."""
     if not isinstance(model, Model):
         msg = f"{name}: got model={shown(model)}, expected a types.Model; {FLAX_REMEDY}"
         raise ValueError(msg)
@@ -28,17 +28,17 @@ def check_model(name: str, model: Any) -> None:
 
 
 def check_loss(name: str, loss: Any, what: str = "loss") -> None:
-    """Refuse what is no function of predictions and targets."""
+    """Refuse anything but a function of predictions and targets."""
     check_function(name, loss, ("predictions", "targets"), "pass one such as losses.squared_error", what=what)
 
 
 def check_penalty(name: str, penalty: Any, what: str = "penalty") -> None:
-    """Refuse what is no function of the parameters alone."""
+    """Refuse anything but a function of the parameters alone."""
     check_function(name, penalty, ("params",), "pass one such as penalties.l2 or penalties.group()", what=what)
 
 
 def check_objective(name: str, objective: Any, what: str = "objective") -> None:
-    """Refuse what is no function of variables, data set and key."""
+    """Refuse anything but a function of variables, data set and key."""
     check_function(
         name,
         objective,
@@ -49,14 +49,14 @@ def check_objective(name: str, objective: Any, what: str = "objective") -> None:
 
 
 def check_learner(name: str, learner: Any) -> None:
-    """Refuse what is no function of keys and a data set."""
+    """Refuse anything but a function of keys and a data set."""
     check_function(
         name, learner, ("keys", "dataset"), "pass one such as learners.ridge(model, strength)", what="learner"
     )
 
 
 def check_optimizer(name: str, optimizer: Any) -> None:
-    """Refuse what is no optax optimiser, a pair of functions or an object with such methods as `optax.MultiSteps` is."""
+    """Refuse anything but an optax optimiser, a pair of functions or an object with such methods as `optax.MultiSteps` is."""
     if inspect.isclass(optimizer) or not all(callable(getattr(optimizer, part, None)) for part in ("init", "update")):
         msg = (
             f"{name}: got optimizer={shown(optimizer)}, expected an optax optimiser; call its factory with a learning rate: "
@@ -86,7 +86,7 @@ def key_of(name: str, keys: Keys, source: str) -> Key:
 
 
 def initial_variables(name: str, model: Model, keys: Keys, x: Array) -> Variables:
-    """`model.init(keys["init"], x)`, known to hold parameters that can be trained; the key may be `None` where nothing is drawn."""
+    """`model.init(keys["init"], x)`, checked to hold trainable parameters; the key may be `None` where nothing is drawn."""
     has_none = isinstance(keys, Mapping) and "init" in keys and keys["init"] is None
     try:
         variables = model.init(None if has_none else key_of(name, keys, "init"), x)  # type: ignore[arg-type]
@@ -113,7 +113,7 @@ def initial_variables(name: str, model: Model, keys: Keys, x: Array) -> Variable
 def value_of(
     name: str, objective: Objective, variables: Variables, dataset: Dataset, key: Key | None, what: str = "objective"
 ) -> tuple[Scalar, Variables]:
-    """`objective(variables, dataset, key)`, known to be a real scalar and variables."""
+    """`objective(variables, dataset, key)`, checked to be a real scalar and variables."""
     result = objective(variables, dataset, key)
     if not isinstance(result, tuple) or len(result) != 2:
         msg = (

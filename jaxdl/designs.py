@@ -149,14 +149,14 @@ def independent(num_runs: int, *sources: str) -> Design:
     return _checked(Design(sources, (num_runs,), ((0,),) * len(sources)))
 
 
-def keys_of_run(design: Design, root: Key, run: int) -> dict[str, Key]:
-    """The keys that a study with root key `root` hands to its run number `run`."""
+def keys_of_run(design: Design, key: Key, run: int) -> dict[str, Key]:
+    """The keys of run number `run` in a study with the root key `key`."""
     run = as_count("run", run, low=0, high=design.num_runs - 1, remedy=f"this design has {design.num_runs} runs")
-    return keys_at(design, root, jnp.asarray(design.levels(np.array([run]))[0]))
+    return keys_at(design, key, jnp.asarray(design.levels(np.array([run]))[0]))
 
 
-def keys_at(design: Design, root: Key, levels: Int[Array, " factors"], inner: Sequence[int] = ()) -> dict[str, Array]:
-    """One key for each source: `fold_in(fold_in(root, crc32(name)), level)`, folding in the whole path when nested.
+def keys_at(design: Design, key: Key, levels: Int[Array, " factors"], inner: Sequence[int] = ()) -> dict[str, Array]:
+    """One key for each source: `fold_in(fold_in(key, crc32(name)), level)`, folding in the whole path when nested.
 
     For factors in `inner` (axes of the table) the key gets a leading axis that runs over all levels of that factor.
     """
@@ -171,7 +171,7 @@ def keys_at(design: Design, root: Key, levels: Int[Array, " factors"], inner: Se
             every_level = jnp.arange(design.shape[axis], dtype=levels.dtype)
             return jax.vmap(lambda level: descend(jax.random.fold_in(key, level), tuple(rest)))(every_level)
 
-        return descend(jax.random.fold_in(root, np.uint32(zlib.crc32(name.encode()))), path)
+        return descend(jax.random.fold_in(key, np.uint32(zlib.crc32(name.encode()))), path)
 
     return {name: source_key(name, path) for name, path in zip(design.sources, design.paths, strict=True)}
 
@@ -256,7 +256,7 @@ def _nested_name(path: Sequence[str]) -> str:
 
 
 def check_design(design: Any) -> None:
-    """Refuse what is no design, with the call that makes one.
+    """Refuse anything but a design, with the call that makes one.
 
     >>> check_design({"data": 8})
     Traceback (most recent call last):

@@ -138,7 +138,7 @@ def check_inputs(name: str, x: Shaped[Array, "..."]) -> None:
 def losses_of_examples(
     name: str, loss: Loss, outputs: Any, dataset: Dataset, *, is_trained: bool
 ) -> Shaped[Array, " n"]:
-    """`loss(outputs, dataset.y)`, known to be one real number for each example.
+    """`loss(outputs, dataset.y)`, checked to be one real number for each example.
 
     Args:
         name: of the caller; errors begin with it.

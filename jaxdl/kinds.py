@@ -68,7 +68,7 @@ def as_scalar(
 def check_scalar(
     name: str, value: Any, *, what: str, expected: str, allowed: Callable[[float], bool], remedy: str = ""
 ) -> None:
-    """Refuse what is no real scalar, and a number at hand that is not `allowed`; of a traced one only the shape is known.
+    """Refuse anything but a real scalar, and a number at hand that is not `allowed`; of a traced one only the shape is known.
 
     >>> check_scalar("ridge", -1.0, what="strength", expected="a scalar of 0 or more", allowed=lambda number: number >= 0)
     Traceback (most recent call last):
@@ -100,7 +100,7 @@ def as_strength(name: str, value: Any, *, what: str = "strength") -> Any:
 
 
 def check_flag(name: str, value: Any) -> None:
-    """Refuse what is neither True nor False."""
+    """Refuse anything but True and False."""
     if not isinstance(value, bool | np.bool_):
         _refuse(name, "", value, "True or False", "")
 
@@ -128,7 +128,7 @@ def as_key(name: str, value: Any, *, what: str = "") -> Any:
 
 
 def check_function(name: str, value: Any, parameters: tuple[str, ...], remedy: str, *, what: str = "") -> None:
-    """Refuse what is no function of that many positional arguments, where its signature can be read."""
+    """Refuse anything but a function of that many positional arguments, where its signature can be read."""
     expected = f"a function ({', '.join(parameters)})"
     if not callable(value):
         _refuse(name, what, value, expected, remedy)
@@ -145,7 +145,7 @@ def check_function(name: str, value: Any, parameters: tuple[str, ...], remedy: s
 
 
 def shown(value: Any) -> str:
-    """A value in a few words, for errors.
+    """A value in a few words, for error messages.
 
     >>> shown(len), shown([0.5]), shown(np.zeros((2, 3)))
     ('len', '[0.5]', 'an array of shape (2, 3) and type float64')

@@ -56,7 +56,7 @@ def as_type(name: str, array: Shaped[np.ndarray, "*shape"], dtype: DTypeLike) ->
         columns = _columns(table, stored)
         for column in np.flatnonzero(columns.moved > 0).tolist():
             if _loses_differences(table[:, column], columns, column, dtype):
-                raise ValueError(_told(name, table[:, column], stored[:, column]))
+                raise ValueError(_loss_of(name, table[:, column], stored[:, column]))
     return converted
 
 
@@ -140,7 +140,7 @@ def _loses_differences(column: Shaped[np.ndarray, " n"], columns: _Columns, inde
     return not is_constant and bool(moved > LARGEST_LOSS * widths[start])
 
 
-def _told(name: str, column: Shaped[np.ndarray, " n"], stored: Shaped[np.ndarray, " n"]) -> str:
+def _loss_of(name: str, column: Shaped[np.ndarray, " n"], stored: Shaped[np.ndarray, " n"]) -> str:
     """What is lost of a column."""
     before, after = (each[:, 0] for each in _as_doubles(column[:, None], stored[:, None], column[:1, None]))
     finite = np.isfinite(before)

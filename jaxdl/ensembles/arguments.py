@@ -78,7 +78,7 @@ def inner_axes_of(design: Design, inner: Sequence[str]) -> tuple[int, ...]:
 
 
 def check_key(key: Key) -> None:
-    """Refuse what is no root key, or one whose random numbers change under vmap."""
+    """Refuse anything but a root key, and keys whose random numbers change under vmap."""
     if not jax.dtypes.issubdtype(getattr(key, "dtype", None), jax.dtypes.prng_key) or key.shape != ():
         msg = f"key: got {shown(key)}, expected one new-style root key; pass jax.random.key(0)"
         raise ValueError(msg)

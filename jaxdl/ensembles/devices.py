@@ -49,7 +49,7 @@ def num_cores() -> int:
 
 
 def check_count(count: int) -> int:
-    """The count, once it is a sensible number of CPU devices on this machine; raises ValueError otherwise."""
+    """The count, if it is a sensible number of CPU devices on this machine; raises ValueError otherwise."""
     cores = num_cores()
     remedy = f"{MOST_DEVICES_PER_CORE} for each of {cores} cores are the most; pass nothing for one per core"
     return as_count("devices", count, high=MOST_DEVICES_PER_CORE * cores, remedy=remedy)
@@ -71,7 +71,7 @@ def ensemble_devices(devices: Sequence[jax.Device] | None) -> tuple[jax.Device, 
 
 
 def compiler_options(devices: Sequence[jax.Device]) -> dict[str, int]:
-    """What XLA is told besides its flags: on CPUs level 2 of LLVM's optimisation, unless XLA_FLAGS or jax choose a level.
+    """Options for XLA besides its flags: on CPUs level 2 of LLVM's optimisation, unless XLA_FLAGS or jax choose a level.
 
     Level 3, XLA's own choice, compiles three times as long, and unrolls the loops over narrow layers into code that takes a tenth
     longer to run.

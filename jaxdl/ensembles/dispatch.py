@@ -63,7 +63,7 @@ def share(num_blocks: int, num_devices: int) -> Int[np.ndarray, " devices"]:
 
 
 def num_outer_runs(program: Program, design: Design) -> int:
-    """Runs that the engine addresses: the levels of inner sources are the trial's own business."""
+    """Runs that the engine addresses: the trial handles the levels of inner sources itself."""
     return int(np.prod([count for axis, count in enumerate(design.shape) if axis not in program.inner]))
 
 

@@ -12,7 +12,7 @@ from jaxdl.ensembles.stream import Chunk
 
 
 class DivergedRun(NamedTuple):
-    """A run whose outputs hold NaN or infinity, with what the trial's `aux` said about it."""
+    """A run whose outputs hold NaN or infinity, and the trial's `aux` of that run."""
 
     run: int
     levels: dict[str, int]

@@ -80,7 +80,7 @@ class Engine:
 
 
 def check_engine(engine: Engine) -> None:
-    """Refuse what is no `Engine`."""
+    """Refuse anything but an `Engine`."""
     if not isinstance(engine, Engine):
         msg = f"engine: got {engine!r:.60}, expected an Engine; pass ensembles.Engine(block=8, store=folder)"
         raise ValueError(msg)

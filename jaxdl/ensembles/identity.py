@@ -1,4 +1,4 @@
-"""What makes two studies the same: everything that the bits of a run depend on, except its levels and its setting.
+"""The identity of a study: everything that the bits of a run depend on, except its levels and its setting.
 
 Numbers of levels and values of settings are left out, so that a study can grow; each stored run is filed under its levels
 and its setting.
@@ -56,7 +56,7 @@ def identity_of(
     inner: tuple[int, ...],
     block: int,
     devices: tuple[jax.Device, ...],
-    root: Key,
+    key: Key,
 ) -> dict[str, str]:
     """The parts of a study's identity by name.
 
@@ -67,10 +67,10 @@ def identity_of(
         block: runs that are vectorised together.
         devices: their kind counts, with the processor or the driver below them, and whether there are several, as one alone
             compiles to other last bits.
-        root: the root key.
+        key: the root key.
     """
     return {
-        "root key": f"{jax.random.key_impl(root)} {np.asarray(jax.random.key_data(root)).tolist()}",
+        "root key": f"{jax.random.key_impl(key)} {np.asarray(jax.random.key_data(key)).tolist()}",
         "sources": " ".join(f"{name}{list(path)}" for name, path in zip(design.sources, design.paths, strict=True)),
         "inner sources": str(list(inner)),
         "block": str(block),
@@ -121,11 +121,11 @@ def setting_digest(setting: Any) -> str:
     """One word for a setting's structure, types and values; without settings that of `None`."""
     leaves, structure = jax.tree.flatten(setting)
     arrays = [np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf) for leaf in leaves]
-    told = hashlib.sha256(str(structure).encode())
+    summary = hashlib.sha256(str(structure).encode())
     for array in arrays:
-        told.update(f"{array.dtype} {array.shape} ".encode())
-        told.update(array.tobytes())
-    return told.hexdigest()[:16]
+        summary.update(f"{array.dtype} {array.shape} ".encode())
+        summary.update(array.tobytes())
+    return summary.hexdigest()[:16]
 
 
 def _is_key(leaf: Any) -> bool:

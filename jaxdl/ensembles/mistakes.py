@@ -1,7 +1,7 @@
-"""What people write into a trial that no program of jax can hold, told in the terms of this library.
+"""Errors for what no compiled trial can hold, in the terms of this library.
 
 A trial is traced: jax runs it once on placeholders to learn what it computes. Where a trial asks a placeholder for its value,
-jax's own message speaks of tracers. Here it becomes an error that says what to write instead.
+jax's own message names tracers. Here it becomes an error that says what to write instead.
 """
 
 import contextlib
@@ -94,7 +94,7 @@ def _place(error: Exception) -> str:
 
 
 def check_call(trial: Any, setting: Any) -> None:
-    """Refuse, before it is traced, what is no function of `(keys)`, or of `(keys, setting)` where there are settings.
+    """Refuse, before it is traced, anything but a function of `(keys)`, or of `(keys, setting)` where there are settings.
 
     Raises:
         ValueError: something that cannot be called, or a function with other arguments.

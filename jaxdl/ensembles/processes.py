@@ -1,4 +1,4 @@
-"""Several processes with JAX's own engine: each computes its devices' blocks, and what they found is gathered once."""
+"""Several processes with JAX's own engine: each computes the blocks of its devices, and the results are gathered once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

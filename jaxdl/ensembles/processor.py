@@ -26,14 +26,14 @@ def processor() -> str:
 @functools.cache
 def _model() -> tuple[str, ...]:
     try:
-        told = described(CPUINFO.read_text(encoding="utf-8", errors="replace"))
+        words = described(CPUINFO.read_text(encoding="utf-8", errors="replace"))
     except OSError:
-        told = ()
-    return told or (_name().replace(" ", "-"),)
+        words = ()
+    return words or (_name().replace(" ", "-"),)
 
 
 def described(cpuinfo: str) -> tuple[str, ...]:
-    """The words of Linux's description that matter, in order, over all cores.
+    """The words of Linux's description that decide the arithmetic, in order, over all cores.
 
     >>> described(chr(10).join(["model : 17", "flags : fpu avx2 fma", "model : 17"]))
     ('model=17', 'avx2', 'fma')
@@ -46,7 +46,7 @@ def described(cpuinfo: str) -> tuple[str, ...]:
 
 
 def _name() -> str:
-    """What other systems call it."""
+    """The name of the processor on other systems."""
     if platform.system() != "Darwin":
         return platform.processor()
     asked = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]

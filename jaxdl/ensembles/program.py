@@ -34,7 +34,7 @@ PROGRAMS_KEPT = 16
 
 
 class Executable(NamedTuple):
-    """`execute(root, levels, counts, setting) -> (outputs, aux)`, compiled for `devices`."""
+    """`execute(key, levels, counts, setting) -> (outputs, aux)`, compiled for `devices`."""
 
     execute: Callable[..., Any]
     devices: tuple[jax.Device, ...]
@@ -47,7 +47,7 @@ class Program:
     """One block of a study, traced; compiled when it is first executed."""
 
     one_block: jax.stages.Traced
-    """`(root, levels "block factors", setting) -> (outputs, aux)`; traced once, as that is slow for deep trials."""
+    """`(key, levels "block factors", setting) -> (outputs, aux)`; traced once, as that is slow for deep trials."""
     arguments: tuple[Any, Any, Any]
     """Shapes of those three."""
     design: Design
@@ -60,9 +60,9 @@ class Program:
     names_read: frozenset[str]
     """The sources whose keys the trial asked for."""
 
-    def identity(self, root: Key) -> dict[str, str]:
+    def identity(self, key: Key) -> dict[str, str]:
         """What the bits of a run with this root key depend on, besides its levels and its setting."""
-        return identity_of(self._lowering_digest, self.design, self.inner, self.block, self.devices, root)
+        return identity_of(self._lowering_digest, self.design, self.inner, self.block, self.devices, key)
 
     @property
     def results(self) -> Any:
@@ -75,7 +75,7 @@ class Program:
 
     @functools.cached_property
     def callbacks(self) -> frozenset[str]:
-        """How the trial calls back into Python, if it does: its lowering then does not tell all that it computes."""
+        """The callbacks into Python that the trial makes; its lowering does not say what they compute."""
         return callbacks_of(self.one_block.jaxpr)
 
     @functools.cached_property
@@ -101,13 +101,13 @@ class Program:
         return Executable(execute, self.devices, compiled)
 
     def _lower(self) -> Any:
-        root, levels, setting = self.arguments
+        key, levels, setting = self.arguments
 
-        def blocks_of_one_device(root, levels, counts, setting):
+        def blocks_of_one_device(key, levels, counts, setting):
             buffers = jax.tree.map(lambda leaf: jnp.zeros((self.capacity, *leaf.shape), leaf.dtype), self.results)
 
             def step(index, buffers):
-                results = self.one_block(root, levels[index], setting)
+                results = self.one_block(key, levels[index], setting)
                 return jax.tree.map(lambda buffer, value: buffer.at[index].set(value), buffers, results)
 
             return jax.lax.fori_loop(0, counts[0], step, buffers)
@@ -124,7 +124,7 @@ class Program:
         counts = jax.ShapeDtypeStruct((len(self.devices),), jnp.int32)
         # The root key serves every block, by design; that a trial uses no key twice was checked when it was traced.
         with jax.debug_key_reuse(False):
-            return jax.jit(sharded).lower(root, jax.ShapeDtypeStruct(shape, jnp.int32), counts, setting)
+            return jax.jit(sharded).lower(key, jax.ShapeDtypeStruct(shape, jnp.int32), counts, setting)
 
 
 _compiled: dict[tuple[Any, ...], Executable] = {}
@@ -137,7 +137,7 @@ def trace_program(
     inner: tuple[int, ...],
     block: int,
     devices: tuple[jax.Device, ...],
-    root: Key,
+    key: Key,
     setting: Any,
 ) -> Program:
     """The program for these inputs (any root key, any setting's values), traced now.
@@ -148,14 +148,14 @@ def trace_program(
     outer_runs = int(np.prod([count for axis, count in enumerate(design.shape) if axis not in inner]))
     blocks_per_device = -(-outer_runs // (block * len(devices)))
     max_blocks = max(SMALLEST_CAPACITY, 2 ** (blocks_per_device - 1).bit_length())
-    root, setting = jax.eval_shape(lambda *arguments: arguments, root, setting)
+    key, setting = jax.eval_shape(lambda *arguments: arguments, key, setting)
     # Levels are run-time values too: only the sizes of inner factors are part of the program.
     design = Design(design.sources, tuple(n if i in inner else 1 for i, n in enumerate(design.shape)), design.paths)
     check_call(trial, setting)
     names_read: set[str] = set()
 
-    def one_run(root, levels, setting):
-        keys = RecordedKeys(keys_at(design, root, levels, inner))
+    def one_run(key, levels, setting):
+        keys = RecordedKeys(keys_at(design, key, levels, inner))
         with explained():
             result = trial(keys) if setting is None else trial(keys, setting)
         names_read.update(keys.names_read)
@@ -163,19 +163,19 @@ def trace_program(
         check_returned(outputs, aux)
         return outputs, aux
 
-    def alone(root, levels, setting):
-        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], one_run(root, levels[0], setting))
+    def alone(key, levels, setting):
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], one_run(key, levels[0], setting))
 
     # A batch of one would cost more than the run by itself: its branches would be selects, its sums loops.
     one_block = alone if block == 1 else jax.vmap(one_run, in_axes=(None, 0, None))
     levels = jax.ShapeDtypeStruct((block, len(design.shape)), jnp.int32)
-    traced = jax.jit(one_block).trace(root, levels, setting)
+    traced = jax.jit(one_block).trace(key, levels, setting)
     if devices[0].platform == "cpu" and jax.__version_info__ < (0, 12):
-        traced = _without_batches_of_lapack(traced, (root, levels, setting))
+        traced = _without_batches_of_lapack(traced, (key, levels, setting))
     _check_outputs(traced.out_info, tuple(design.shape[axis] for axis in inner))
     block_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(traced.out_info))
     capacity = max(1, min(max_blocks, BUFFER_BYTES // max(block_bytes, 1)))
-    return Program(traced, (root, levels, setting), design, inner, block, devices, capacity, frozenset(names_read))
+    return Program(traced, (key, levels, setting), design, inner, block, devices, capacity, frozenset(names_read))
 
 
 def _without_batches_of_lapack(traced: jax.stages.Traced, arguments: tuple[Any, Any, Any]) -> jax.stages.Traced:
@@ -203,9 +203,9 @@ def _on_global_arrays(compiled: Any, devices: tuple[jax.Device, ...]) -> Callabl
         host = np.asarray(array)
         return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
 
-    def execute(root: Key, levels: np.ndarray, counts: np.ndarray, setting: Any) -> Any:
+    def execute(key: Key, levels: np.ndarray, counts: np.ndarray, setting: Any) -> Any:
         placed = jax.tree.map(lambda leaf: place(leaf, all_devices), setting)
-        return compiled(place(root, all_devices), place(levels, each), place(counts, each), placed)
+        return compiled(place(key, all_devices), place(levels, each), place(counts, each), placed)
 
     return execute
 

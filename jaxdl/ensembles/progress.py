@@ -33,17 +33,17 @@ def progress_of(total: int, enabled: bool) -> Iterator[Callable[[int], None]]:
 
 def _line_printer(total: int) -> Callable[[int], None]:
     started = last = time.monotonic()
-    done = found = 0
+    done = at_once = 0
 
     def advance(num_runs: int) -> None:
-        nonlocal done, found, last
+        nonlocal done, at_once, last
         now = time.monotonic()
         if not done:
-            found = num_runs  # a store's, or the first dispatch with its compilation: no measure of the rest
+            at_once = num_runs  # a store's, or the first dispatch with its compilation: no measure of the rest
         done += num_runs
-        if now - last >= SECONDS_BETWEEN_LINES and done > found:
+        if now - last >= SECONDS_BETWEEN_LINES and done > at_once:
             last = now
-            left = (now - started) * (total - done) / (done - found)
+            left = (now - started) * (total - done) / (done - at_once)
             print(f"{done} of {total} runs, about {left:.0f} s left", file=sys.stderr, flush=True)
 
     return advance

@@ -57,11 +57,11 @@ class Store:
         try:
             if not folder.is_dir():
                 folder.mkdir(parents=True)
-            found = _read_identity(folder / STUDY)
-            if found is None:
+            stored = _read_identity(folder / STUDY)
+            if stored is None:
                 write_atomically(folder / STUDY, (json.dumps(dict(identity), indent=1) + "\n").encode())
-            elif found != dict(identity):
-                raise StoreError(_difference(folder, found, identity))
+            elif stored != dict(identity):
+                raise StoreError(_difference(folder, stored, identity))
             sweep_temporaries(folder, rf"{re.escape(STUDY)}|{self._digest[:WORD]}-{WORD_FORM}-{WORD_FORM}\.npz")
             if fresh:
                 self._forget()
@@ -242,10 +242,10 @@ def merge(target: str | Path, *sources: str | Path) -> int:
 
 def stored_block(folder: Path) -> int | None:
     """The block size with which the study in `folder` was created; None when there is none."""
-    found = _read_identity(folder / STUDY)
-    if found is None:
+    stored = _read_identity(folder / STUDY)
+    if stored is None:
         return None
-    block = int(found["block"]) if re.fullmatch(r"[0-9]{1,9}", found.get("block", "")) else 0
+    block = int(stored["block"]) if re.fullmatch(r"[0-9]{1,9}", stored.get("block", "")) else 0
     if not 1 <= block <= MOST_RUNS_IN_BLOCK:
         raise StoreError(_no_study(folder / STUDY))
     return block
@@ -253,7 +253,7 @@ def stored_block(folder: Path) -> int | None:
 
 def _read_identity(path: Path) -> dict[str, str] | None:
     try:
-        found = json.loads(read_regular(path).decode())
+        stored = json.loads(read_regular(path).decode())
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -262,30 +262,30 @@ def _read_identity(path: Path) -> dict[str, str] | None:
     except (ValueError, RecursionError) as error:
         msg = f"{path} is damaged ({error}); remove it to start the study again, or restore it"
         raise StoreError(msg) from error
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+    if not isinstance(stored, dict) or not all(isinstance(value, str) for value in stored.values()):
         raise StoreError(_no_study(path))
-    return found
+    return stored
 
 
 def _no_study(path: Path) -> str:
     return f"{path} does not describe a study; name another folder"
 
 
-def _difference(folder: Path, found: Mapping[str, str], wanted: Mapping[str, str]) -> str:
-    differing = [name for name in {**found, **wanted} if found.get(name) != wanted.get(name)]
-    shared = [name for name in differing if name in found and name in wanted]
-    told = "; ".join(f"{name}: {_differing(found[name], wanted[name])}" for name in shared)
+def _difference(folder: Path, stored: Mapping[str, str], wanted: Mapping[str, str]) -> str:
+    differing = [name for name in {**stored, **wanted} if stored.get(name) != wanted.get(name)]
+    shared = [name for name in differing if name in stored and name in wanted]
+    text = "; ".join(f"{name}: {_differing(stored[name], wanted[name])}" for name in shared)
     if len(shared) < len(differing):
-        told += f"{'; ' if told else ''}made by another version of jaxdl, with another list of what makes a study"
-    return f"{folder} holds another study ({told}). Name another folder, or go back to what it was made with"
+        text += f"{'; ' if text else ''}made by another version of jaxdl, with another list of what makes a study"
+    return f"{folder} holds another study ({text}). Name another folder, or go back to what it was made with"
 
 
-def _differing(found: str, wanted: str) -> str:
+def _differing(stored: str, wanted: str) -> str:
     """Both values, or of long ones the words that only one of them has."""
-    if max(len(found), len(wanted)) > 80:
-        each, other = found.split(), wanted.split()
-        found, wanted = (" ".join(word for word in a if word not in b) for a, b in ((each, other), (other, each)))
-    return f"{_short(found)} there, {_short(wanted)} here"
+    if max(len(stored), len(wanted)) > 80:
+        each, other = stored.split(), wanted.split()
+        stored, wanted = (" ".join(word for word in a if word not in b) for a, b in ((each, other), (other, each)))
+    return f"{_short(stored)} there, {_short(wanted)} here"
 
 
 def _short(value: str) -> str:

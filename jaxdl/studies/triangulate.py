@@ -180,7 +180,7 @@ def _checked(
     num_parts: int,
     held: Sequence[str],
 ) -> tuple[int, int, int]:
-    """The numbers of examples, runs and parts, once these and the functions are known to make sense."""
+    """The numbers of examples, runs and parts, after a check of all arguments."""
     check_function("learner", learner, ("keys", "dataset"), "pass one such as learners.ridge(model, 0.1)")
     check_function("predict", predict, ("variables", "x"), "pass one such as model.apply")
     if isinstance(held, str) or not all(isinstance(name, str) for name in held):

@@ -17,7 +17,7 @@ class Row(NamedTuple):
     term: str
     """`"variance"` or `"bias_squared_plus_noise"`; never bias² alone, which one data set does not identify."""
     training_size: int
-    """Of the fresh training sets that the estimate speaks of."""
+    """Size of the fresh training sets for which the estimate holds."""
     estimate: float
     """By the law."""
     standard_error: float
