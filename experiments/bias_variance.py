@@ -264,10 +264,10 @@ def plot(config: Config, results: Mapping[str, Any]) -> "dict[str, Figure]":
     def parts_and_risk(axes, x, study, parts):
         plots.stacked(
             axes, x, {label: results[f"{study}.{label_of(term)}"][0] for term, label in parts.items()},
-            colours=plots.colours_of(list(parts)),
+            colors=plots.colors_of(list(parts)),
         )  # fmt: skip
         estimate, _, low, high = results[f"{study}.risk"]
-        plots.bands(axes, x, {"risk, 95 % interval": (estimate, Interval(low, high))}, colours=[plots.RISK_COLOUR])
+        plots.bands(axes, x, {"risk, 95 % interval": (estimate, Interval(low, high))}, colors=[plots.RISK_COLOR])
         axes.set_ylabel("expected squared error")
 
     degrees = np.arange(MAX_DEGREE + 1)

@@ -244,17 +244,14 @@ def _floor(config: "Config", results: Mapping[str, Any]) -> "Claim":
     import numpy as np
 
     from experiments.bias_variance_trials import NOISE_LEVELS
-    from jaxdl.statistics import Claim, Verdict, bootstrap_interval, judge, mean_interval
+    from jaxdl.statistics import Claim, Verdict, judge, mean_interval, slope, slope_interval
 
     variances = np.square(NOISE_LEVELS)
     select, report = np.split(results["noise.test"], 2, axis=-1)
     best = select.mean(axis=-1).argmin(axis=-1)
     tuned = np.stack([report[row, degree] for row, degree in enumerate(best)], axis=-1)  # runs, noise levels
 
-    def slope(risks):
-        return np.polyfit(variances, risks.mean(axis=0), 1)[0]
-
-    interval = bootstrap_interval(tuned, statistic=slope, num_resamples=NUM_RESAMPLES, seed=config.seed)
+    interval = slope_interval(variances, tuned, num_resamples=NUM_RESAMPLES, seed=config.seed)
     # The oracle, which knows the mean, stands beside the learners.
     risks = np.concatenate([report, np.split(results["noise.oracle"], 2, axis=-1)[1][:, :1]], axis=1)
     level = 1 - 0.05 / (risks.shape[0] * risks.shape[1])
@@ -265,13 +262,13 @@ def _floor(config: "Config", results: Mapping[str, Any]) -> "Claim":
         number="K006",
         statement="Noise is a floor that no learner gets below; label noise raises the floor by its variance.",
         source="deep-learning lecture notes; Goodfellow, Bengio & Courville (2016), section 5.4",
-        estimate=float(slope(tuned)),
+        estimate=float(slope(variances, tuned.mean(axis=0))),
         interval=interval,
         criterion="Noise 0, 0.1, 0.3 and 1: of all degrees and the true mean itself, none has an interval of its test risk below sigma² "
         "(95 %, Bonferroni over all), and the risk of the best degree, chosen on other runs, rises with sigma² with a slope of at least 1 "
         "(95 % bootstrap interval).",
         verdict=verdict,
-        reading=f"{below} of {highs.size} intervals lie below the floor; the best risk rises by {slope(tuned):.3f} for each unit of noise "
+        reading=f"{below} of {highs.size} intervals lie below the floor; the best risk rises by {slope(variances, tuned.mean(axis=0)):.3f} for each unit of noise "
         "variance: the floor itself and the variance that noise causes.",
         theory=1.0,
         theory_note="the Bayes risk is sigma²; variance adds its share, so the slope exceeds 1",

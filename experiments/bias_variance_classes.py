@@ -29,7 +29,7 @@ def measure(config: "Config", options: "Options", key: "Key") -> dict[str, Any]:
     import jax
     import numpy as np
 
-    from jaxdl import models
+    from jaxdl import models, selection
     from jaxdl.data import problems, real, resampling
     from jaxdl.decomposition import Target
 
@@ -43,7 +43,8 @@ def measure(config: "Config", options: "Options", key: "Key") -> dict[str, Any]:
     )  # fmt: skip
     results["moons.x"] = np.asarray(x)
     digits = real.digits()
-    pool, test = real.split(jax.random.key(0), digits._replace(x=digits.x / 16), 1200)
+    digits = digits._replace(x=digits.x / 16)
+    pool, test = (selection.select(digits, rows) for rows in selection.hold_out(jax.random.key(0), 1797, 597))
     sample = resampling.subsample(pool, config.num_digits).sample
     return results | _studied(
         "digits classes", config, options, key_digits, models.mlp((16,), 10), sample, test.x, test.y,

@@ -102,12 +102,13 @@ def digits_trial(config: "Config") -> "tuple[Trial, Any]":
     import jax.numpy as jnp
     import optax
 
-    from jaxdl import designs, learners, losses, models, objectives
+    from jaxdl import designs, learners, losses, models, objectives, selection
     from jaxdl.data import orders, real, resampling
     from jaxdl.types import Run
 
     digits = real.digits()
-    pool, test = real.split(jax.random.key(0), digits._replace(x=digits.x / 16), 1200)
+    digits = digits._replace(x=digits.x / 16)
+    pool, test = (selection.select(digits, rows) for rows in selection.hold_out(jax.random.key(0), 1797, 597))
     sample = resampling.subsample(pool, config.num_digits).sample
 
     def trial(keys, width):

@@ -39,7 +39,7 @@ def plot(config: "Config", results: Mapping[str, Any]) -> "dict[str, Figure]":
                 mean, positions + offset, xerr=4 * error, fmt=marker, color=colour, label=tool, markersize=4,
                 linewidth=1.2, capsize=2,
             )  # fmt: skip
-        axes.axvline(0, color=plots.RISK_COLOUR, linewidth=0.8)
+        axes.axvline(0, color=plots.RISK_COLOR, linewidth=0.8)
         axes.set_xscale("symlog", linthresh=LINEAR)
         low, high = axes.get_xlim()
         ticks = [tick for tick in (-100, -10, -1, 0, 1, 10, 100) if low <= tick <= high]

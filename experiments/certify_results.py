@@ -12,7 +12,7 @@ from experiments import certify_coverage
 
 if TYPE_CHECKING:
     from experiments.certify import Config
-    from jaxdl.truths import Comparison, ReportCard
+    from jaxdl.truths import ReportCard, ReportCards
 
 OURS, FROM_LABELS, MLXTEND, SKLEARN = TOOLS = ("jaxdl", "jaxdl, from labels", "mlxtend recipe", "scikit-learn recipe")
 SIDE_BY_SIDE = (OURS, MLXTEND, SKLEARN)
@@ -32,19 +32,19 @@ def kind_of(term: str) -> str:
     return next((kind for kind, names in KINDS.items() if name in names), BY_SOURCE)
 
 
-def comparison(results: Mapping[str, Any], tools: tuple[str, ...]) -> "Comparison":
+def comparison(results: Mapping[str, Any], tools: tuple[str, ...]) -> "ReportCards":
     """The report cards of some tools, each with the rows for which it has an answer."""
     import numpy as np
 
-    from jaxdl.truths import Comparison, ReportCard
-    from jaxdl.truths.certify import Sample, judged
+    from jaxdl.truths import ReportCard, ReportCards
+    from jaxdl.truths.certify import Sample, judge_sample
 
     places = list(zip(*(results[name].tolist() for name in ("study", "term", "exact", "slack")), strict=True))
-    return Comparison(
+    return ReportCards(
         {
             tool: ReportCard(
                 tuple(
-                    judged(Sample(study, term, exact, slack, found))
+                    judge_sample(Sample(study, term, exact, slack, found))
                     for (study, term, exact, slack), found in zip(places, results[tool], strict=True)
                     if not np.isnan(found).any()
                 )

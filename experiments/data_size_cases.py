@@ -14,13 +14,13 @@ from jaxtyping import Array, Float, Scalar
 from experiments.data_size_results import RECIPES
 from jaxdl import diagnostics, models
 from jaxdl.decomposition.noise import NoiseEstimate, replicates
-from jaxdl.diagnostics import Measured, Remedy
+from jaxdl.diagnostics import MeasuredError, Remedy
 from jaxdl.types import Key, Keys
 
 if TYPE_CHECKING:
     from experiments.data_size import Config
 
-REMEDIES = (Remedy.CAPACITY, Remedy.DATA, Remedy.OPTIMISER, Remedy.NONE)
+REMEDIES = (Remedy.CAPACITY, Remedy.DATA, Remedy.OPTIMIZER, Remedy.NONE)
 """In the order of the causes, and of the arms after the first."""
 NUM_FEATURES = 16
 NUM_STEPS = 400
@@ -120,9 +120,9 @@ def diagnoses(config: "Config", errors: dict[str, np.ndarray]) -> dict[str, np.n
     found: dict[str, list[int]] = {name: [] for name in RECIPES}
     for case in range(len(errors["training"])):
         training, validation, longer = (
-            Measured(*map(float, errors[n][case, 0])) for n in ("training", "validation", "longer")
+            MeasuredError(*map(float, errors[n][case, 0])) for n in ("training", "validation", "longer")
         )
-        usual = Measured(config.usual_noise_std**2)
+        usual = MeasuredError(config.usual_noise_std**2)
         seen: dict[str, Any] = {"training": training, "validation": validation, "worthwhile": config.worthwhile}
         as_estimated = {**seen, "level": 0.5}  # the texts compare the numbers themselves
         noise = _noise_of(errors["repeated"][case, 0])

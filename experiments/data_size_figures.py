@@ -83,8 +83,8 @@ def _arms(config: "Config", results: Mapping[str, Any]) -> "Figure":
     )
     for start, axes, title in zip((0, 3), figure.subplots(1, 2), titles, strict=True):
         b, v = bias[start : start + 3], variance[start : start + 3]
-        axes.bar(ARMS, b, color=plots.BIAS_COLOUR, label="bias²", width=0.6)
-        axes.bar(ARMS, v, bottom=b, color=plots.VARIANCE_COLOURS[0], label="variance", width=0.6)
+        axes.bar(ARMS, b, color=plots.BIAS_COLOR, label="bias²", width=0.6)
+        axes.bar(ARMS, v, bottom=b, color=plots.VARIANCE_COLORS[0], label="variance", width=0.6)
         for place, total in enumerate(b + v):
             axes.annotate(f"{total:.4f}", (place, total), ha="center", va="bottom", fontsize="small")
         axes.set(ylabel="risk above the noise")

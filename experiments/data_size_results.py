@@ -65,11 +65,9 @@ def logarithm(values: Any) -> Any:
 
 def slope(config: "Config") -> Callable[[Any], Any]:
     """The least-squares slope of log values against log n, over the last axis."""
-    import numpy as np
+    from jaxdl.statistics import log_slope
 
-    x = np.log(np.array(config.sizes, float))
-    x -= x.mean()
-    return lambda values: logarithm(values) @ x / (x @ x)
+    return lambda values: log_slope(config.sizes, values)
 
 
 def pseudo_values(

@@ -45,7 +45,7 @@ def _linear(config: "Config", results: Mapping[str, Any]) -> "Figure":
     for chosen in (np.array(sizes) < n - 1, np.array(sizes) > n + 1):
         _draw(left, right, config, results, "linear", LINEAR_PARTS, chosen, "o")
     every = range(sizes[0], sizes[-1] + 1)
-    left.plot(every, exact(config, every, RISK), color=plots.RISK_COLOUR, linewidth=1, label="exact risk")
+    left.plot(every, exact(config, every, RISK), color=plots.RISK_COLOR, linewidth=1, label="exact risk")
     for terms, colour in zip(LINEAR_PARTS.values(), COLOURS, strict=False):
         right.plot(every, exact(config, every, terms), color=colour, linewidth=1)
     left.set(ylim=(0.05, 100), ylabel="squared error (the signal has power 1)", xlabel="p, Gaussian features in use")
@@ -72,7 +72,7 @@ def _random_features(config: "Config", results: Mapping[str, Any]) -> "Figure":
             (name, colour) for name, colour in zip(FEATURE_PARTS, COLOURS, strict=True) if "init" not in name
         ]
         for axes, terms, colour in [
-            (above, RISK, plots.RISK_COLOUR),
+            (above, RISK, plots.RISK_COLOR),
             *((below, FEATURE_PARTS[name], colour) for name, colour in without_init),
         ]:
             limit = measured(results, "kernel", terms).estimate[index]
@@ -118,8 +118,8 @@ def _draw(
     x, trusted = np.array(sizes)[chosen], claimed(config, sizes)[chosen]
     heights = {"noise": np.full(len(x), config.noise_std**2)}
     heights |= {name: value(terms).estimate for name, terms in parts.items()}
-    plots.stacked(stack, x, heights, colours=[plots.NOISE_COLOUR, *COLOURS[: len(parts)]])
-    _points(stack, x, value(RISK), trusted, "o", plots.RISK_COLOUR, "risk, 95 % interval")
+    plots.stacked(stack, x, heights, colors=[plots.NOISE_COLOR, *COLOURS[: len(parts)]])
+    _points(stack, x, value(RISK), trusted, "o", plots.RISK_COLOR, "risk, 95 % interval")
     for (name, terms), colour in zip(parts.items(), COLOURS, strict=False):
         _points(alone, x, value(terms), trusted, style, colour, name)
 

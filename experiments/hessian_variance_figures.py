@@ -31,7 +31,7 @@ def _least_squares(config: "Config", results: Mapping[str, Any]) -> "Figure":
     values = np.linspace(min(samples.min(), mean - 4 * spread), max(samples.max(), mean + 4.5 * spread), 300)
     left.hist(samples, bins=max(10, len(samples) // 40), density=True, color=BLUE, alpha=0.5, label="measured")
     left.plot(
-        values, density(values, config.num_examples, d), color=plots.RISK_COLOUR, linewidth=1.2, label="Tracy-Widom"
+        values, density(values, config.num_examples, d), color=plots.RISK_COLOR, linewidth=1.2, label="Tracy-Widom"
     )
     left.axvline(float(samples.mean()), color=BLUE, linewidth=1, linestyle="--", label="measured mean")
     left.set(xlabel="largest eigenvalue of the Hessian (1 for infinitely many examples)", ylabel="density")

@@ -56,10 +56,10 @@ def _width(config: "Config", results: Mapping[str, Any]) -> "Figure":
                 shown.append(value.estimate[value.estimate > 0])
         for (name, terms), colour in zip(list(PARTS.items())[1:], SOURCE_COLOURS, strict=True):
             value = measured(results, f"{study}.tuned", terms)
-            plots.bands(below, widths, {name: (value.estimate, value.interval)}, colours=[colour])
+            plots.bands(below, widths, {name: (value.estimate, value.interval)}, colors=[colour])
         total = measured(results, f"{study}.tuned", VARIANCE)
         lines = {"their sum, the variance": (total.estimate, total.interval)}
-        plots.bands(below, widths, lines, colours=[ARM_COLOURS["tuned"]])
+        plots.bands(below, widths, lines, colors=[ARM_COLOURS["tuned"]])
         # Wide intervals of small numbers would stretch a logarithmic axis over many powers of ten.
         above.set(yscale="log", xscale="log", ylim=(0.3 * np.concatenate(shown).min(), None))
         above.yaxis.set_major_formatter("{x:g}")
@@ -122,7 +122,7 @@ def _digits(config: "Config", results: Mapping[str, Any]) -> "Figure":
         ):
             # Side by side, since many shares are the same.
             beside = np.array(widths) * 1.05 ** (row - 1)
-            plots.bands(axes, beside, {f"{kind} labels": (estimate, interval)}, colours=[KIND_COLOURS[kind]])
+            plots.bands(axes, beside, {f"{kind} labels": (estimate, interval)}, colors=[KIND_COLOURS[kind]])
     left.axhline(config.least_share, color="grey", linestyle=":", linewidth=1, label=f"{100 * config.least_share:g} %")
     right.axhline(0.1, color="grey", linestyle=":", linewidth=1, label="chance")
     left.set_title(f"Share of networks without an error on {config.num_memorised} training digits", fontsize="medium")
@@ -140,7 +140,7 @@ def _digits(config: "Config", results: Mapping[str, Any]) -> "Figure":
         ("no regularisation", ARM_COLOURS["without"], free),
     ):
         lines = {name: (values.mean(axis=1), mean_interval(values.T))}
-        plots.bands(choice, np.array(config.grid_widths), lines, colours=[colour])
+        plots.bands(choice, np.array(config.grid_widths), lines, colors=[colour])
     choice.set(xlabel="hidden units", ylabel="accuracy on labels as noisy")
     choice.set_title(
         f"{100 * config.label_noise:g} % wrong labels: the digits that choose; best at width "

@@ -47,7 +47,7 @@ def _trade_off(config: "Config", results: Mapping[str, Any]) -> "Figure":
     left, right = figure.subplots(1, 2)
     strengths = np.array(SHRINKAGE_STRENGTHS[1:])
     estimates, errors, exact = (results[f"shrinkage.{name}"][1:] for name in ("estimates", "errors", "exact"))
-    for part, (name, colour) in enumerate({"bias²": BLUE, "variance": ORANGE, "risk": plots.RISK_COLOUR}.items()):
+    for part, (name, colour) in enumerate({"bias²": BLUE, "variance": ORANGE, "risk": plots.RISK_COLOR}.items()):
         left.plot(strengths, exact[:, part], color=colour, linewidth=1)
         left.errorbar(
             strengths, estimates[:, part], 2 * errors[:, part], fmt="o", color=colour, markersize=3, capsize=2,
@@ -178,7 +178,7 @@ def _networks(config: "Config", results: Mapping[str, Any]) -> "Figure":
             100 * zeros.ravel(), (compressed / dense).ravel(), ".", color=colour, label=f"compressed rows, {name}"
         )
         left.axvline(100 * break_even(config, (4, 8)[which]), color=colour, linestyle=":", linewidth=1)
-    left.axhline(1, color=plots.RISK_COLOUR, linewidth=1, label="dense, whatever its zeros")
+    left.axhline(1, color=plots.RISK_COLOR, linewidth=1, label="dense, whatever its zeros")
     left.set(xlabel="% of the kernel exactly zero", ylabel="bytes, over those of the dense kernel", ylim=(0, None))
     left.set_title("Memory of sparse weights, and accuracy (crosses)", fontsize="medium")
     accuracy = left.twinx()

@@ -23,7 +23,7 @@ from experiments.penalties_results import (
     WEIGHT_STRENGTHS,
     activity_settings,
 )
-from jaxdl import designs, learners, losses, models, objectives, penalties
+from jaxdl import designs, learners, losses, models, objectives, penalties, selection
 from jaxdl.data import real, resampling
 from jaxdl.types import Dataset, Key, Model, Run
 
@@ -178,7 +178,8 @@ def _deep(depth: int, is_tanh: Bool[Array, ""]) -> Model:
 def _digits() -> tuple[Callable[..., tuple[Dataset, Dataset]], Dataset]:
     """`keys -> (training, validation)` digits from a pool, and the test digits, which neither has."""
     digits = real.digits()
-    pool, test = real.split(jax.random.key(0), digits._replace(x=digits.x / 16), 1200)
+    digits = digits._replace(x=digits.x / 16)
+    pool, test = (selection.select(digits, rows) for rows in selection.hold_out(jax.random.key(0), 1797, 597))
     draw = resampling.subsample(pool, NUM_TRAIN + NUM_VALIDATION).sample
 
     def sample(keys):

@@ -129,7 +129,7 @@ def measure(config: Config, options: runner.Options) -> Mapping[str, Any]:
     def of_control() -> dict[str, Any]:
         num_labels, num_inits = config.control_levels
         times = log_times(CONTROL_STEPS, config.control_times)
-        study, exact = truths.gradient_descent(times=times, num_labels=num_labels, num_inits=num_inits)
+        study, exact = truths.stopped_descent(times=times, num_labels=num_labels, num_inits=num_inits)
         assert study.trial is not None and study.design is not None  # noqa: PT018 - a simulated study has both
         control = options.decompose(
             "control",
@@ -159,12 +159,13 @@ def digits_trial(config: Config, times: tuple[int, ...]) -> "tuple[Trial, Any]":
     import numpy as np
     import optax
 
-    from jaxdl import designs, learners, losses, models, objectives
+    from jaxdl import designs, learners, losses, models, objectives, selection
     from jaxdl.data import orders, real, resampling
     from jaxdl.types import Run
 
     digits = real.digits()
-    pool, test = real.split(jax.random.key(0), digits._replace(x=digits.x / 16), 1200)
+    digits = digits._replace(x=digits.x / 16)
+    pool, test = (selection.select(digits, rows) for rows in selection.hold_out(jax.random.key(0), 1797, 597))
     right, x = jnp.argmax(pool.y, axis=1), test.x[: config.num_points]
     num_classes = pool.y.shape[1]
     model = models.mlp_of_width(config.width, config.width, num_classes, output_scale=0.1)

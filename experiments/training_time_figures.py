@@ -40,11 +40,11 @@ def _sources(config: "Config", results: Mapping[str, Any]) -> "Figure":
     left, right = figure.subplots(1, 2)
     parts = {name: measured(results, terms) for name, terms in PARTS.items()}
     heights = {"noise": np.full(len(times), noise_of(config)), **{name: each.estimate for name, each in parts.items()}}
-    plots.stacked(left, times, heights, colours=[plots.NOISE_COLOUR, *COLOURS])
+    plots.stacked(left, times, heights, colors=[plots.NOISE_COLOR, *COLOURS])
     risk = measured(results, RISK)
-    plots.bands(left, times, {"risk, 95 % interval": (risk.estimate, risk.interval)}, colours=[plots.RISK_COLOUR])
+    plots.bands(left, times, {"risk, 95 % interval": (risk.estimate, risk.interval)}, colors=[plots.RISK_COLOR])
     lines = {name: (each.estimate, each.interval) for name, each in parts.items()}
-    plots.bands(right, times, lines, colours=COLOURS)
+    plots.bands(right, times, lines, colors=COLOURS)
     stop = times[best(results)]
     for axes in (left, right):
         axes.axvline(stop, color="grey", linestyle=":", linewidth=1.2, label=f"lowest risk: {stop} steps")
@@ -92,7 +92,7 @@ def _checks(config: "Config", results: Mapping[str, Any]) -> "Figure":
     right.fill_between(SIZES, low, high, color=COLOURS[0], alpha=0.25, linewidth=0)
     right.plot(SIZES, foretold, color=COLOURS[0], label="foretold, V_D + (V_S + V_DS)/B, with 95 % interval")
     reach = np.stack([built - built_low, built_high - built])
-    right.errorbar(SIZES, built, reach, fmt="o", color=plots.RISK_COLOUR, capsize=3, label="built, 95 % interval")
+    right.errorbar(SIZES, built, reach, fmt="o", color=plots.RISK_COLOR, capsize=3, label="built, 95 % interval")
     right.set(
         ylim=(0, None), xscale="log", xlabel="members B, each with an initialisation of its own", ylabel="variance"
     )

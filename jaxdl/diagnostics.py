@@ -1,6 +1,6 @@
 """What to do next: the textbooks' recipe from training and validation error to a remedy.
 
-    training error  >> reference       underfitting: a better optimiser, if it lowers the training error; else more capacity
+    training error  >> reference       underfitting: a better optimizer, if it lowers the training error; else more capacity
     validation error >> training error overfitting: more data or regularisation
     neither                            nothing: what is left is noise
 
@@ -21,13 +21,13 @@ class Remedy(enum.StrEnum):
     """What lowers the validation error."""
 
     CAPACITY = "more capacity"
-    OPTIMISER = "a better optimiser"
+    OPTIMIZER = "a better optimizer"
     DATA = "more data or regularisation"
     NONE = "none"
     """what is left is noise, or too small to be told from it"""
 
 
-class Measured(NamedTuple):
+class MeasuredError(NamedTuple):
     """A number and its standard error; zero for a number that is known."""
 
     value: float
@@ -43,10 +43,10 @@ class Diagnosis(NamedTuple):
 
 def diagnose(
     *,
-    training: Measured,
-    validation: Measured,
-    reference: Measured,
-    trained_longer: Measured | None = None,
+    training: MeasuredError,
+    validation: MeasuredError,
+    reference: MeasuredError,
+    trained_longer: MeasuredError | None = None,
     worthwhile: float = 0.1,
     level: float = 0.95,
 ) -> Diagnosis:
@@ -73,16 +73,16 @@ def diagnose(
     Raises:
         ValueError: numbers that are not finite, negative standard errors, `worthwhile` outside (0, 1), a level outside [0.5, 1).
 
-    >>> diagnose(training=Measured(0.30, 0.01), validation=Measured(0.32, 0.01), reference=Measured(0.05)).remedy
+    >>> diagnose(training=MeasuredError(0.30, 0.01), validation=MeasuredError(0.32, 0.01), reference=MeasuredError(0.05)).remedy
     <Remedy.CAPACITY: 'more capacity'>
-    >>> diagnose(training=Measured(0.04, 0.01), validation=Measured(0.32, 0.01), reference=Measured(0.05)).remedy
+    >>> diagnose(training=MeasuredError(0.04, 0.01), validation=MeasuredError(0.32, 0.01), reference=MeasuredError(0.05)).remedy
     <Remedy.DATA: 'more data or regularisation'>
     """
     _check(worthwhile, level, training, validation, reference, training if trained_longer is None else trained_longer)
     threshold = worthwhile * validation.value
     quantile = NormalDist().inv_cdf(level)
 
-    def counts(higher: Measured, lower: Measured) -> bool:
+    def counts(higher: MeasuredError, lower: MeasuredError) -> bool:
         error = math.hypot(higher.standard_error, lower.standard_error)
         return higher.value - lower.value > threshold + quantile * error
 
@@ -101,7 +101,7 @@ def diagnose(
             )
         if counts(training, trained_longer):
             return Diagnosis(
-                Remedy.OPTIMISER, f"{numbers}: it underfits, but trained longer it reaches {trained_longer.value:.4g}"
+                Remedy.OPTIMIZER, f"{numbers}: it underfits, but trained longer it reaches {trained_longer.value:.4g}"
             )
         return Diagnosis(
             Remedy.CAPACITY, f"{numbers}: it underfits, and trained longer still has {trained_longer.value:.4g}"
@@ -111,10 +111,10 @@ def diagnose(
 
 def diagnose_with_noise(
     *,
-    training: Measured,
-    validation: Measured,
+    training: MeasuredError,
+    validation: MeasuredError,
     noise: NoiseEstimate,
-    trained_longer: Measured | None = None,
+    trained_longer: MeasuredError | None = None,
     worthwhile: float = 0.1,
     level: float = 0.95,
 ) -> Diagnosis:
@@ -122,14 +122,14 @@ def diagnose_with_noise(
 
     No model's expected squared error is below the noise, and some model's is near it, so that it is the right reference
     for the squared error, summed over outputs as in `jaxdl.decomposition.noise`. Estimators that err upwards (`rice`,
-    `nearest_neighbour`) hide underfitting of their own size; one from repeated labels (`replicates`) errs in neither
+    `nearest_neighbor`) hide underfitting of their own size; one from repeated labels (`replicates`) errs in neither
     direction.
 
     Raises:
         ValueError: as `diagnose`; an estimate that bounds the noise from below only.
 
     >>> repeated = NoiseEstimate(0.29, 0.01, "unbiased", "replicates", "")
-    >>> diagnose_with_noise(training=Measured(0.30, 0.01), validation=Measured(0.32, 0.01), noise=repeated).remedy
+    >>> diagnose_with_noise(training=MeasuredError(0.30, 0.01), validation=MeasuredError(0.32, 0.01), noise=repeated).remedy
     <Remedy.NONE: 'none'>
     """
     if not isinstance(noise, NoiseEstimate):
@@ -137,25 +137,25 @@ def diagnose_with_noise(
         raise ValueError(msg)
     if noise.direction == "lower":
         msg = f"got a noise estimate by {noise.method} that bounds the noise from below only; a reference too low makes noise "
-        msg += "look like a lack of capacity: use replicates, rice or nearest_neighbour"
+        msg += "look like a lack of capacity: use replicates, rice or nearest_neighbor"
         raise ValueError(msg)
     return diagnose(
         training=training,
         validation=validation,
-        reference=Measured(noise.estimate, noise.standard_error),
+        reference=MeasuredError(noise.estimate, noise.standard_error),
         trained_longer=trained_longer,
         worthwhile=worthwhile,
         level=level,
     )
 
 
-def _check(worthwhile: float, level: float, *measured: Measured) -> None:
+def _check(worthwhile: float, level: float, *measured: MeasuredError) -> None:
     if not (0 < worthwhile < 1 and 0.5 <= level < 1):
         msg = f"got worthwhile={worthwhile} and level={level}; expected a share between 0 and 1, and a level from 0.5 to 1"
         raise ValueError(msg)
     for each in measured:
-        if not isinstance(each, Measured):
-            msg = f"got {each!r}; expected a number with its standard error, as Measured(0.3, 0.01)"
+        if not isinstance(each, MeasuredError):
+            msg = f"got {each!r}; expected a number with its standard error, as MeasuredError(0.3, 0.01)"
             raise ValueError(msg)
         if not (math.isfinite(each.value) and math.isfinite(each.standard_error) and each.standard_error >= 0):
             msg = f"got {each}; expected finite numbers, and a standard error of zero or more"

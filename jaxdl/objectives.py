@@ -73,11 +73,11 @@ def regularized(objective: Objective, penalty: Penalty, strength: ScalarLike) ->
     check_penalty("regularized", penalty)
     strength = as_strength("regularized", strength)
 
-    def penalised(variables: Variables, dataset: Dataset, key: Key | None) -> tuple[Scalar, Variables]:
+    def penalized(variables: Variables, dataset: Dataset, key: Key | None) -> tuple[Scalar, Variables]:
         value, updated = value_of("regularized", objective, variables, dataset, key)
         return value + strength * check_value("regularized", "a penalty", penalty(variables["params"])), updated
 
-    return penalised
+    return penalized
 
 
 def with_activity_penalty(
@@ -125,7 +125,7 @@ def with_activity_penalty(
     def penalty_of(row: PyTree) -> Scalar:
         return check_value("with_activity_penalty", "a penalty", penalty(row))
 
-    def penalised(variables: Variables, dataset: Dataset, key: Key | None) -> tuple[Scalar, Variables]:
+    def penalized(variables: Variables, dataset: Dataset, key: Key | None) -> tuple[Scalar, Variables]:
         dataset = fitting_examples("with_activity_penalty", dataset)
         value, updated = value_of("with_activity_penalty", objective, variables, dataset, key)
         rows = activity(variables, dataset.x)
@@ -138,7 +138,7 @@ def with_activity_penalty(
             raise ValueError(msg)
         return value + strength * _weighted_mean(jax.vmap(penalty_of)(rows), dataset.weight), updated
 
-    return penalised
+    return penalized
 
 
 def map_estimate(model: Model, likelihood: Loss, prior: Penalty) -> Objective:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray
-# Okabe & Ito's palette, told apart by colour-blind readers and in grey.
-BIAS_COLOUR, NOISE_COLOUR, RISK_COLOUR = "#0072B2", "#BBBBBB", "#000000"
-VARIANCE_COLOURS = ("#E69F00", "#009E73", "#CC79A7", "#F0E442", "#56B4E9", "#D55E00", "#999933")
+# Okabe & Ito's palette, told apart by color-blind readers and in grey.
+BIAS_COLOR, NOISE_COLOR, RISK_COLOR = "#0072B2", "#BBBBBB", "#000000"
+VARIANCE_COLORS = ("#E69F00", "#009E73", "#CC79A7", "#F0E442", "#56B4E9", "#D55E00", "#999933")
 BIASES = ("bias_squared", "bias_squared_plus_noise", "bias", "bias_plus_noise")
 FIGURE_SIZE = (10.0, 4.0)
 
@@ -52,10 +52,10 @@ def decomposition(result: Decomposition, *, label: str | None = None, logarithmi
     x = np.arange(num) if known is None else np.asarray(known)
     parts = parts_of(result)
     risk = next((term for term in ("risk", "excess_risk") if term in result.estimates), "total_variance")
-    stacked(left, x, {label_of(term): result.estimates[term] for term in parts}, colours=colours_of(parts))
-    bands(left, x, {label_of(risk): (result.estimates[risk], result.intervals[risk])}, colours=(RISK_COLOUR,))
+    stacked(left, x, {label_of(term): result.estimates[term] for term in parts}, colors=colors_of(parts))
+    bands(left, x, {label_of(risk): (result.estimates[risk], result.intervals[risk])}, colors=(RISK_COLOR,))
     terms = {label_of(term): (result.estimates[term], result.intervals[term]) for term in parts}
-    bands(right, x, terms, colours=colours_of(parts))
+    bands(right, x, terms, colors=colors_of(parts))
     # Logarithmic, but through zero, which unbiased estimates may pass.
     errors = np.concatenate([np.ravel(result.standard_errors[term]) for term in parts])
     visible = errors[np.isfinite(errors) & (errors > 0)]
@@ -88,17 +88,17 @@ def density(result: SpectralDensity, *, width: float | None = None) -> "Figure":
     figure = new_figure()
     left, right = figure.subplots(1, 2)
     heights = kernels @ weights.ravel()
-    left.semilogy(x, heights, color=BIAS_COLOUR, linewidth=1.2)
+    left.semilogy(x, heights, color=BIAS_COLOR, linewidth=1.2)
     left.set_ylim(0.1 / (int(result.dimension) * width), 3 * heights.max())  # from a tenth of a single eigenvalue's
     left.set_ylabel("density")
     left.annotate(f"smoothed, width {width:.2g}", (0.99, 0.98), xycoords="axes fraction", ha="right", va="top")
     share = cumulative(result, jnp.asarray(x, result.nodes.dtype))
-    right.plot(x, share.estimate, color=RISK_COLOUR, linewidth=1, label="estimate")
+    right.plot(x, share.estimate, color=RISK_COLOR, linewidth=1, label="estimate")
     for low, high, alpha, label in (
         (share.probed_low, share.probed_high, 0.4, "left open for these probes"),
         (share.low, share.high, 0.15, "and for the spectrum, 99.8 % at each point"),
     ):
-        right.fill_between(x, low, high, color=BIAS_COLOUR, alpha=alpha, linewidth=0, label=label)
+        right.fill_between(x, low, high, color=BIAS_COLOR, alpha=alpha, linewidth=0, label=label)
     right.set_ylabel("share of the eigenvalues")
     right.legend(fontsize="small")
     for axes in (left, right):
@@ -126,19 +126,17 @@ def parts_of(result: Decomposition) -> list[Term]:
     return [*named, *(components or ["total_variance"])]
 
 
-def colours_of(parts: Sequence[Term]) -> list[str]:
-    """One colour for each part: fixed for bias and noise, in turn for the variances."""
-    variances = iter(VARIANCE_COLOURS * (1 + len(parts) // len(VARIANCE_COLOURS)))
-    fixed = {"noise": NOISE_COLOUR, "noise_effect": NOISE_COLOUR} | dict.fromkeys(BIASES, BIAS_COLOUR)
+def colors_of(parts: Sequence[Term]) -> list[str]:
+    """One color for each part: fixed for bias and noise, in turn for the variances."""
+    variances = iter(VARIANCE_COLORS * (1 + len(parts) // len(VARIANCE_COLORS)))
+    fixed = {"noise": NOISE_COLOR, "noise_effect": NOISE_COLOR} | dict.fromkeys(BIASES, BIAS_COLOR)
     return [fixed[part] if part in fixed else next(variances) for part in parts]
 
 
-def stacked(
-    axes: "Axes", x: Num[Array, " x"], parts: Mapping[str, Num[Array, " x"]], *, colours: Sequence[str]
-) -> None:
+def stacked(axes: "Axes", x: Num[Array, " x"], parts: Mapping[str, Num[Array, " x"]], *, colors: Sequence[str]) -> None:
     """Areas on top of each other; negative estimates are drawn as zero, here and nowhere else."""
     heights = [np.maximum(as_numbers(f"parts[{label!r}]", values), 0) for label, values in parts.items()]
-    axes.stackplot(x, *heights, labels=list(parts), colors=list(colours), alpha=0.85, linewidth=0)
+    axes.stackplot(x, *heights, labels=list(parts), colors=list(colors), alpha=0.85, linewidth=0)
     if any((np.asarray(values) < 0).any() for values in parts.values()):
         axes.annotate(
             "negative estimates drawn as zero", (0.99, 0.01), xycoords="axes fraction", ha="right", fontsize="x-small"
@@ -150,14 +148,14 @@ def bands(
     x: Num[Array, " x"],
     lines: Mapping[str, tuple[Num[Array, " x"], Interval]],
     *,
-    colours: Sequence[str],
+    colors: Sequence[str],
 ) -> None:
     """A line for each estimate, and its 95 % interval as error bars."""
-    for (label, (estimate, (low, high))), colour in zip(lines.items(), colours, strict=True):
+    for (label, (estimate, (low, high))), color in zip(lines.items(), colors, strict=True):
         # nan where there is no interval: none is drawn. Of an estimate below zero the interval begins at zero.
         reach = np.maximum(np.stack([estimate - low, high - estimate]), 0)
         axes.errorbar(
-            x, estimate, yerr=reach, label=label, color=colour, marker="o", markersize=3, linewidth=1.2, capsize=2
+            x, estimate, yerr=reach, label=label, color=color, marker="o", markersize=3, linewidth=1.2, capsize=2
         )
 
 
@@ -170,23 +168,23 @@ def _check_kind(result: Any, kind: type) -> None:
 def _bars(left: "Axes", right: "Axes", result: Decomposition) -> None:
     parts = parts_of(result)
     top, below = 0.0, 0.0
-    for part, colour in zip(parts, colours_of(parts), strict=True):
+    for part, color in zip(parts, colors_of(parts), strict=True):
         height = float(result.estimates[part])
-        left.bar(0, height, bottom=top if height > 0 else below, color=colour, label=label_of(part))
+        left.bar(0, height, bottom=top if height > 0 else below, color=color, label=label_of(part))
         top, below = (top + height, below) if height > 0 else (top, below + height)
     risk = next(
         (term for term in ("risk", "excess_risk", "total_variance") if term in result.estimates), "total_variance"
     )
-    left.axhline(float(result.estimates[risk]), color=RISK_COLOUR, linewidth=1.2, label=f"{label_of(risk)}, their sum")
-    left.axhline(0, color=RISK_COLOUR, linewidth=0.5)
+    left.axhline(float(result.estimates[risk]), color=RISK_COLOR, linewidth=1.2, label=f"{label_of(risk)}, their sum")
+    left.axhline(0, color=RISK_COLOR, linewidth=0.5)
     left.set_xticks([])
     left.set_ylabel(result.loss)
     left.legend(fontsize="small")
-    for position, (part, colour) in enumerate(zip(parts, colours_of(parts), strict=True)):
+    for position, (part, color) in enumerate(zip(parts, colors_of(parts), strict=True)):
         low, high = result.intervals[part]
         value = float(result.estimates[part])
         # Of an estimate below zero the interval begins at zero.
         reach = np.maximum(np.array([[value - float(low)], [float(high) - value]]), 0)
-        right.errorbar([value], [position], xerr=reach, color=colour, marker="o", capsize=3)
+        right.errorbar([value], [position], xerr=reach, color=color, marker="o", capsize=3)
     right.set_yticks(range(len(parts)), [label_of(part) for part in parts])
     right.set_xlabel("estimate with 95 % interval")

@@ -93,12 +93,11 @@ ORDER = {"key": OneKey(KEY), "num_examples": Whole(12), "batch_size": Whole(4), 
 # function -> its parameters, each with a value that is right. Stars stand for what `*args` takes.
 ENTRIES = {
     arrays.from_arrays: {"x": Numbers(X), "y": Numbers(Y), "weight": Numbers(WEIGHT), "num_classes": Kind(None, (True, 2.5))},
-    preprocessing.split: {"key": OneKey(KEY), "dataset": Examples(DATA, True), "num_train": Whole(5)},
     preprocessing.standardized: {"train": Examples(DATA), "others": Examples(DATA)},
     preprocessing.standardized_targets: {"train": Examples(DATA), "others": Examples(DATA)},
     resampling.fresh: {"problem": Kind(LINEAR, NOT_A_FUNCTION), "num_examples": Whole(4)},
     resampling.bootstrap: {"dataset": Examples(DATA, True), "as_weights": Kind(False, ("no", 1))},
-    resampling.out_of_bag: {"dataset": Examples(DATA, True)},
+    resampling.bag: {"dataset": Examples(DATA, True)},
     resampling.left_out: {"dataset": Examples(DATA, True), "draw": Examples(DATA, True)},
     resampling.subsample: {"dataset": Examples(DATA, True), "num_examples": Whole(5)},
     resampling.half_sample: {"dataset": Examples(DATA, True)},
@@ -114,7 +113,7 @@ ENTRIES = {
     problems.teacher_network: {
         "key": OneKey(KEY), "num_features": Whole(2), "width": Whole(3), "num_outputs": Whole(1), "noise_std": Scalar(0.3),
     },
-    problems.two_moons: {"spread": Scalar(0.2), "num_centres": Whole(4)},
+    problems.two_moons: {"spread": Scalar(0.2), "num_centers": Whole(4)},
     orders.with_replacement: ORDER,
     orders.reshuffled_each_epoch: ORDER,
     orders.shuffled_once: ORDER,
@@ -127,6 +126,8 @@ ENTRIES = {
         "samples": Numbers(SAMPLES), "statistic": Kind(statistic, NOT_A_FUNCTION), "num_resamples": Whole(20), "seed": Whole(1),
         **LEVEL,
     },
+    statistics.slope: {"x": Numbers(SIZES), "values": Numbers(SAMPLES)},
+    statistics.log_slope: {"x": Numbers(SIZES), "values": Numbers(SAMPLES)},
     statistics.slope_interval: {
         "x": Numbers(SIZES), "samples": Numbers(SAMPLES), "transform": Kind(np.asarray, NOT_A_FUNCTION), **CURVES,
     },
@@ -159,7 +160,7 @@ ENTRIES = {
 ELSEWHERE = {tables.from_csv, real.from_npz, real.digits, real.diabetes, real.breast_cancer, real.wine}
 # What an entry returns -> arrays that can be compared.
 SHOWN = {
-    **dict.fromkeys((resampling.fresh, resampling.bootstrap, resampling.out_of_bag), drawn),
+    **dict.fromkeys((resampling.fresh, resampling.bootstrap, resampling.bag), drawn),
     **dict.fromkeys((resampling.subsample, resampling.half_sample), drawn),
     resampling.disjoint_split: lambda split: split.parts,
     **dict.fromkeys((problems.regression, problems.noisy_sine, problems.gaussian_linear), at_points),

@@ -10,8 +10,10 @@ from jaxdl.statistics import (
     Verdict,
     equivalence_test,
     judge,
+    log_slope,
     mean_interval,
     paired_t_test,
+    slope,
     slope_interval,
     wilson_interval,
 )
@@ -79,12 +81,12 @@ def test_the_slope_is_that_of_linear_regression_on_the_mean():
     generator = np.random.default_rng(0)
     x = np.array([0.0, 1.0, 1.5, 4.0])
     samples = 2.0 * x + generator.normal(size=(20, 4))
-    slope, interval = slope_interval(x, samples, seed=0)
-    assert math.isclose(slope, scipy.stats.linregress(x, samples.mean(axis=0)).slope, rel_tol=1e-12)
-    assert interval.low < slope < interval.high
-    shifted, again = slope_interval(x + 7.0, samples - 3.0, seed=0)
-    assert math.isclose(shifted, slope, rel_tol=1e-12)
-    assert np.allclose(again, interval, rtol=1e-10)
+    found, interval = slope(x, samples.mean(axis=0)), slope_interval(x, samples, seed=0)
+    assert math.isclose(found, scipy.stats.linregress(x, samples.mean(axis=0)).slope, rel_tol=1e-12)
+    assert interval.low < found < interval.high
+    assert math.isclose(slope(x + 7.0, samples.mean(axis=0) - 3.0), found, rel_tol=1e-12)
+    assert np.allclose(slope_interval(x + 7.0, samples - 3.0, seed=0), interval, rtol=1e-10)
+    np.testing.assert_allclose(slope(x, samples), np.polyfit(x, samples.T, 1)[0], rtol=1e-10)
 
 
 def test_the_interval_of_a_slope_is_close_to_the_normal_one_also_with_correlated_levels():
@@ -94,10 +96,10 @@ def test_the_interval_of_a_slope_is_close_to_the_normal_one_also_with_correlated
     samples = generator.normal(size=(400, 1)) + x * generator.normal(size=(400, 1)) + generator.normal(size=(400, 5))
     slopes = np.polyfit(x, samples.T, 1)[0]
     error = slopes.std() / 20
-    slope, interval = slope_interval(x, samples, seed=1, num_resamples=2000)
-    assert math.isclose(slope, slopes.mean(), rel_tol=1e-10)
+    found, interval = slope(x, samples.mean(axis=0)), slope_interval(x, samples, seed=1, num_resamples=2000)
+    assert math.isclose(found, slopes.mean(), rel_tol=1e-10)
     # A 2.5 % quantile of 2000 normal draws has a standard error of 0.06 sigma.
-    expected = scipy.stats.norm(slope, error).interval(0.95)
+    expected = scipy.stats.norm(found, error).interval(0.95)
     assert np.abs(np.array(interval) - expected).max() < 4 * 0.06 * error
 
 
@@ -106,10 +108,11 @@ def test_the_exponent_of_a_power_law_survives_noise_that_makes_single_replicates
     law = 3.0 / sizes
     samples = law * (1 + 2.0 * np.random.default_rng(4).normal(size=(2000, 4)))
     assert (samples < 0).any()
-    slope, interval = slope_interval(np.log(sizes), samples, seed=0, num_resamples=400, transform=np.log)
+    found = log_slope(sizes, samples.mean(axis=0))
+    interval = slope_interval(np.log(sizes), samples, seed=0, num_resamples=400, transform=np.log)
     # The mean of a level has a relative error of 2 / sqrt(2000), and so has its logarithm an absolute one.
     error = 2 / math.sqrt(2000) / np.sqrt(((np.log(sizes) - np.log(sizes).mean()) ** 2).sum())
-    assert abs(slope + 1) < 4 * error
+    assert abs(found + 1) < 4 * error
     assert interval.low < -1 + 4 * error
     assert interval.high > -1 - 4 * error
     assert math.isclose(interval.high - interval.low, 2 * 1.96 * error, rel_tol=0.3)
@@ -117,8 +120,8 @@ def test_the_exponent_of_a_power_law_survives_noise_that_makes_single_replicates
 
 def test_a_slope_is_unknown_when_a_mean_has_no_logarithm():
     samples = np.array([[1.0, 2.0], [1.0, -3.0]])
-    slope, interval = slope_interval(np.array([0.0, 1.0]), samples, seed=0, num_resamples=50, transform=np.log)
-    assert math.isnan(slope)
+    interval = slope_interval(np.array([0.0, 1.0]), samples, seed=0, num_resamples=50, transform=np.log)
+    assert math.isnan(log_slope([1.0, np.e], samples.mean(axis=0)))
     assert judge(interval, inside=(-1.0, 1.0)) is Verdict.INCONCLUSIVE
 
 

@@ -1,38 +1,13 @@
-"""Splits and standardisations that are honest: what is fitted is fitted to the training part. All work under `jit` and `vmap`."""
+"""Standardizations whose mean and scale are those of the training part alone; they work under `jit` and `vmap`."""
 
 from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdl.admission import check_finite
 from jaxdl.examples import check_weights, weighted_examples
-from jaxdl.kinds import as_count, as_key
-from jaxdl.types import Dataset, Key
-
-
-def split(key: Key, dataset: Dataset, num_train: int) -> tuple[Dataset, Dataset]:
-    """A random split into `(train, test)`, of `num_train` rows and of the rest.
-
-    Raises:
-        ValueError: either part would be empty, or whatever `examples.weighted_examples` refuses.
-
-    >>> from jaxdl.data.real import from_arrays
-    >>> train, test = split(jax.random.key(0), from_arrays(jnp.eye(5), jnp.arange(5)), 3)
-    >>> sorted(train.y.ravel().tolist() + test.y.ravel().tolist())
-    [0.0, 1.0, 2.0, 3.0, 4.0]
-    """
-    dataset = weighted_examples("dataset", dataset)
-    n = dataset.x.shape[0]
-    remedy = f"at least one of {n} rows is left for the test"
-    num_train = as_count("num_train", num_train, high=n - 1, remedy=remedy)
-    order = jax.random.permutation(as_key("key", key), n)
-    train, test = (
-        Dataset(*(jnp.take(field, rows, axis=0) for field in dataset))
-        for rows in (order[:num_train], order[num_train:])
-    )
-    return train, test
+from jaxdl.types import Dataset
 
 
 def standardized(train: Dataset, *others: Dataset) -> tuple[Dataset, ...]:

@@ -196,36 +196,36 @@ def teacher_network(
     return regression(inputs, mean, test_points, noise_std=noise_std)
 
 
-def two_moons(spread: ScalarLike = 0.2, *, num_centres: int = 16) -> Problem:
+def two_moons(spread: ScalarLike = 0.2, *, num_centers: int = 16) -> Problem:
     """Two interleaving half circles whose class probabilities are known exactly.
 
-    Class c, each with probability 1/2, scatters x about K = `num_centres` centres spaced evenly on its half circle:
+    Class c, each with probability 1/2, scatters x about K = `num_centers` centers spaced evenly on its half circle:
     `x | c ~ (1/K) Σ_k N(μ_ck, spread² I)` with `μ_0k = (cos t_k, sin t_k)`, `μ_1k = (1 - cos t_k, 1/2 - sin t_k)` and
     `t_k = πk / (K - 1)`, k from 0. So `P(c | x) ∝ Σ_k exp(-|x - μ_ck|² / (2 spread²))`, exactly.
     Labels are one-hot rows drawn from `P(c | x)`; hence `mean(x)` is `P(· | x)` and `noise(x)` is `Σ_c P_c (1 - P_c)`.
     `test_points(m)` is one fixed draw from the law of x, by `jax.random.key(TEST_POINTS_SEED)`.
 
     Raises:
-        ValueError: fewer than two centres, or a spread that is not positive.
+        ValueError: fewer than two centers, or a spread that is not positive.
 
     >>> two_moons().mean(jnp.array([[0.5, 0.25]])).round(3).tolist()        # the centre of symmetry
     [[0.5, 0.5]]
     """
     _check_scale("spread", spread, is_zero_allowed=False)
-    num_centres = as_count("num_centres", num_centres, low=2, remedy="a half circle has two ends")
-    angles = np.linspace(0.0, np.pi, num_centres)
+    num_centers = as_count("num_centers", num_centers, low=2, remedy="a half circle has two ends")
+    angles = np.linspace(0.0, np.pi, num_centers)
     upper = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    centres = np.stack([upper, [1.0, 0.5] - upper])
+    centers = np.stack([upper, [1.0, 0.5] - upper])
 
     def inputs(key: Key, num_examples: int) -> Float[Array, "n 2"]:
-        key_centre, key_scatter = jax.random.split(key)
-        indices = jax.random.randint(key_centre, (num_examples,), 0, 2 * num_centres)
+        key_center, key_scatter = jax.random.split(key)
+        indices = jax.random.randint(key_center, (num_examples,), 0, 2 * num_centers)
         scatter = jax.random.normal(key_scatter, (num_examples, 2))
-        return jnp.asarray(centres, scatter.dtype).reshape(-1, 2)[indices] + spread * scatter
+        return jnp.asarray(centers, scatter.dtype).reshape(-1, 2)[indices] + spread * scatter
 
     def log_probabilities(x: Float[Array, "n features"]) -> Float[Array, "n 2"]:
         x = _inputs(x, 2)
-        offsets = x[:, None, None, :] - jnp.asarray(centres, x.dtype)[None]
+        offsets = x[:, None, None, :] - jnp.asarray(centers, x.dtype)[None]
         log_densities = -jnp.sum(offsets**2, axis=-1) / (2 * spread**2)
         return jax.nn.log_softmax(jax.nn.logsumexp(log_densities, axis=-1), axis=-1)
 

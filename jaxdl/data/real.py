@@ -1,7 +1,7 @@
-"""Real examples: the sets bundled with scikit-learn, files, arrays and data frames; split and standardised honestly.
+"""Real examples: the sets bundled with scikit-learn, files, arrays and data frames; and their standardization.
 
 Whatever enters is checked at the door: numbers only, all of them finite, one label and one weight for each row.
-Loaders run on the host; `split` and the standardisations also work under `jit` and `vmap`.
+Loaders run on the host; the standardizations also work under `jit` and `vmap`.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from jaxdl.data.arrays import from_arrays
-from jaxdl.data.preprocessing import split, standardized, standardized_targets
+from jaxdl.data.preprocessing import standardized, standardized_targets
 from jaxdl.data.tables import from_csv
 from jaxdl.kinds import as_count
 from jaxdl.paths import as_file
@@ -27,7 +27,6 @@ __all__ = [
     "from_arrays",
     "from_csv",
     "from_npz",
-    "split",
     "standardized",
     "standardized_targets",
     "wine",

@@ -110,7 +110,7 @@ def bootstrap(dataset: Dataset, *, as_weights: bool = False) -> Resampling:
     return Resampling(draw_counts if as_weights else draw_rows, n, n / (n - 1), estimand, n / (n - 1))
 
 
-def out_of_bag(dataset: Dataset) -> Resampling:
+def bag(dataset: Dataset) -> Resampling:
     """`bootstrap(dataset, as_weights=True)`, with the law of predictions at the rows that a draw leaves out.
 
     Row by row, over the draws that leave it out: each row is judged by runs that never saw it, and no test set is needed
@@ -123,7 +123,7 @@ def out_of_bag(dataset: Dataset) -> Resampling:
         ValueError: fewer than three examples, or arrays whose shapes do not fit together.
 
     >>> dataset = Dataset(jnp.zeros((4, 1)), jnp.zeros((4, 1)), jnp.ones(4))
-    >>> law = out_of_bag(dataset)
+    >>> law = bag(dataset)
     >>> law.training_size, law.variance_factor, law.excess_factor
     (4, 1.5, 2.0)
     """
@@ -139,7 +139,7 @@ def out_of_bag(dataset: Dataset) -> Resampling:
 
 
 def left_out(dataset: Dataset, draw: Dataset) -> Bool[Array, " n"]:
-    """The rows of `dataset` that weigh zero in `draw`, a draw by `out_of_bag(dataset)` or another that changes weights alone.
+    """The rows of `dataset` that weigh zero in `draw`, a draw by `bag(dataset)` or another that changes weights alone.
 
     Rows that weigh zero in the data set itself belong to neither. Draws that repeat rows say nothing of this kind.
 
@@ -154,7 +154,7 @@ def left_out(dataset: Dataset, draw: Dataset) -> Bool[Array, " n"]:
     if draw.weight.shape != dataset.weight.shape:
         msg = (
             f"draw: got weights of shape {draw.weight.shape}, expected {dataset.weight.shape}, as the data set has; draw by "
-            "out_of_bag(dataset) or bootstrap(dataset, as_weights=True)"
+            "bag(dataset) or bootstrap(dataset, as_weights=True)"
         )
         raise ValueError(msg)
     return (draw.weight == 0) & (dataset.weight > 0)

@@ -77,7 +77,7 @@ class OutOfBag(NamedTuple):
     """The squared error at rows of a data set, each judged by the runs that left it out; arrays by term.
 
     The terms `"bias_squared_plus_noise"`, `"total_variance"` and `"risk"` are those of a `Decomposition`, raw: over draws from
-    this data set, whose law is that of `data.resampling.out_of_bag`.
+    this data set, whose law is that of `data.resampling.bag`.
     """
 
     estimates: dict[str, float]

@@ -131,7 +131,7 @@ def hall_kay_titterington(
     return _from_pseudo_residuals(rows, members, weights, "hall_kay_titterington", explanation)
 
 
-def nearest_neighbour(
+def nearest_neighbor(
     x: Num[HostOrDevice, "n features"], y: Num[HostOrDevice, "n out"], *, measured_apart: bool = False
 ) -> NoiseEstimate:
     """Half the mean square difference between a label and that of the nearest other input, in any dimension.
@@ -147,7 +147,7 @@ def nearest_neighbour(
         ValueError: fewer than two rows, shapes that do not fit, NaN or infinity.
 
     >>> x, y = np.array([[0.0, 0.0], [0.0, 1.0], [9.0, 9.0], [9.0, 8.0]]), np.array([[0.0], [2.0], [5.0], [5.0]])
-    >>> round(nearest_neighbour(x, y).estimate, 12)
+    >>> round(nearest_neighbor(x, y).estimate, 12)
     1.0
     """
     rows = in_no_order_of_labels(measured_rows(x, y, at_least=2, measured_apart=measured_apart))
@@ -165,7 +165,7 @@ def nearest_neighbour(
     members = np.stack([numbers, np.where(first == numbers, second, first)], axis=1)
     weights = np.broadcast_to(np.array([1.0, -1.0]) / math.sqrt(2), members.shape)
     explanation = "too large by half the mean square of f(x_i) - f(x_nn(i)), the steps of the mean to the nearest input"
-    return _from_pseudo_residuals(rows, members, weights, "nearest_neighbour", explanation)
+    return _from_pseudo_residuals(rows, members, weights, "nearest_neighbor", explanation)
 
 
 def residual(
@@ -232,7 +232,7 @@ def replicates(
     group = group.reshape(-1)
     if counts.max() < 2:
         apart = f" after {rows.num_copies} copies were left out" if rows.num_copies else ""
-        msg = f"x: got {len(inputs)} rows of x, all different{apart}, expected an x that was measured twice. Use nearest_neighbour"
+        msg = f"x: got {len(inputs)} rows of x, all different{apart}, expected an x that was measured twice. Use nearest_neighbor"
         raise ValueError(msg)
     sums = np.zeros((len(counts), labels.shape[1]))
     np.add.at(sums, group, labels)
@@ -301,7 +301,7 @@ def _sorted_by_input(x: HostOrDevice, y: HostOrDevice, at_least: int, *, measure
     """Rows in the order of their only feature, those of equal x in a random order."""
     rows = measured_rows(x, y, at_least, measured_apart=measured_apart)
     if rows.inputs.shape[1] != 1:
-        msg = f"x: got x of shape {rows.inputs.shape}, expected (n, 1): only one feature puts rows in order; use nearest_neighbour"
+        msg = f"x: got x of shape {rows.inputs.shape}, expected (n, 1): only one feature puts rows in order; use nearest_neighbor"
         raise ValueError(msg)
     rows = in_no_order_of_labels(rows)
     order = np.argsort(rows.inputs[:, 0], kind="stable")

@@ -49,7 +49,7 @@ def bracket(*estimates: NoiseEstimate) -> NoiseBracket:
     below = [each for each in estimates if each.direction in ("lower", "unbiased")]
     if not above:
         msg = f"estimates: got {[each.method for each in estimates]}, none of which bounds the noise from above, expected one that "
-        msg += "does; add rice, nearest_neighbour or replicates"
+        msg += "does; add rice, nearest_neighbor or replicates"
         raise ValueError(msg)
     below.append(NoiseEstimate(0.0, 0.0, "lower", "zero", "a variance is not negative"))
     high = min(above, key=lambda each: each.estimate + 2 * each.standard_error)

@@ -46,7 +46,7 @@ def hold_out(key: Key, num_examples: int, num_validation: int) -> Split:
         )
         raise ValueError(msg)
     order = jax.random.permutation(key, num_examples)
-    parts = order[num_validation:], order[:num_validation]
+    parts = order[: num_examples - num_validation], order[num_examples - num_validation :]
     return Split(*(Rows(index, jnp.ones(index.shape, bool)) for index in parts))
 
 

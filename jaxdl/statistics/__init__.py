@@ -14,7 +14,6 @@ from jaxdl.statistics.intervals import (
     Interval,
     bootstrap_interval,
     mean_interval,
-    slope_interval,
     t_interval,
     wilson_interval,
 )
@@ -26,6 +25,7 @@ from jaxdl.statistics.significance import (
     sign_test,
     trend_test,
 )
+from jaxdl.statistics.slopes import log_slope, slope, slope_interval
 
 __all__ = [
     "Claim",
@@ -37,10 +37,12 @@ __all__ = [
     "judge",
     "judge_all",
     "judge_test",
+    "log_slope",
     "mean_interval",
     "paired_t_test",
     "rank_correlation",
     "sign_test",
+    "slope",
     "slope_interval",
     "t_interval",
     "trend_test",

@@ -90,49 +90,6 @@ def bootstrap_interval(
     return Interval(low, high)
 
 
-def slope_interval(
-    x: Float[np.ndarray, " levels"] | Any,
-    samples: Float[np.ndarray, "replicates levels"] | Any,
-    *,
-    seed: int,
-    num_resamples: int = 2000,
-    level: float = 0.95,
-    transform: Callable[[np.ndarray], np.ndarray] = np.asarray,
-) -> tuple[float, Interval]:
-    """The least-squares slope of transform(mean over replicates of `samples`) against `x`, and its bootstrap interval.
-
-    slope = Σ (x - x̄)(y - ȳ) / Σ (x - x̄)², with all levels of a replicate drawn again together. For the exponent of a
-    power law give log x and either log samples, or samples with `transform=np.log`: the former takes the mean of the
-    logarithms, the latter the logarithm of the mean, which variances and errors call for, and which is nan with nan
-    for an interval should the mean of some resample be negative or zero. Raises ValueError unless `x` has two values
-    that differ.
-
-    >>> sizes, errors = np.array([1.0, 2.0, 4.0, 8.0]), np.array([[4.0, 2.0, 1.0, 0.5], [8.0, 4.0, 2.0, 1.0]])
-    >>> slope, interval = slope_interval(np.log(sizes), errors, seed=0, transform=np.log)
-    >>> print(f"{slope:.3f} [{interval.low:.3f}, {interval.high:.3f}]")
-    -1.000 [-1.000, -1.000]
-    """
-    x, samples = as_floats("x", x), as_floats("samples", samples)
-    if samples.ndim != 2 or x.shape != samples.shape[1:]:
-        msg = (
-            f"samples: got shape {samples.shape} and x of shape {x.shape}, expected (replicates, levels) and (levels,)"
-        )
-        raise ValueError(msg)
-    if not np.isfinite(x).all() or len(np.unique(x)) < 2:
-        msg = f"x: got {x}, expected finite values, of which two differ"
-        raise ValueError(msg)
-    check_function("transform", transform, ("means",), "pass one such as np.log")
-    centred = x - x.mean()
-
-    def slope(samples: Float[np.ndarray, "replicates levels"]) -> float:
-        with np.errstate(divide="ignore", invalid="ignore"):  # such a resample gives nan, as said above
-            y = transform(samples.mean(axis=0))
-        return float(centred @ y / (centred @ centred)) if np.isfinite(y).all() else math.nan
-
-    interval = bootstrap_interval(samples, statistic=slope, num_resamples=num_resamples, seed=seed, level=level)
-    return slope(samples), interval
-
-
 def wilson_interval(successes: Numbers, trials: Numbers, *, level: float = 0.95) -> Interval:
     """The interval of a probability of which k successes in n trials are seen, by inverting the score test; elementwise.
 

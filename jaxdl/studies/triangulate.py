@@ -108,7 +108,7 @@ def triangulate(
         return over_rows(fit, dataset, outside, num_runs, key_out, _engine_in(engine, "out-of-bag"))
 
     bootstrap, half, outside = (
-        make(dataset) for make in (resampling.bootstrap, resampling.half_sample, resampling.out_of_bag)
+        make(dataset) for make in (resampling.bootstrap, resampling.half_sample, resampling.bag)
     )
     half_size, part_size = n // 2, n // num_parts
     part = resampling.subsample(dataset, part_size)

@@ -1,25 +1,24 @@
 """Problems with exact answers, to hold any estimator against: `study, exact = truths.belkin_hsu_xu(n=40, p=60)`."""
 
 from jaxdl.truths.certify import (
-    Comparison,
     ReportCard,
+    ReportCards,
     certify,
-    compare,
-    measured,
+    report_cards,
     unbiased,
     unbiased_from_labels,
 )
 from jaxdl.truths.classifiers import normal_logits, votes
-from jaxdl.truths.fixed_design import gradient_descent, ridge_regression
+from jaxdl.truths.fixed_design import ridge_regression, stopped_descent
 from jaxdl.truths.gaussian_process import gaussian_process, gaussian_process_errors
 from jaxdl.truths.ishigami import ishigami
-from jaxdl.truths.linear_smoothers import kernel_ridge, nearest_neighbours, polynomial_regression
+from jaxdl.truths.linear_smoothers import kernel_ridge, nearest_neighbors, polynomial_regression
 from jaxdl.truths.one_data_set import bootstrapped_least_squares, one_data_set, run_mlxtend
 from jaxdl.truths.published_trees import published_trees
 from jaxdl.truths.random_design import belkin_hsu_xu
 from jaxdl.truths.random_effects import crossed_effects, ensemble_mean, nested_effects
 from jaxdl.truths.random_ridge import random_ridge
-from jaxdl.truths.recipes import mlxtend_recipe, plug_in, sklearn_recipe
+from jaxdl.truths.recipes import mlxtend_recipe, plug_in_recipe, sklearn_recipe
 from jaxdl.truths.resampling_laws import bootstrap_law, disjoint_law, subsample_law
 from jaxdl.truths.sample_mean import sample_mean
 from jaxdl.truths.sobol import sobol_g
@@ -27,38 +26,37 @@ from jaxdl.truths.study import Exact, Study
 from jaxdl.truths.suite import suite
 
 __all__ = [
-    "Comparison",
     "Exact",
     "ReportCard",
+    "ReportCards",
     "Study",
     "belkin_hsu_xu",
     "bootstrap_law",
     "bootstrapped_least_squares",
     "certify",
-    "compare",
     "crossed_effects",
     "disjoint_law",
     "ensemble_mean",
     "gaussian_process",
     "gaussian_process_errors",
-    "gradient_descent",
     "ishigami",
     "kernel_ridge",
-    "measured",
     "mlxtend_recipe",
-    "nearest_neighbours",
+    "nearest_neighbors",
     "nested_effects",
     "normal_logits",
     "one_data_set",
-    "plug_in",
+    "plug_in_recipe",
     "polynomial_regression",
     "published_trees",
     "random_ridge",
+    "report_cards",
     "ridge_regression",
     "run_mlxtend",
     "sample_mean",
     "sklearn_recipe",
     "sobol_g",
+    "stopped_descent",
     "subsample_law",
     "suite",
     "unbiased",

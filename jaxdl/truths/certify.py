@@ -1,4 +1,4 @@
-"""`certify` and `compare`: does a tool return the right answer, on average, where the right answer is known?"""
+"""`certify` and `report_cards`: does a tool return the right answer, on average, where the right answer is known?"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -7,13 +7,13 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from jaxdl.decomposition import Decomposition, Target
+from jaxdl.decomposition import Target
 from jaxdl.decomposition.named_terms import label_of
-from jaxdl.truths.recipes import Estimates, Labels, Predictions
+from jaxdl.truths.recipes import Labels, Predictions, TermEstimates
 from jaxdl.truths.study import Exact, Study
 from jaxdl.types import Key
 
-Estimator = Callable[[Study, Predictions, Labels], Estimates]
+Estimator = Callable[[Study, Predictions, Labels], TermEstimates]
 """`(study, predictions, labels) -> {term: estimate}`, for the terms that it knows; `labels` are independent replicates."""
 LARGEST_DEVIATION = 4.0  # standard errors; by chance in fewer than 1 of 1,000 normal terms with 20 seeds
 
@@ -63,7 +63,7 @@ class ReportCard(NamedTuple):
         return "\n".join(lines)
 
 
-class Comparison(NamedTuple):
+class ReportCards(NamedTuple):
     """The report cards of several tools, by name: all of them saw the same predictions and labels."""
 
     cards: Mapping[str, ReportCard]
@@ -89,20 +89,15 @@ class Comparison(NamedTuple):
         )
 
 
-def unbiased(study: Study, predictions: Predictions, labels: Labels) -> Estimates:
+def unbiased(study: Study, predictions: Predictions, labels: Labels) -> TermEstimates:
     """Our own estimator, by the loss of the study, from all that is known of the truth."""
     del labels
     return study.decompose(predictions, study.target).estimates
 
 
-def unbiased_from_labels(study: Study, predictions: Predictions, labels: Labels) -> Estimates:
+def unbiased_from_labels(study: Study, predictions: Predictions, labels: Labels) -> TermEstimates:
     """Our own estimator, from replicate labels alone: it sees no more than scikit-learn's recipe does, nor the mean."""
     return study.decompose(predictions, Target(replicates=labels)).estimates
-
-
-def measured(study: Study, key: Key) -> Decomposition:
-    """The study's predictions, decomposed: what is to be compared with its exact answer."""
-    return study.decompose(study.predictions(key), study.target)
 
 
 def certify(
@@ -122,12 +117,12 @@ def certify(
     >>> certify([truths.sample_mean()], jax.random.key(0)).passed
     True
     """
-    return compare(studies, key, estimators={"": estimator}, num_seeds=num_seeds).cards[""]
+    return report_cards(studies, key, estimators={"": estimator}, num_seeds=num_seeds).cards[""]
 
 
-def compare(
+def report_cards(
     studies: Iterable[tuple[Study, Exact]], key: Key, *, estimators: Mapping[str, Estimator], num_seeds: int = 20
-) -> Comparison:
+) -> ReportCards:
     """The report cards of several estimators, which all see the same predictions and labels; print it to see them side by side.
 
     Raises:
@@ -135,7 +130,7 @@ def compare(
 
     >>> from jaxdl import truths
     >>> tools = {"jaxdl": unbiased, "mlxtend": truths.mlxtend_recipe}
-    >>> card = compare([truths.sample_mean()], jax.random.key(0), estimators=tools)
+    >>> card = report_cards([truths.sample_mean()], jax.random.key(0), estimators=tools)
     >>> card.cards["jaxdl"].passed
     True
     """
@@ -143,7 +138,7 @@ def compare(
     for index, (study, exact) in enumerate(studies):
         of_study = jax.random.fold_in(key, index)  # so that studies do not share the luck of their labels
         for tool, samples in sample(study, exact, of_study, estimators=estimators, num_seeds=num_seeds).items():
-            rows[tool] += map(judged, samples)
+            rows[tool] += map(judge_sample, samples)
     silent = [tool for tool, found in rows.items() if not found]
     if silent or not rows:
         msg = (
@@ -151,7 +146,7 @@ def compare(
         )
         msg += "[truths.sample_mean()]"
         raise ValueError(msg)
-    return Comparison({tool: ReportCard(tuple(found)) for tool, found in rows.items()})
+    return ReportCards({tool: ReportCard(tuple(found)) for tool, found in rows.items()})
 
 
 def sample(
@@ -164,7 +159,7 @@ def sample(
     known = dict(exact)
     if "bias_squared" in exact and "noise" in exact:
         known["bias_squared_plus_noise"] = np.asarray(exact["bias_squared"] + exact["noise"])
-    found: dict[str, list[Estimates]] = {tool: [] for tool in estimators}
+    found: dict[str, list[TermEstimates]] = {tool: [] for tool in estimators}
     for seed in range(num_seeds):
         key_runs, key_labels = jax.random.split(jax.random.fold_in(key, seed))
         predictions, labels = study.predictions(key_runs), study.draw_labels(key_labels)
@@ -175,7 +170,7 @@ def sample(
     return {tool: _samples(study.name, known, estimates, slack) for tool, estimates in found.items()}
 
 
-def judged(sample: Sample) -> Row:
+def judge_sample(sample: Sample) -> Row:
     """The mean over seeds with its standard error, and whether it lies within 4 of them of the exact value."""
     estimates = sample.estimates
     mean, error = float(estimates.mean()), float(estimates.std(ddof=1) / np.sqrt(len(estimates)))
@@ -183,7 +178,7 @@ def judged(sample: Sample) -> Row:
     return Row(sample.study, sample.term, sample.exact, mean, error, bool(passed))
 
 
-def _samples(name: str, known: Exact, estimates: Sequence[Estimates], slack: float) -> list[Sample]:
+def _samples(name: str, known: Exact, estimates: Sequence[TermEstimates], slack: float) -> list[Sample]:
     samples = []
     for term in estimates[0]:
         if term not in known:

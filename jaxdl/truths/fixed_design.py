@@ -1,7 +1,7 @@
 """Linear regression on fixed inputs: ridge and gradient descent as spectral filters, exact at every step."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from jaxdl import designs, learners, losses, models, objectives
 from jaxdl.decomposition import Target
 from jaxdl.decomposition.estimates import Term
-from jaxdl.truths.study import Exact, Study, simulated
+from jaxdl.truths.study import Exact, Study, exact_terms, simulated
 from jaxdl.types import Dataset, Keys
 
 NOISE = 0.25
@@ -34,13 +34,7 @@ def ridge_regression(*, strength: float = 1.0, num_runs: int = 400) -> tuple[Stu
     """
     x = inputs()
     terms = filter_terms(lambda s: s**2 / (s**2 + strength), init_std=0.0)
-    exact: Exact = {
-        "bias_squared": terms["bias_squared"],
-        ("labels",): terms[("labels",)],
-        "total_variance": terms[("labels",)],
-        "noise": np.asarray(NOISE),
-        "risk": np.asarray(terms["bias_squared"] + terms[("labels",)] + NOISE),
-    }
+    exact = exact_terms(terms.bias_squared, {("labels",): terms.labels}, NOISE)
     model = models.linear(intercept=False)
     fit = learners.ridge(model, strength)
 
@@ -52,7 +46,7 @@ def ridge_regression(*, strength: float = 1.0, num_runs: int = 400) -> tuple[Stu
     return simulated(f"ridge, strength {strength:g}", trial, design, target, ("points", "out")), exact
 
 
-def gradient_descent(
+def stopped_descent(
     *,
     times: Sequence[int] = (10, 100, 1000),
     learning_rate: float = 0.5,
@@ -68,21 +62,19 @@ def gradient_descent(
 
     and no interaction.
 
-    >>> study, exact = gradient_descent(times=(10, 100))
+    >>> study, exact = stopped_descent(times=(10, 100))
     >>> exact[("init",)].round(8).tolist()
     [0.07921747, 0.00601035]
     """
     x = inputs()
     steps = np.asarray(times)[:, None]
     terms = filter_terms(lambda s: 1 - (1 - learning_rate * s**2 / len(x)) ** steps, init_std)
-    total = terms[("labels",)] + terms[("init",)]
-    exact: Exact = {
-        **terms,
+    components: dict[Term, Any] = {
+        ("labels",): terms.labels,
+        ("init",): terms.init,
         ("labels", "init"): np.zeros(len(times)),
-        "total_variance": total,
-        "noise": np.full(len(times), NOISE),
-        "risk": terms["bias_squared"] + total + NOISE,
     }
+    exact = exact_terms(terms.bias_squared, components, np.full(len(times), NOISE))
     model = models.linear(intercept=False, init_std=init_std)
     objective = objectives.empirical_risk(model, losses.half_squared_error)
     fit = learners.gradient_descent(model, objective, optax.sgd(learning_rate), num_steps=max(times), times=times)
@@ -96,18 +88,25 @@ def gradient_descent(
     return simulated("gradient descent", trial, design, target, ("times", "points", "out")), exact
 
 
-def filter_terms(filter_of, init_std: float) -> Exact:
+class FilterTerms(NamedTuple):
+    """The terms of a spectral filter, without noise."""
+
+    bias_squared: Float[np.ndarray, "*times"]
+    labels: Float[np.ndarray, "*times"]
+    init: Float[np.ndarray, "*times"]
+
+
+def filter_terms(filter_of: Callable[[np.ndarray], np.ndarray], init_std: float) -> FilterTerms:
     """bias², V_labels and V_init of a spectral filter `g(s)`, whose last axis runs over singular values."""
     x = inputs()
     _, singular_values, right = np.linalg.svd(x, full_matrices=False)
     g = filter_of(singular_values)
     aligned = right.sum(axis=1)  # v'b with b = 1
-    terms: dict[Term, Any] = {
-        "bias_squared": ((1 - g) ** 2 * singular_values**2 * aligned**2).sum(-1) / len(x),
-        ("labels",): NOISE * (g**2).sum(-1) / len(x),
-        ("init",): init_std**2 * ((1 - g) ** 2 * singular_values**2).sum(-1) / len(x),
-    }
-    return {term: np.asarray(value) for term, value in terms.items()}
+    return FilterTerms(
+        bias_squared=np.asarray(((1 - g) ** 2 * singular_values**2 * aligned**2).sum(-1) / len(x)),
+        labels=np.asarray(NOISE * (g**2).sum(-1) / len(x)),
+        init=np.asarray(init_std**2 * ((1 - g) ** 2 * singular_values**2).sum(-1) / len(x)),
+    )
 
 
 def _noisy(keys: Keys, inputs: Float[np.ndarray, "n features"]) -> Dataset:

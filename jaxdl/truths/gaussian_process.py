@@ -8,7 +8,7 @@ from jaxtyping import Float
 from jaxdl import designs
 from jaxdl.decomposition import Target
 from jaxdl.decomposition.estimates import Term
-from jaxdl.truths.study import Exact, Study, simulated
+from jaxdl.truths.study import Exact, Study, exact_terms, simulated
 from jaxdl.types import Keys
 
 NUM_POINTS, VARIANCE, LENGTH_SCALE, NOISE = 50, 0.3, 0.1, 0.1
@@ -29,17 +29,10 @@ def gaussian_process(*, num_runs: int = 50) -> tuple[Study, Exact]:
     def trial(keys: Keys) -> jax.Array:
         return bias + jnp.matmul(root, jax.random.normal(keys["data"], (NUM_POINTS,)), precision="highest")
 
-    bias_squared = float((bias_at(x) ** 2).mean())
-    exact: dict[Term, float] = {
-        "bias_squared": bias_squared,
-        ("data",): VARIANCE,
-        "total_variance": VARIANCE,
-        "noise": NOISE,
-        "risk": bias_squared + VARIANCE + NOISE,
-    }
+    exact = exact_terms(float((bias_at(x) ** 2).mean()), {("data",): VARIANCE}, NOISE)
     target = Target(mean=np.zeros(NUM_POINTS), noise=NOISE)
     study = simulated("Gaussian process", trial, designs.independent(num_runs, "data"), target)
-    return study, {term: np.asarray(value) for term, value in exact.items()}
+    return study, exact
 
 
 def gaussian_process_errors(num_runs: int) -> dict[Term, float]:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxdl import designs
 from jaxdl.decomposition import Target
 from jaxdl.decomposition.estimates import Term
-from jaxdl.truths.study import Exact, Study, simulated
+from jaxdl.truths.study import Exact, Study, exact_terms, simulated
 from jaxdl.types import Keys
 
 
@@ -29,9 +29,7 @@ def ishigami(*, levels: tuple[int, int, int] = (32, 32, 32), a: float = 7.0, b: 
         return (jnp.sin(x1) + a * jnp.sin(x2) ** 2 + b * x3**4 * jnp.sin(x1))[None]
 
     first, second, interaction = (1 + b * math.pi**4 / 5) ** 2 / 2, a**2 / 8, 8 * b**2 * math.pi**8 / 225
-    total = first + second + interaction
-    exact: dict[Term, float] = {
-        "bias_squared": (a / 2) ** 2,
+    components: dict[Term, float] = {
         ("x1",): first,
         ("x2",): second,
         ("x3",): 0.0,
@@ -39,10 +37,7 @@ def ishigami(*, levels: tuple[int, int, int] = (32, 32, 32), a: float = 7.0, b: 
         ("x1", "x3"): interaction,
         ("x2", "x3"): 0.0,
         ("x1", "x2", "x3"): 0.0,
-        "total_variance": total,
-        "noise": 0.0,
-        "risk": (a / 2) ** 2 + total,
     }
     design = designs.crossed(**dict(zip(("x1", "x2", "x3"), levels, strict=True)))
     study = simulated("Ishigami function", trial, design, Target(mean=np.zeros(1), noise=0.0))
-    return study, {term: np.asarray(value) for term, value in exact.items()}
+    return study, exact_terms((a / 2) ** 2, components, 0.0)

@@ -7,8 +7,7 @@ from jaxtyping import Float
 
 from jaxdl import designs, learners, models
 from jaxdl.decomposition import Target
-from jaxdl.decomposition.estimates import Term
-from jaxdl.truths.study import Exact, Study, simulated
+from jaxdl.truths.study import Exact, Study, exact_terms, simulated
 from jaxdl.types import Dataset, Keys, Trial
 
 NOISE = 0.25
@@ -38,17 +37,10 @@ def smoother_terms(
     """
     bias = ((smoother @ mean - mean_at_points) ** 2).mean()
     variance = noise * np.sum(smoother**2) / len(smoother)
-    exact: dict[Term, float] = {
-        "bias_squared": float(bias),
-        ("labels",): variance,
-        "total_variance": variance,
-        "noise": noise,
-        "risk": bias + variance + noise,
-    }
-    return {term: np.asarray(value) for term, value in exact.items()}
+    return exact_terms(bias, {("labels",): variance}, noise)
 
 
-def nearest_neighbours(*, num_neighbours: int = 5, num_runs: int = 200) -> tuple[Study, Exact]:
+def nearest_neighbors(*, num_neighbors: int = 5, num_runs: int = 200) -> tuple[Study, Exact]:
     """The mean label of the k nearest of 30 fixed inputs: bias² = (f(x) - (1/k) sum f(x_l))², variance = sigma²/k.
 
     At 20 points between the inputs. Source: Hastie, Tibshirani & Friedman, ESL, 7.10.
@@ -56,26 +48,26 @@ def nearest_neighbours(*, num_neighbours: int = 5, num_runs: int = 200) -> tuple
     Raises:
         ValueError: k outside 1 to 30.
 
-    >>> study, exact = nearest_neighbours(num_neighbours=5)
+    >>> study, exact = nearest_neighbors(num_neighbors=5)
     >>> float(exact["total_variance"]).__round__(12)
     0.05
     """
     x, points = inputs(), np.linspace(-0.95, 0.95, 20)
-    if not 1 <= num_neighbours <= len(x):
-        msg = f"got num_neighbours={num_neighbours}; expected 1 to {len(x)}, the number of examples"
+    if not 1 <= num_neighbors <= len(x):
+        msg = f"got num_neighbors={num_neighbors}; expected 1 to {len(x)}, the number of examples"
         raise ValueError(msg)
     distances = np.abs(points[:, None] - x[None, :])
-    nearest = np.argsort(distances, axis=1)[:, :num_neighbours]
+    nearest = np.argsort(distances, axis=1)[:, :num_neighbors]
     smoother = np.zeros_like(distances)
-    np.put_along_axis(smoother, nearest, 1 / num_neighbours, axis=1)
+    np.put_along_axis(smoother, nearest, 1 / num_neighbors, axis=1)
 
     def trial(keys: Keys) -> jax.Array:
         train = _noisy(keys, x)
-        _, neighbours = jax.lax.top_k(-jnp.abs(jnp.asarray(points)[:, None] - train.x.T), num_neighbours)
+        _, neighbours = jax.lax.top_k(-jnp.abs(jnp.asarray(points)[:, None] - train.x.T), num_neighbors)
         return train.y[neighbours].mean(axis=1)
 
     exact = smoother_terms(smoother, mean_at(x), mean_at(points), NOISE)
-    return _study(f"{num_neighbours} nearest neighbours", trial, points, num_runs), exact
+    return _study(f"{num_neighbors} nearest neighbours", trial, points, num_runs), exact
 
 
 def polynomial_regression(*, degree: int = 3, num_runs: int = 200) -> tuple[Study, Exact]:
@@ -117,8 +109,8 @@ def kernel_ridge(*, strength: float = 0.1, length_scale: float = 0.3, num_runs: 
 
     def trial(keys: Keys) -> jax.Array:
         kernel = jnp.asarray(gram)
-        regularised = kernel + strength * jnp.eye(len(x))
-        weights = jax.scipy.linalg.solve(regularised, _noisy(keys, x).y, assume_a="pos")
+        regularized = kernel + strength * jnp.eye(len(x))
+        weights = jax.scipy.linalg.solve(regularized, _noisy(keys, x).y, assume_a="pos")
         return jnp.matmul(kernel, weights, precision="highest")
 
     exact = smoother_terms(smoother, mean_at(x), mean_at(x), NOISE)

@@ -6,10 +6,9 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdl.decomposition import Target
-from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.plug_in import PlugIn, bootstrap_indices
 from jaxdl.truths.random_design import minimum_norm_terms
-from jaxdl.truths.study import Exact, Study, generator_of
+from jaxdl.truths.study import Exact, Study, exact_terms, generator_of
 from jaxdl.types import Key
 
 Array = np.ndarray
@@ -47,13 +46,10 @@ def bootstrapped_least_squares(
         return (np.linalg.pinv(x[rounds]) @ y[rounds][..., None])[..., 0] @ x_test.T
 
     terms = minimum_norm_terms(num_examples, num_features, num_features, float(num_features), noise_std)
-    renamed: dict[Term, float] = {
-        "bias_squared": terms["bias_squared"], ("draw",): terms["total_variance"],
-        "total_variance": terms["total_variance"], "noise": terms["noise"], "risk": terms["risk"],
-    }  # fmt: skip
+    exact = exact_terms(terms["bias_squared"], {("draw",): terms["total_variance"]}, terms["noise"])
     target = Target(mean=_test_points(num_features).sum(axis=1), noise=noise_std**2)
     study = Study("one data set, bootstrapped", ("draw",), predictions, target)
-    return study, {term: np.asarray(value) for term, value in renamed.items()}
+    return study, exact
 
 
 def one_data_set(key: Key, num_examples: int, num_features: int, noise_std: float) -> OneDataSet:

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdl.decomposition import Target
-from jaxdl.truths.study import Exact, Study
+from jaxdl.truths.study import Exact, Study, exact_terms
 
 NUM_REPEATS, NUM_TRAIN, NUM_TEST, NOISE_STD = 50, 50, 1000, 0.1
 
@@ -38,13 +38,7 @@ def published_trees(*, bagged: bool = False) -> tuple[Study, Exact]:
     if bagged:
         predictions = fit_all(BaggingRegressor(DecisionTreeRegressor(), random_state=random))
     bias, variance, noise = (0.000240, 0.009340, 0.009960) if bagged else (-0.000003, 0.015556, 0.009960)
-    exact: Exact = {
-        "bias_squared": np.asarray(bias),
-        ("data",): np.asarray(variance),
-        "total_variance": np.asarray(variance),
-        "noise": np.asarray(noise),
-        "risk": np.asarray(bias + variance + noise),
-    }
+    exact = exact_terms(bias, {("data",): variance}, noise)
     name = "published trees, bagged" if bagged else "published trees"
     target = Target(mean=_mean(x_test), noise=y_test.var(axis=1, ddof=1))
     return Study(

@@ -8,8 +8,7 @@ import numpy as np
 
 from jaxdl import designs, learners, models
 from jaxdl.decomposition import Target
-from jaxdl.decomposition.estimates import Term
-from jaxdl.truths.study import Exact, Study, simulated
+from jaxdl.truths.study import Exact, Study, exact_terms, simulated
 from jaxdl.types import Dataset, Keys
 
 
@@ -42,9 +41,7 @@ def belkin_hsu_xu(
     >>> round(float(exact["risk"]), 5)
     1.56632
     """
-    exact = {
-        term: np.asarray(value) for term, value in minimum_norm_terms(n, p, num_features, signal, noise_std).items()
-    }
+    exact = minimum_norm_terms(n, p, num_features, signal, noise_std)
     coefficients = jnp.full((num_features, 1), math.sqrt(signal / num_features))
     test_points = math.sqrt(num_features) * jnp.eye(num_features)
     model = models.linear(intercept=False)
@@ -62,7 +59,7 @@ def belkin_hsu_xu(
     return simulated(f"random design, n={n}, p={p}", trial, design, target, ("points", "out")), exact
 
 
-def minimum_norm_terms(n: int, p: int, num_features: int, signal: float, noise_std: float) -> dict[Term, float]:
+def minimum_norm_terms(n: int, p: int, num_features: int, signal: float, noise_std: float) -> Exact:
     """The terms of `belkin_hsu_xu` in closed form, without a study."""
     if not 0 < p <= num_features or n - 1 <= p <= n + 1:
         msg = f"got n={n}, p={p}, D={num_features}; expected 1 <= p <= D, and p outside n - 1 to n + 1, where the "
@@ -78,13 +75,4 @@ def minimum_norm_terms(n: int, p: int, num_features: int, signal: float, noise_s
         signal_variance, scale = seen * (n / p) * (1 - n / p), n / (p - n - 1)
     inputs = signal_variance + unseen * scale
     interaction = noise * scale
-    variance = inputs + interaction
-    return {
-        "bias_squared": bias,
-        ("inputs",): inputs,
-        ("labels",): 0.0,
-        ("inputs", "labels"): interaction,
-        "total_variance": variance,
-        "noise": noise,
-        "risk": bias + variance + noise,
-    }
+    return exact_terms(bias, {("inputs",): inputs, ("labels",): 0.0, ("inputs", "labels"): interaction}, noise)

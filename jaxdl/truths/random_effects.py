@@ -11,7 +11,7 @@ from jaxdl import designs
 from jaxdl.decomposition import Target
 from jaxdl.decomposition.estimates import Term
 from jaxdl.truths.gaussian_process import bias_at, covariance, square_root
-from jaxdl.truths.study import Exact, Study, simulated
+from jaxdl.truths.study import Exact, Study, exact_terms, simulated
 from jaxdl.types import Keys, Trial
 
 NUM_POINTS, NOISE = 20, 0.25
@@ -100,12 +100,4 @@ def _study(name: str, trial: Trial, design: designs.Design) -> Study:
 
 
 def _exact(components: dict[Term, float]) -> Exact:
-    bias, total = float((bias_at(_points()) ** 2).mean()), sum(components.values())
-    terms: dict[Term, float] = {
-        "bias_squared": bias,
-        **components,
-        "total_variance": total,
-        "noise": NOISE,
-        "risk": bias + total + NOISE,
-    }
-    return {term: np.asarray(value) for term, value in terms.items()}
+    return exact_terms(float((bias_at(_points()) ** 2).mean()), components, NOISE)

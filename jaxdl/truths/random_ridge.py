@@ -10,7 +10,7 @@ from scipy import integrate
 from jaxdl import designs, learners, models
 from jaxdl.decomposition import Target
 from jaxdl.decomposition.estimates import Term
-from jaxdl.truths.study import Exact, Study, simulated
+from jaxdl.truths.study import Exact, Study, exact_terms, simulated
 from jaxdl.types import Dataset, Keys
 
 
@@ -52,15 +52,7 @@ def random_ridge(
     bias = signal * strength**2 * inverse**2
     inputs = signal * strength**2 * (inverse_square - inverse**2)
     interaction = noise * (inverse - strength * inverse_square)
-    exact: dict[Term, float] = {
-        "bias_squared": bias,
-        ("inputs",): inputs,
-        ("labels",): 0.0,
-        ("inputs", "labels"): interaction,
-        "total_variance": inputs + interaction,
-        "noise": noise,
-        "risk": bias + inputs + interaction + noise,
-    }
+    components: dict[Term, float] = {("inputs",): inputs, ("labels",): 0.0, ("inputs", "labels"): interaction}
     coefficient = math.sqrt(signal)
     model = models.linear(intercept=False)
     fit = learners.ridge(model, strength)
@@ -75,4 +67,4 @@ def random_ridge(
     target = Target(mean=coefficient * np.asarray(points), noise=noise)
     design = designs.crossed(inputs=num_inputs, labels=num_labels)
     study = simulated("ridge, random design", trial, design, target, ("points", "out"))
-    return study, {term: np.asarray(value) for term, value in exact.items()}
+    return study, exact_terms(bias, components, noise)

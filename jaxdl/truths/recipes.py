@@ -17,10 +17,10 @@ from jaxdl.truths.study import Exact, Study
 Array = np.ndarray
 Predictions = Num[Array, "..."]
 Labels = Float[Array, "replicates *points"]
-Estimates = Mapping[Term, Float[Array, "*times"]]
+TermEstimates = Mapping[Term, Float[Array, "*times"]]
 
 
-def plug_in(study: Study, predictions: Predictions, labels: Labels) -> Estimates:
+def plug_in_recipe(study: Study, predictions: Predictions, labels: Labels) -> TermEstimates:
     """The usual recipe where the mean is known: bias² from the mean prediction as it is, and the variance with divisor K.
 
     For K independent runs its bias² is too large by variance/K, its variance too small by the same amount.
@@ -32,7 +32,7 @@ def plug_in(study: Study, predictions: Predictions, labels: Labels) -> Estimates
     return {"bias_squared": bias, "total_variance": variance}
 
 
-def mlxtend_recipe(study: Study, predictions: Predictions, labels: Labels) -> Estimates:
+def mlxtend_recipe(study: Study, predictions: Predictions, labels: Labels) -> TermEstimates:
     """The formulas of mlxtend's `bias_variance_decomp(..., loss="mse")`, with the study's runs as its bootstrap rounds.
 
     With one label y for each test point and fbar = mean_k f_k:
@@ -48,7 +48,7 @@ def mlxtend_recipe(study: Study, predictions: Predictions, labels: Labels) -> Es
     return {"bias_squared": bias, "bias_squared_plus_noise": bias, "total_variance": variance, "risk": loss}
 
 
-def sklearn_recipe(study: Study, predictions: Predictions, labels: Labels) -> Estimates:
+def sklearn_recipe(study: Study, predictions: Predictions, labels: Labels) -> TermEstimates:
     """scikit-learn's example "single estimator versus bagging", whose mean function and replicate labels are known.
 
         y_error = mean over runs and replicates of |f_k - y_r|²,   y_noise = np.var(y_test, axis=1),

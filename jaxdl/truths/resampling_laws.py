@@ -17,8 +17,7 @@ from jaxdl import designs, ensembles
 from jaxdl.data import resampling
 from jaxdl.data.resampling import Resampling
 from jaxdl.decomposition import Target
-from jaxdl.decomposition.estimates import Term
-from jaxdl.truths.study import Exact, Study
+from jaxdl.truths.study import Exact, Study, exact_terms
 from jaxdl.types import Dataset, Key, Keys
 
 
@@ -111,14 +110,8 @@ def _study(name: str, predictions: Callable[[Key], Float[np.ndarray, "draws 1"]]
 
 def _exact(variance: float, deviation: float, noise_std: float) -> Exact:
     """Terms in units of the noise: the variance over draws, and the expected square of their centre's deviation."""
-    terms: dict[Term, float] = {
-        "bias_squared": deviation,
-        ("draw",): variance,
-        "total_variance": variance,
-        "noise": 1.0,
-        "risk": deviation + variance + 1,
-    }
-    return {term: np.asarray(noise_std**2 * value) for term, value in terms.items()}
+    noise = noise_std**2
+    return exact_terms(noise * deviation, {("draw",): noise * variance}, noise)
 
 
 def _population_draw(key: Key, num_examples: int, noise_std: float) -> Dataset:

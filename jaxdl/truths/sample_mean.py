@@ -5,8 +5,7 @@ import numpy as np
 
 from jaxdl import designs
 from jaxdl.decomposition import Target
-from jaxdl.decomposition.estimates import Term
-from jaxdl.truths.study import Exact, Study, simulated
+from jaxdl.truths.study import Exact, Study, exact_terms, simulated
 from jaxdl.types import Keys
 
 
@@ -24,13 +23,6 @@ def sample_mean(
         return noise_std * jax.random.normal(keys["data"], (1, num_examples)).mean(axis=1) + offset
 
     variance = noise_std**2 / num_examples
-    exact: dict[Term, float] = {
-        "bias_squared": offset**2,
-        ("data",): variance,
-        "total_variance": variance,
-        "noise": noise_std**2,
-        "risk": offset**2 + variance + noise_std**2,
-    }
     target = Target(mean=np.zeros(1), noise=noise_std**2)
     study = simulated("sample mean", trial, designs.independent(num_runs, "data"), target)
-    return study, {term: np.asarray(value) for term, value in exact.items()}
+    return study, exact_terms(offset**2, {("data",): variance}, noise_std**2)

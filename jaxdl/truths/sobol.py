@@ -10,7 +10,7 @@ import numpy as np
 from jaxdl import designs
 from jaxdl.decomposition import Target
 from jaxdl.decomposition.estimates import Term
-from jaxdl.truths.study import Exact, Study, simulated
+from jaxdl.truths.study import Exact, Study, exact_terms, simulated
 from jaxdl.types import Keys
 
 
@@ -41,10 +41,6 @@ def sobol_g(
     own = {name: 1 / (3 * (1 + value) ** 2) for name, value in zip(names, coefficients, strict=True)}
     subsets = [u for size in range(1, len(names) + 1) for u in itertools.combinations(names, size)]
     components: dict[Term, float] = {subset: math.prod(own[name] for name in subset) for subset in subsets}
-    total = sum(components.values())
-    exact: dict[Term, float] = {
-        "bias_squared": 0.0, **components, "total_variance": total, "noise": 0.0, "risk": total,
-    }  # fmt: skip
     design = designs.crossed(**dict(zip(names, levels, strict=True)))
     study = simulated("Sobol g-function", trial, design, Target(mean=np.ones(1), noise=0.0))
-    return study, {term: np.asarray(value) for term, value in exact.items()}
+    return study, exact_terms(0.0, components, 0.0)

@@ -1,8 +1,8 @@
 """A study whose answer is known: how to obtain its predictions, and what they must decompose into."""
 
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -17,6 +17,19 @@ from jaxdl.types import Key, Trial
 Exact = dict[Term, Float[np.ndarray, "*times"]]
 """The exact value of each term, with an axis for times where the study has one."""
 NUM_REPLICATES = 50  # labels of each test point, as in scikit-learn's example
+
+
+def exact_terms(bias: Any, components: Mapping[Term, Any], noise: Any) -> Exact:
+    """All terms of a squared error, from bias², the variance components by source, and the noise.
+
+        total_variance = sum of the components,   risk = bias² + total_variance + noise
+
+    >>> {str(term): float(value) for term, value in exact_terms(1.0, {("data",): 0.5}, 0.25).items()}
+    {'bias_squared': 1.0, "('data',)": 0.5, 'total_variance': 0.5, 'noise': 0.25, 'risk': 1.75}
+    """
+    total = sum(components.values())
+    terms = {"bias_squared": bias, **components, "total_variance": total, "noise": noise, "risk": bias + total + noise}
+    return {term: np.asarray(value) for term, value in terms.items()}
 
 
 class Study(NamedTuple):

@@ -1,10 +1,10 @@
 """All studies that can be drawn at any size, in one list."""
 
 from jaxdl.truths.classifiers import normal_logits, votes
-from jaxdl.truths.fixed_design import gradient_descent, ridge_regression
+from jaxdl.truths.fixed_design import ridge_regression, stopped_descent
 from jaxdl.truths.gaussian_process import gaussian_process
 from jaxdl.truths.ishigami import ishigami
-from jaxdl.truths.linear_smoothers import kernel_ridge, nearest_neighbours, polynomial_regression
+from jaxdl.truths.linear_smoothers import kernel_ridge, nearest_neighbors, polynomial_regression
 from jaxdl.truths.random_design import belkin_hsu_xu
 from jaxdl.truths.random_effects import crossed_effects, ensemble_mean, nested_effects
 from jaxdl.truths.random_ridge import random_ridge
@@ -42,7 +42,7 @@ def suite(
     return [
         sample_mean(num_runs=num_runs),
         gaussian_process(num_runs=num_runs),
-        nearest_neighbours(num_runs=num_runs),
+        nearest_neighbors(num_runs=num_runs),
         polynomial_regression(num_runs=num_runs),
         ridge_regression(num_runs=num_runs),
         kernel_ridge(num_runs=num_runs),
@@ -50,7 +50,7 @@ def suite(
         nested_effects(num_data=first, num_inits=second),
         crossed_effects(num_data=first, num_inits=second),
         ensemble_mean(num_data=first, num_inits=second),
-        gradient_descent(times=(10, 100), num_labels=first, num_inits=second),
+        stopped_descent(times=(10, 100), num_labels=first, num_inits=second),
         random_ridge(num_inputs=first, num_labels=second),
         belkin_hsu_xu(n=30, p=5, num_features=5, signal=5.0, noise_std=1.0, num_inputs=first, num_labels=second),
         belkin_hsu_xu(n=40, p=60, num_inputs=first, num_labels=max(3, second // 2)),

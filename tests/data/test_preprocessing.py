@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxdl import selection
 from jaxdl.data import real
 
 X = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
@@ -13,20 +14,9 @@ def numbered(num_examples):
     return real.from_arrays(index[:, None], 10 * index, weight=index + 1)
 
 
-def test_a_split_keeps_every_row_once(key):
-    train, test = jax.jit(real.split, static_argnums=2)(key, numbered(9), 6)
-    assert (train.x.shape, test.x.shape) == ((6, 1), (3, 1))
-    rows = np.concatenate([train.x, test.x])[:, 0]
-    np.testing.assert_array_equal(np.sort(rows), np.arange(9))
-    np.testing.assert_array_equal(np.concatenate([train.y, test.y])[:, 0], 10 * rows)
-    np.testing.assert_array_equal(np.concatenate([train.weight, test.weight]), rows + 1)
-    assert not np.array_equal(rows, np.arange(9))
-
-
-@pytest.mark.parametrize("num_train", [0, 9, -1])
-def test_a_split_leaves_no_part_empty(num_train, key):
-    with pytest.raises(ValueError, match=f"num_train: got {num_train}, expected a whole number from 1 to 8"):
-        real.split(key, numbered(9), num_train)
+def halves(key, dataset, num_train):
+    num_examples = len(dataset.weight)
+    return (selection.select(dataset, rows) for rows in selection.hold_out(key, num_examples, num_examples - num_train))
 
 
 STANDARDIZED = jax.jit(real.standardized)
@@ -75,7 +65,7 @@ def test_standardisation_under_vmap_equals_a_loop(key):
     dataset = real.from_arrays(x, y, weight=weight)
 
     def prepare(key):
-        return real.standardized_targets(*real.standardized(*real.split(key, dataset, 8)))
+        return real.standardized_targets(*real.standardized(*halves(key, dataset, 8)))
 
     keys = jax.random.split(key, 3)
     batched, alone = jax.jit(lambda keys: (jax.vmap(prepare)(keys), prepare(keys[1])))(keys)
@@ -119,7 +109,7 @@ def test_weights_of_half_precision_do_not_overflow():
 def test_images_are_split_and_standardised_pixel_by_pixel(key):
     images = np.random.default_rng(0).normal(size=(6, 2, 2, 1))
     dataset = real.from_arrays(images, np.arange(6))
-    train, test = real.split(key, dataset, 4)
+    train, test = halves(key, dataset, 4)
     rows = np.concatenate([train.y, test.y])[:, 0].astype(int)
     np.testing.assert_array_equal(np.concatenate([train.x, test.x]), images[rows])
     flat = real.from_arrays(images.reshape(6, -1), np.arange(6))

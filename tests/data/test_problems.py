@@ -167,9 +167,9 @@ def test_gaussian_linear_has_test_points_that_are_exact():
     assert abs(at_random - exact) < 4 * exact * np.sqrt(2 / NUM_DRAWS)
 
 
-def moon_densities(x, spread, num_centres):
+def moon_densities(x, spread, num_centers):
     """The two class densities, by scipy."""
-    angles = np.linspace(0, np.pi, num_centres)
+    angles = np.linspace(0, np.pi, num_centers)
     moons = [
         np.column_stack([np.cos(angles), np.sin(angles)]),
         np.column_stack([1 - np.cos(angles), 0.5 - np.sin(angles)]),
@@ -180,7 +180,7 @@ def moon_densities(x, spread, num_centres):
 
 
 def test_two_moons_probabilities_are_bayes_rule():
-    problem = problems.two_moons(0.25, num_centres=5)
+    problem = problems.two_moons(0.25, num_centers=5)
     x = np.random.default_rng(0).uniform([-1.5, -1.0], [2.5, 1.5], size=(50, 2))
     densities = moon_densities(x, 0.25, 5)
     probabilities = densities / densities.sum(axis=1, keepdims=True)
@@ -195,7 +195,7 @@ def test_two_moons_probabilities_stay_finite_far_away():
 
 
 def test_two_moons_inputs_follow_the_stated_density(key):
-    x = jax.jit(problems.two_moons(0.25, num_centres=5).inputs, static_argnums=1)(key, NUM_DRAWS)
+    x = jax.jit(problems.two_moons(0.25, num_centers=5).inputs, static_argnums=1)(key, NUM_DRAWS)
     # The mean density of draws, E p(x) = ∫ p², by a sum over a fine grid.
     axis = np.linspace(-3, 4, 141)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
@@ -205,7 +205,7 @@ def test_two_moons_inputs_follow_the_stated_density(key):
 
 
 def test_two_moons_labels_and_inputs_have_the_joint_law_of_drawing_the_class_first(key):
-    problem = problems.two_moons(0.6, num_centres=5)
+    problem = problems.two_moons(0.6, num_centers=5)
     sample = jax.jit(problem.sample, static_argnums=1)({"data": key}, NUM_DRAWS)
     x, y = np.asarray(sample.x), np.asarray(sample.y)
     angles = np.linspace(0, np.pi, 5)
@@ -244,7 +244,7 @@ def test_whole_inputs_are_numbers_like_any_other(name, unchecked):
         (lambda: problems.noisy_sine(-0.1), "noise_std: got -0.1, expected a finite number, 0 or more"),
         (lambda: problems.two_moons(0.0), "spread: got 0.0, expected a finite number, above 0"),
         (lambda: problems.noisy_sine().mean(np.ones((3, 1)) * 1j), "x: got complex"),
-        (lambda: problems.two_moons(num_centres=1), "num_centres: got 1, expected a whole number of 2 or more"),
+        (lambda: problems.two_moons(num_centers=1), "num_centers: got 1, expected a whole number of 2 or more"),
     ],
 )
 def test_bad_input_is_refused_with_the_remedy(call, message, unchecked):

@@ -108,7 +108,7 @@ def test_bootstrap_weights_and_rows_are_the_same_draw(key):
 
 def test_out_of_bag_draws_are_bootstrap_draws_and_tell_which_rows_they_leave_out(key):
     weighted = DATASET._replace(weight=DATASET.x[:, 0])  # row 0 is in no bag, and left out of none
-    law = resampling.out_of_bag(weighted)
+    law = resampling.bag(weighted)
     draw, bootstrap, left_out = jax.jit(
         lambda keys: (
             law.sample(keys),
@@ -123,7 +123,7 @@ def test_out_of_bag_draws_are_bootstrap_draws_and_tell_which_rows_they_leave_out
 
 
 def test_a_draw_leaves_a_row_out_as_often_as_it_should(key):
-    fractions = draws(resampling.out_of_bag(DATASET), key, lambda draw: jnp.mean(resampling.left_out(DATASET, draw)))
+    fractions = draws(resampling.bag(DATASET), key, lambda draw: jnp.mean(resampling.left_out(DATASET, draw)))
     assert abs(fractions.mean() - 0.95**20) < 4 * fractions.std() / np.sqrt(NUM_DRAWS)
 
 
@@ -163,7 +163,7 @@ def test_the_variance_over_disjoint_parts_is_that_of_their_size(key):
         ),
         (lambda: resampling.subsample(DATASET, 0), "num_examples: got 0, expected a whole number from 1 to 19"),
         (lambda: resampling.bootstrap(numbered(1)), "1 examples, expected at least 2"),
-        (lambda: resampling.out_of_bag(numbered(2)), "2 examples, expected at least 3"),
+        (lambda: resampling.bag(numbered(2)), "2 examples, expected at least 3"),
         (lambda: resampling.left_out(DATASET, numbered(5)), r"draw: got weights of shape \(5,\), expected \(20,\)"),
         (
             lambda: resampling.half_sample(DATASET._replace(y=DATASET.y[:, 0])),

@@ -83,7 +83,7 @@ def test_out_of_bag_means_obey_their_law(key):
         key_labels, key_draws = jax.random.split(key)
         labels = jax.random.normal(key_labels, (n, 1))
         dataset = Dataset(jnp.zeros((n, 1)), labels, jnp.ones(n))
-        law = resampling.out_of_bag(dataset)
+        law = resampling.bag(dataset)
 
         def one_draw(key):
             draw = law.sample({"data": key})
@@ -100,7 +100,7 @@ def test_out_of_bag_means_obey_their_law(key):
         values = np.array([each[term] for each in results])
         assert abs(values.mean() - known) < 4 * values.std() / np.sqrt(num_sets), term
     # The law's factors read the variance at size n, and the noise (the bias is zero), from these.
-    law = resampling.out_of_bag(Dataset(jnp.zeros((n, 1)), jnp.zeros((n, 1)), jnp.ones(n)))
+    law = resampling.bag(Dataset(jnp.zeros((n, 1)), jnp.zeros((n, 1)), jnp.ones(n)))
     np.testing.assert_allclose(law.variance_factor * 18 / 380, 1 / n, rtol=1e-12)
     np.testing.assert_allclose(1 + 1 / 19 - law.excess_factor * 18 / 380, 1, rtol=1e-12)
 

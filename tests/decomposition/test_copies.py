@@ -10,14 +10,14 @@ from jaxdl.decomposition.noise import (
     NoiseEstimate,
     gasser_sroka_jennen_steinmetz,
     hall_kay_titterington,
-    nearest_neighbour,
+    nearest_neighbor,
     replicates,
     residual,
     rice,
 )
 from jaxdl.decomposition.noise_bracket import NoiseBracket, bias_squared_interval, bracket
 
-ESTIMATORS = [rice, gasser_sroka_jennen_steinmetz, hall_kay_titterington, nearest_neighbour, replicates]
+ESTIMATORS = [rice, gasser_sroka_jennen_steinmetz, hall_kay_titterington, nearest_neighbor, replicates]
 NUM_TABLES = 60
 
 

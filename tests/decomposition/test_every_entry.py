@@ -103,7 +103,7 @@ ENTRIES = {
     **{
         f"noise.{estimator.__name__}": Entry({"x": X, "y": Y}, lambda x, y, estimator=estimator: {"all": estimator(x, y)[:2]})
         for estimator in (
-            noise.rice, noise.gasser_sroka_jennen_steinmetz, noise.hall_kay_titterington, noise.nearest_neighbour, noise.replicates
+            noise.rice, noise.gasser_sroka_jennen_steinmetz, noise.hall_kay_titterington, noise.nearest_neighbor, noise.replicates
         )
     },
 }  # fmt: skip

@@ -9,7 +9,7 @@ from jaxdl.decomposition.noise import (
     NoiseEstimate,
     gasser_sroka_jennen_steinmetz,
     hall_kay_titterington,
-    nearest_neighbour,
+    nearest_neighbor,
     replicates,
     residual,
     rice,
@@ -20,7 +20,7 @@ DIFFERENCES = {
     "rice": rice,
     "gasser": gasser_sroka_jennen_steinmetz,
     "hall": hall_kay_titterington,
-    "neighbour": nearest_neighbour,
+    "neighbour": nearest_neighbor,
 }
 NOISE = 0.49
 
@@ -85,7 +85,7 @@ def test_what_the_nearest_neighbour_errs_by_is_the_step_to_it(rng):
     distances = np.linalg.norm(x[:, None] - x[None], axis=-1) + np.diag(np.full(len(x), np.inf))
     steps = mean - mean[distances.argmin(axis=1)]
     known = NOISE + np.mean(steps**2) / 2
-    np.testing.assert_allclose(expectation(lambda y: nearest_neighbour(x, y), mean), known, rtol=1e-12)
+    np.testing.assert_allclose(expectation(lambda y: nearest_neighbor(x, y), mean), known, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", DIFFERENCES)
@@ -207,7 +207,7 @@ def test_residuals_of_ridge_need_the_right_degrees_of_freedom(x):
 
 ESTIMATE = {
     "upper": NoiseEstimate(1.2, 0.1, "upper", "rice", ""),
-    "imprecise": NoiseEstimate(1.1, 0.5, "upper", "nearest_neighbour", ""),
+    "imprecise": NoiseEstimate(1.1, 0.5, "upper", "nearest_neighbor", ""),
     "unbiased": NoiseEstimate(1.0, 0.02, "unbiased", "replicates", ""),
     "lower": NoiseEstimate(0.6, 0.1, "lower", "residual", ""),
     "either": NoiseEstimate(0.9, 0.1, "either", "residual", ""),
@@ -292,7 +292,7 @@ def test_bias_without_noise_has_no_bracket(rng):
 
 def test_many_features_are_warned_about(rng):
     with pytest.warns(UserWarning, match="5 features: beyond 4 the nearest neighbour is rarely near"):
-        nearest_neighbour(rng.normal(size=(10, 5)), rng.normal(size=(10, 1)))
+        nearest_neighbor(rng.normal(size=(10, 5)), rng.normal(size=(10, 1)))
 
 
 COLUMN = np.arange(6.0)[:, None]
@@ -301,12 +301,12 @@ COLUMN = np.arange(6.0)[:, None]
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: rice(np.ones((6, 2)), COLUMN), r"x of shape \(6, 2\), expected \(n, 1\).*use nearest_neighbour"),
+        (lambda: rice(np.ones((6, 2)), COLUMN), r"x of shape \(6, 2\), expected \(n, 1\).*use nearest_neighbor"),
         (lambda: rice(COLUMN, COLUMN[:, 0]), r"y of shape \(6,\).*a column by \[:, None\]"),
         (lambda: rice(COLUMN, COLUMN[:5]), r"y of shape \(5, 1\)"),
         (lambda: gasser_sroka_jennen_steinmetz(COLUMN[:2], COLUMN[:2]), "at least 3 rows"),
         (lambda: hall_kay_titterington(COLUMN, COLUMN * np.nan), "y: got 6 of 6 entries such as nan"),
-        (lambda: replicates(COLUMN, COLUMN), "all different.*Use nearest_neighbour"),
+        (lambda: replicates(COLUMN, COLUMN), "all different.*Use nearest_neighbor"),
         (lambda: residual(COLUMN, COLUMN, 6), "degrees_of_freedom: got 6, expected 0 to less than 6"),
         (lambda: residual(COLUMN, np.ones((6, 2)), 1), r"fitted: got shape \(6, 2\) and y of shape \(6, 1\)"),
     ],

@@ -55,7 +55,7 @@ def test_the_excess_of_a_plug_in_is_its_distance_from_ours(results):
     found = (results[SKLEARN] - results[OURS])[bias]
     errors = found.std(axis=1, ddof=1) / np.sqrt(30)
     assert (abs(found.mean(axis=1) - results["excess"][bias][:, 0]) < 4 * errors).all()
-    study, exact = truths.gradient_descent(times=(10, 100), num_labels=4, num_inits=2)
+    study, exact = truths.stopped_descent(times=(10, 100), num_labels=4, num_inits=2)
     excess = plug_in_excess(exact)(study, np.zeros((4, 2, 2, 30, 1)), np.zeros((2, 30, 1)))["bias_squared"]
     np.testing.assert_allclose(excess, exact["labels",] / 4 + exact["init",] / 2)
 

@@ -6,7 +6,7 @@ import pytest
 
 from jaxdl import truths
 from jaxdl.decomposition import Target, squared_error
-from jaxdl.truths.certify import Row, judged, sample
+from jaxdl.truths.certify import Row, judge_sample, sample
 from jaxdl.truths.recipes import variance_of_the_mean
 
 KEY = jax.random.key(5)
@@ -33,7 +33,7 @@ def normal_study(*, shape, num_points=3, num_outputs=None, num_times=None, seed=
 def test_the_plug_in_recipe_fails_where_bias_is_small():
     problem = truths.sample_mean(offset=0.0, num_runs=5)
     assert truths.certify([problem], KEY, num_seeds=100).passed
-    card = truths.certify([problem], KEY, estimator=truths.plug_in, num_seeds=100)
+    card = truths.certify([problem], KEY, estimator=truths.plug_in_recipe, num_seeds=100)
     assert not card.passed
     assert "WRONG" in str(card)
 
@@ -75,7 +75,7 @@ def test_without_mlxtend_the_extra_is_named(monkeypatch):
         truths.run_mlxtend(data, np.zeros(len(data.x_test)), num_rounds=2)
 
 
-@pytest.mark.parametrize("recipe", [truths.plug_in, truths.mlxtend_recipe, truths.sklearn_recipe])
+@pytest.mark.parametrize("recipe", [truths.plug_in_recipe, truths.mlxtend_recipe, truths.sklearn_recipe])
 def test_outputs_add_up_and_times_stay_apart(recipe):
     whole = normal_study(shape=(5,), num_outputs=2, num_times=4)
     predictions, labels = whole.predictions(KEY), whole.draw_labels(KEY)
@@ -118,17 +118,17 @@ def test_a_plug_in_is_off_by_the_variance_of_the_mean_of_all_runs(problem):
     for tool, terms in expected.items():
         found = {each.term: each for each in samples[tool]}
         for term, value in terms.items():
-            row = judged(found[term]._replace(exact=float(value)))
+            row = judge_sample(found[term]._replace(exact=float(value)))
             assert row.passed, row
     for tool in ("ours", "labels"):
-        assert all(judged(each).passed for each in samples[tool])
-    wrong = {each.term for each in samples["sklearn"] if not judged(each).passed}
+        assert all(judge_sample(each).passed for each in samples[tool])
+    wrong = {each.term for each in samples["sklearn"] if not judge_sample(each).passed}
     assert {"bias_squared", "total_variance"} <= wrong
 
 
 def test_bootstrapping_one_data_set_misleads_every_estimator_and_fresh_draws_none():
     problem = truths.bootstrapped_least_squares(num_rounds=20)
-    comparison = truths.compare([problem], KEY, estimators=TOOLS, num_seeds=40)
+    comparison = truths.report_cards([problem], KEY, estimators=TOOLS, num_seeds=40)
     for tool, card in comparison.cards.items():
         rows = {row.term: row for row in card.rows}
         assert not rows["bias_squared"].passed, tool
@@ -158,12 +158,14 @@ def test_a_study_is_taken_apart_by_its_own_loss_and_other_tools_have_nothing_to_
 
     study, exact = truths.sample_mean(num_runs=5)
     study = study._replace(loss=loss)
-    comparison = truths.compare([(study, exact), truths.sample_mean(num_runs=5)], KEY, estimators=TOOLS, num_seeds=2)
+    comparison = truths.report_cards(
+        [(study, exact), truths.sample_mean(num_runs=5)], KEY, estimators=TOOLS, num_seeds=2
+    )
     assert seen == 2 * 2 * [["design", "dims", "target"]]
     assert len(comparison.cards["ours"].rows) == 2 * len(exact)
     assert len(comparison.cards["mlxtend"].rows) == 4
     with pytest.raises(ValueError, match=r"nothing was estimated by \['mlxtend'\]"):
-        truths.compare([(study, exact)], KEY, estimators={"mlxtend": truths.mlxtend_recipe})
+        truths.report_cards([(study, exact)], KEY, estimators={"mlxtend": truths.mlxtend_recipe})
 
 
 def test_cards_side_by_side_have_a_line_for_each_term_and_a_dash_for_no_answer():
@@ -172,7 +174,7 @@ def test_cards_side_by_side_have_a_line_for_each_term_and_a_dash_for_no_answer()
         "one": truths.ReportCard((right, right._replace(study="die"))),
         "two": truths.ReportCard((right._replace(term="risk", passed=False),)),
     }
-    header, *lines, last = str(truths.Comparison(cards)).splitlines()
+    header, *lines, last = str(truths.ReportCards(cards)).splitlines()
     assert header.split() == ["study", "term", "exact", "one", "two"]
     assert [line.split()[:2] for line in lines] == [["coin", "noise"], ["coin", "risk"], ["die", "noise"]]
     assert lines[0].split()[2:] == ["0.25000", "0.25010", "±", "0.001", "right", "-"]
@@ -198,7 +200,7 @@ def test_what_cannot_be_certified_is_refused(arguments, words):
     ("problem", "words"),
     [
         (lambda: truths.sobol_g(coefficients=(1.0,), levels=(4, 4)), "as many"),
-        (lambda: truths.nearest_neighbours(num_neighbours=31), "1 to 30"),
+        (lambda: truths.nearest_neighbors(num_neighbors=31), "1 to 30"),
         (lambda: truths.random_ridge(strength=0.0), "positive strength"),
         (lambda: truths.gaussian_process_errors(1), "at least 2"),
         (lambda: truths.suite(levels=(2, 8)), "3 or more of each"),

@@ -12,7 +12,7 @@ TIMES = (*range(20), *range(20, 100, 8), *range(100, 1000, 50), 999, 1000)
 
 @pytest.fixture(scope="module")
 def exact_and_measured():
-    study, exact = truths.gradient_descent(times=TIMES, num_labels=48, num_inits=128)
+    study, exact = truths.stopped_descent(times=TIMES, num_labels=48, num_inits=128)
     result = decompose(study.trial, study.design, jax.random.key(3), target=study.target, dims=study.dims)
     return exact, result
 
@@ -35,7 +35,7 @@ def test_the_errors_of_a_trajectory_are_no_larger_than_they_need_to_be(exact_and
 
 def test_the_exact_course_is_that_of_the_iteration_itself():
     """Mean and covariance of the weights, stepped one at a time, without a spectral filter."""
-    _, exact = truths.gradient_descent(times=TIMES)
+    _, exact = truths.stopped_descent(times=TIMES)
     x = inputs()
     shrink = np.eye(x.shape[1]) - 0.5 * x.T @ x / len(x)
     mean, of_start, of_labels = np.zeros(x.shape[1]), np.eye(x.shape[1]), np.zeros((x.shape[1], len(x)))

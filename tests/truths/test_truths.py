@@ -11,6 +11,10 @@ from jaxdl.truths.linear_smoothers import NOISE, inputs, mean_at
 KEY = jax.random.key(11)
 
 
+def measure(study, key):
+    return study.decompose(study.predictions(key), study.target)
+
+
 @pytest.mark.parametrize(
     ("p", "bias", "inputs", "interaction", "risk"),
     [
@@ -50,7 +54,7 @@ def test_ridge_has_the_published_values(strength, bias, variance):
 
 
 def test_gradient_descent_has_the_published_values_at_every_time():
-    _, exact = truths.gradient_descent()
+    _, exact = truths.stopped_descent()
     np.testing.assert_allclose(exact["bias_squared"], [0.07806616, 0.00672651, 0.00084075], atol=5.1e-9)
     np.testing.assert_allclose(exact["labels",], [0.01272216, 0.02827070, 0.03980411], atol=5.1e-9)
     np.testing.assert_allclose(exact["init",], [0.07921747, 0.00601035, 0.00065770], atol=5.1e-9)
@@ -76,7 +80,7 @@ def test_sobol_has_the_moments_of_its_integrals():
 
 @pytest.mark.parametrize("k", [1, 4, 30])
 def test_nearest_neighbours_average_k_labels(k):
-    _, exact = truths.nearest_neighbours(num_neighbours=k)
+    _, exact = truths.nearest_neighbors(num_neighbors=k)
     points = np.linspace(-0.95, 0.95, 20)
     nearest = np.array([sorted(inputs(), key=lambda each, point=point: abs(each - point))[:k] for point in points])
     bias = np.sin(np.pi * nearest).mean(axis=1) - np.sin(np.pi * points)
@@ -147,7 +151,7 @@ def test_the_gaussian_process_has_the_published_values_and_errors():
 def test_our_estimates_of_the_gaussian_process_spread_as_the_exact_errors_say():
     """And so do our reported errors: the mean square of the jackknife's is the variance over studies, or a little more."""
     study, exact = truths.gaussian_process(num_runs=20)
-    results = [truths.measured(study, jax.random.fold_in(KEY, seed)) for seed in range(100)]
+    results = [measure(study, jax.random.fold_in(KEY, seed)) for seed in range(100)]
     for term, error in truths.gaussian_process_errors(20).items():
         squares = np.array([result.estimates[term] - exact[term] for result in results]) ** 2
         assert abs(squares.mean() - error**2) < 4 * squares.std(ddof=1) / np.sqrt(len(results))
@@ -162,13 +166,13 @@ SMALL = {
     "random design, p < n": lambda: truths.belkin_hsu_xu(n=40, p=20, num_inputs=16, num_labels=4),
     "random design, p > n": lambda: truths.belkin_hsu_xu(n=40, p=60, num_inputs=16, num_labels=4),
     "ridge": lambda: truths.ridge_regression(),
-    "gradient descent": lambda: truths.gradient_descent(num_labels=16, num_inits=8),
+    "gradient descent": lambda: truths.stopped_descent(num_labels=16, num_inits=8),
     "crossed effects": lambda: truths.crossed_effects(num_data=8, num_inits=5),
     "nested effects": lambda: truths.nested_effects(num_data=8, num_inits=3),
     "ensemble mean": lambda: truths.ensemble_mean(num_data=8, num_inits=5),
     "Gaussian process": lambda: truths.gaussian_process(num_runs=10),
     "Sobol": lambda: truths.sobol_g(levels=(6, 5, 4)),
-    "nearest neighbours": lambda: truths.nearest_neighbours(num_runs=20),
+    "nearest neighbours": lambda: truths.nearest_neighbors(num_runs=20),
     "polynomials": lambda: truths.polynomial_regression(num_runs=20),
     "kernel ridge": lambda: truths.kernel_ridge(num_runs=20),
     "random ridge": lambda: truths.random_ridge(num_inputs=16, num_labels=4),
@@ -201,7 +205,7 @@ FULL = {
     "Ishigami": lambda: truths.ishigami(levels=(64, 64, 32)),
     "random design, p < n": lambda: truths.belkin_hsu_xu(n=40, p=20, num_inputs=512, num_labels=8),
     "random design, p > n": lambda: truths.belkin_hsu_xu(n=40, p=60, num_inputs=512, num_labels=8),
-    "gradient descent": lambda: truths.gradient_descent(num_labels=200, num_inits=200),
+    "gradient descent": lambda: truths.stopped_descent(num_labels=200, num_inits=200),
 }
 
 
@@ -209,7 +213,7 @@ FULL = {
 @pytest.mark.parametrize("name", FULL)
 def test_one_large_study_lies_within_three_of_its_own_standard_errors(name):
     study, exact = FULL[name]()
-    result = truths.measured(study, KEY)
+    result = measure(study, KEY)
     for term, value in exact.items():
         error = np.maximum(result.standard_errors[term], 1e-6 * np.abs(exact["total_variance"]))
         assert (np.abs(result.estimates[term] - value) < 3 * error).all(), (term, result.estimates[term], value, error)
@@ -241,7 +245,7 @@ def test_the_published_bias_of_a_tree_is_inflation():
     assert [f"{float(printed[term]):.4f}" for term in ("risk", "bias_squared", "total_variance", "noise")] == [
         "0.0255", "0.0003", "0.0152", "0.0098",
     ]  # fmt: skip
-    result = truths.measured(study, KEY)
+    result = measure(study, KEY)
     low, high = result.intervals["bias_squared"]
     assert low == 0 < high, "the interval of bias² starts at zero where it cannot tell bias² from zero"
     assert abs(result.bias_squared) < 1e-5
