@@ -1,8 +1,8 @@
-"""`python -m jaxdl doctor`: what is installed, which devices there are, whether known answers come out, and what to do if not."""
+"""`python -m jaxdl doctor` reports what is installed, which devices there are, and whether known answers come out."""
 
 import importlib.metadata
-import importlib.util
 import platform
+import re
 import time
 import warnings
 from collections.abc import Iterator
@@ -13,24 +13,45 @@ import jax
 from jaxdl import ensembles, truths
 from jaxdl.ensembles.devices import num_cores
 
-REQUIRED = ("jaxdl", "jax", "jaxlib", "flax", "optax", "chex", "numpy", "scipy", "jaxtyping", "rich", "threadpoolctl")
-EXTRAS = {
-    "experiments": ("tyro", "matplotlib", "sklearn"),
-    "xarray": ("xarray",),
-    "test": ("pytest", "xdist", "hypothesis", "beartype", "pandas"),
-}
-OLDEST_JAX = (0, 10)
+REQUIREMENT = re.compile(
+    r"(?P<name>[\w.-]+)(?:\[.*\])?(?:>=(?P<oldest>[\d.]+))?[^;]*(?:;.*extra == \"(?P<extra>\w+)\")?"
+)
+"""One line of a package's metadata, such as `xarray>=2024.1; extra == "xarray"`."""
+EXTRAS = ("experiments", "xarray", "test")
+"""Those that the report speaks of; the others are for people who work on jaxdl itself."""
+
+
+class Requirement(NamedTuple):
+    """A package that jaxdl needs, always or for one of its extras."""
+
+    name: str
+    oldest: str
+    """The oldest version that will do; empty where any will."""
+    extra: str
+    """Empty where it is always needed."""
+
+    @property
+    def version(self) -> str | None:
+        """The version installed, if it is and will do."""
+        try:
+            version = importlib.metadata.version(self.name)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+        return version if _numbers(version) >= _numbers(self.oldest) else None
+
+    def __str__(self) -> str:
+        return f"{self.name}>={self.oldest}" if self.oldest else self.name
 
 
 class Finding(NamedTuple):
     """One line of the report; `remedy` is empty when there is nothing to do."""
 
     subject: str
-    found: str
+    text: str
     remedy: str = ""
 
     def __str__(self) -> str:
-        return f"{self.subject:14}{self.found}" + (f"\n{'':14}-> {self.remedy}" if self.remedy else "")
+        return f"{self.subject:14}{self.text}" + (f"\n{'':14}-> {self.remedy}" if self.remedy else "")
 
 
 def examine() -> Iterator[Finding]:
@@ -42,18 +63,27 @@ def examine() -> Iterator[Finding]:
         yield from known_answers()
 
 
+def requirements() -> list[Requirement]:
+    """What jaxdl's own metadata says that it needs."""
+    lines = importlib.metadata.requires("jaxdl") or []
+    found = [Requirement(**match.groupdict("")) for line in lines if (match := REQUIREMENT.match(line))]
+    return [requirement for requirement in found if requirement.name != "jaxdl"]
+
+
 def packages() -> Iterator[Finding]:
-    """Versions, and what is missing."""
+    """The versions of what is installed, and what is missing or too old."""
     yield Finding("python", f"{platform.python_version()} on {platform.platform()}")
-    versions = {name: _version(name) for name in REQUIRED}
-    missing = [name for name, version in versions.items() if version is None]
-    told = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
-    remedy = f"pip install {' '.join(missing)}" if missing else ""
-    if jax.__version_info__ < OLDEST_JAX:
-        remedy = 'pip install --upgrade "jax>=0.10"'
-    yield Finding("packages", told, remedy)
-    for extra, modules in EXTRAS.items():
-        absent = [module for module in modules if importlib.util.find_spec(module) is None]
+    needed = requirements()
+    always = [each for each in needed if not each.extra]
+    versions = ", ".join(f"{each.name} {each.version}" for each in always if each.version)
+    missing = " ".join(f'"{each}"' for each in always if each.version is None)
+    yield Finding(
+        "packages",
+        f"jaxdl {importlib.metadata.version('jaxdl')}, {versions}",
+        f"pip install --upgrade {missing}" if missing else "",
+    )
+    for extra in EXTRAS:
+        absent = [str(each) for each in needed if each.extra == extra and each.version is None]
         yield Finding(
             f"[{extra}]",
             f"without {', '.join(absent)}" if absent else "complete",
@@ -64,15 +94,14 @@ def packages() -> Iterator[Finding]:
 def devices() -> Iterator[Finding]:
     """The devices, the cores, and where compiled programs are kept."""
     try:
-        found = jax.devices()
+        present = jax.devices()
     except (RuntimeError, AssertionError) as error:
         asked = jax.config.jax_platforms  # type: ignore[attr-defined]
         yield Finding(
             "devices", f"none ({asked}: {error})", 'unset JAX_PLATFORMS, or pip install "jax[cuda13]" or "jax[tpu]"'
         )
         return
-    told = f"{len(found)} x {found[0].device_kind} ({found[0].platform}), {num_cores()} cores"
-    yield Finding("devices", told)
+    yield Finding("devices", f"{len(present)} x {present[0].device_kind} ({present[0].platform}), {num_cores()} cores")
     cache = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     yield Finding("compilations", f"kept in {cache}" if cache else "kept by the experiments only (~/.cache/jaxdl)")
 
@@ -90,10 +119,10 @@ def known_answers() -> Iterator[Finding]:
             warnings.simplefilter("ignore")
             card = truths.certify([(study, exact)], jax.random.key(0), num_seeds=8)
         wrong = [row for row in card.rows if not row.passed]
-        told = "; ".join(f"{row.term} is {row.estimate:.6f}, exactly {row.exact:.6f}" for row in wrong)
+        text = "; ".join(f"{row.term} is {row.estimate:.6f}, exactly {row.exact:.6f}" for row in wrong)
         yield Finding(
             "known answer",
-            told or f"{study.name}: all {len(card.rows)} terms right, {time.monotonic() - started:.1f} s",
+            text or f"{study.name}: all {len(card.rows)} terms right, {time.monotonic() - started:.1f} s",
             "this machine computes wrong numbers with these versions: please report this output" if wrong else "",
         )
 
@@ -108,8 +137,7 @@ def main() -> int:
     return status
 
 
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def _numbers(version: str) -> tuple[int, ...]:
+    """The numbers that a version begins with, to be compared; of `0.10.2.dev3` they are 0, 10 and 2."""
+    leading = re.match(r"[\d.]*", version)
+    return tuple(int(part) for part in (leading[0] if leading else "").split(".") if part)

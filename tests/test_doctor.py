@@ -23,10 +23,26 @@ def test_the_doctor_finds_nothing_wrong_here():
 
 
 def test_a_missing_extra_comes_with_its_remedy(monkeypatch):
-    monkeypatch.setattr(doctor, "EXTRAS", {"experiments": ("no_such_module",)})
-    (finding,) = [each for each in doctor.packages() if each.subject == "[experiments]"]
-    assert finding.remedy == 'pip install "jaxdl[experiments]"'
-    assert "no_such_module" in str(finding)
+    lines = ["jax>=0.10", 'no-such-package>=1.2; extra == "experiments"', 'jaxdl[experiments]; extra == "test"']
+    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda _: lines)
+    findings = {each.subject: each for each in doctor.packages()}
+    assert findings["[experiments]"].remedy == 'pip install "jaxdl[experiments]"'
+    assert "no-such-package>=1.2" in str(findings["[experiments]"])
+    assert not findings["packages"].remedy
+    assert findings["[test]"].text == "complete"
+
+
+@pytest.mark.parametrize("line", ["no-such-package", "numpy>=99.1"])
+def test_a_package_that_is_missing_or_too_old_comes_with_its_remedy(line, monkeypatch):
+    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda _: [line, "jax>=0.10"])
+    (finding,) = [each for each in doctor.packages() if each.subject == "packages"]
+    assert finding.remedy == f'pip install --upgrade "{line}"'
+
+
+def test_what_the_doctor_asks_for_is_what_the_package_declares():
+    declared = {each.name for each in doctor.requirements() if not each.extra}
+    assert {"jax", "jaxlib", "flax", "optax", "numpy"} <= declared
+    assert {each.extra for each in doctor.requirements()} >= {"", *doctor.EXTRAS}
 
 
 def test_wrong_numbers_are_told(monkeypatch):
@@ -35,7 +51,7 @@ def test_wrong_numbers_are_told(monkeypatch):
     monkeypatch.setattr(doctor.truths, "sample_mean", lambda **_: (study, wrong))
     finding = next(doctor.known_answers())
     assert "report" in finding.remedy
-    assert "total_variance is" in finding.found
+    assert "total_variance is" in finding.text
 
 
 def test_merge_names_what_it_brought(tmp_path):
