@@ -81,6 +81,36 @@ def check_scalar(
         _refuse(name, what, value, expected, remedy)
 
 
+def check_counts(name: str, low: int, **counts: Any) -> None:
+    """Refuse, among several arguments by name, what is no whole number from `low`: see `as_count`.
+
+    >>> check_counts("trace", 1, num_probes=0)
+    Traceback (most recent call last):
+    ...
+    ValueError: trace: got num_probes=0, expected a whole number of 1 or more
+    """
+    for what, count in counts.items():
+        as_count(name, count, what=what, low=low)
+
+
+def check_numbers(name: str, low: int | float, high: int | float = math.inf, **numbers: Any) -> None:
+    """Refuse, among several arguments by name, what is no scalar from `low` to `high`: see `check_scalar`.
+
+    >>> check_numbers("minres", 0, tolerance=float("nan"))
+    Traceback (most recent call last):
+    ...
+    ValueError: minres: got tolerance=nan, expected a number from 0 to inf
+    """
+    for what, number in numbers.items():
+        check_scalar(
+            name,
+            number,
+            what=what,
+            expected=f"a number from {low} to {high}",
+            allowed=lambda value: low <= value <= high,
+        )
+
+
 def as_strength(name: str, value: Any, *, what: str = "strength") -> Any:
     """A scalar, traced or a number at hand that is finite and not negative; decimals and fractions become floats.
 

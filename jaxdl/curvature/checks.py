@@ -4,8 +4,6 @@ Structure, shapes and types are checked whenever a function is called or traced,
 outer `jit` none are.
 """
 
-import math
-import operator
 import warnings
 from typing import Any
 
@@ -14,7 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
+from jaxdl import admission
 from jaxdl.curvature.precision import lower_precision
+from jaxdl.kinds import check_function
 
 
 def check_parameters(name: str, params: PyTree) -> None:
@@ -96,10 +96,9 @@ def check_arrays(name: str, params: PyTree) -> None:
 
 def check_finite(name: str, what: str, tree: PyTree, remedy: str) -> None:
     """Refuse, in the name of the caller, numbers that are known and not finite."""
-    # With NumPy, since under an outer trace a jax function of known values is traced as well.
-    if not all(np.isfinite(np.asarray(leaf).astype(np.float64)).all() for leaf in jax.tree.leaves(tree) if known(leaf)):
-        msg = f"{name}: got {what} with NaN or infinite values, expected finite ones; {remedy}"
-        raise ValueError(msg)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if is_known(leaf):
+            admission.check_finite(f"{name}: {what}{jax.tree_util.keystr(path)}", leaf, remedy=remedy)
 
 
 def check_precision(name: str, dtype: jnp.dtype) -> None:
@@ -132,61 +131,6 @@ def check_alike(name: str, tree: PyTree, params: PyTree) -> None:
     shapes = [[jnp.shape(leaf) for leaf in jax.tree.leaves(each)] for each in (tree, params)]
     if structures[0] != structures[1] or shapes[0] != shapes[1]:
         msg = f"{name}: got {structures[0]} of shapes {shapes[0]}, expected {structures[1]} of shapes {shapes[1]}"
-        raise ValueError(msg)
-
-
-def check_counts(name: str, least: int, **counts: Any) -> None:
-    """Refuse, in the name of the caller, what is no whole number, or one below the least.
-
-    >>> check_counts("trace", 1, probes=2.5)
-    Traceback (most recent call last):
-    ...
-    ValueError: trace: got probes=2.5 of type float, expected a whole number
-    """
-    for label, count in counts.items():
-        try:
-            number = None if isinstance(count, bool | np.bool_) else operator.index(count)
-        except TypeError:
-            number = None
-        if number is None:
-            msg = f"{name}: got {label}={count} of type {type(count).__name__}, expected a whole number"
-            raise ValueError(msg)
-        if number < least:
-            msg = f"{name}: got {label}={count}, expected at least {least}"
-            raise ValueError(msg)
-
-
-def check_numbers(name: str, least: int | float, most: int | float = math.inf, **numbers: Any) -> None:
-    """Refuse, in the name of the caller, what is no real number, or is known and not within bounds.
-
-    >>> check_numbers("minres", 0, tolerance=float("nan"))
-    Traceback (most recent call last):
-    ...
-    ValueError: minres: got tolerance=nan, expected a number from 0 to inf
-    """
-    for label, number in numbers.items():
-        is_number = isinstance(number, int | float | np.number | np.ndarray | jax.Array) and np.shape(number) == ()
-        is_real = is_number and np.dtype(jnp.result_type(number)).kind not in "bcV"
-        if not is_real or (known(number) and not least <= float(number) <= most):
-            msg = f"{name}: got {label}={number}, expected a number from {least} to {most}"
-            raise ValueError(msg)
-
-
-def check_key(name: str, key: Any) -> None:
-    """Refuse, in the name of the caller, what is no single key of random numbers.
-
-    >>> check_key("trace", 0)
-    Traceback (most recent call last):
-    ...
-    ValueError: trace: got key=0 of type int, expected one key; jax.random.key(0) makes one
-    """
-    dtype = getattr(key, "dtype", None)
-    is_typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key) and key.shape == ()
-    if not (is_typed or (dtype == jnp.uint32 and np.ndim(key) == 1)):
-        shape = f"and shape {np.shape(key)}, " if hasattr(key, "shape") else ""
-        msg = (
-            f"{name}: got key={key} of type {type(key).__name__}, {shape}expected one key; jax.random.key(0) makes one"
-        )
         raise ValueError(msg)
 
 
@@ -238,12 +182,13 @@ def check_loss(name: str, loss: Any, params: PyTree) -> None:
     ...
     ValueError: hvp: got a loss that returns a tuple, with values besides the loss, expected a scalar alone; take it by [0], ...
     """
+    check_function(name, loss, ("params",), "pass a function from parameters to a scalar", what="loss")
     value, coarse = traced(name, "loss", loss, params)
-    check_scalar(name, value)
+    check_loss_value(name, value)
     refuse_coarse(name, "loss", coarse, params)
 
 
-def check_scalar(name: str, value: PyTree) -> None:
+def check_loss_value(name: str, value: PyTree) -> None:
     """Refuse, in the name of the caller, the shape and type of a loss that is no real number."""
     if isinstance(value, tuple) and len(value) > 1 and getattr(value[0], "shape", None) == ():
         msg = (
@@ -277,9 +222,8 @@ def traced(name: str, what: str, function: Any, *arguments: PyTree) -> tuple[PyT
     """Shapes and types of what a function returns, and the lowest precision in it, if below that of its first argument.
 
     Raises:
-        ValueError: in the name of the caller, what is no function, or raises an error when it is traced.
+        ValueError: in the name of the caller, a function that raises an error when it is traced.
     """
-    check_callable(name, what, function)
     try:
         jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
     except Exception as error:
@@ -297,15 +241,7 @@ def traced(name: str, what: str, function: Any, *arguments: PyTree) -> tuple[PyT
     return shapes, lower_precision(jaxpr, len(jax.tree.leaves(arguments[0])))
 
 
-def check_callable(name: str, what: str, function: Any) -> None:
-    """Refuse, in the name of the caller, what is no function."""
-    if not callable(function):
-        remedy = "; a matrix A is given as lambda v: A @ v" if what == "matvec" else ""
-        msg = f"{name}: got a {what} of type {type(function).__name__}, expected a function{remedy}"
-        raise ValueError(msg)
-
-
-def known(value: Any) -> bool:
+def is_known(value: Any) -> bool:
     """Whether a number or an array has values yet."""
     return not isinstance(value, jax.core.Tracer | jax.ShapeDtypeStruct)
 

@@ -178,7 +178,7 @@ def test_a_change_that_alters_the_function_is_told_from_one_that_does_not(key):
     gaps = reparametrization(key, loss, weights, rescale)
     assert gaps.value_gap > 0.01
     assert gaps.product_gap > 0.01
-    with pytest.raises(ValueError, match="got num_probes=0, expected at least 1"):
+    with pytest.raises(ValueError, match="got num_probes=0, expected a whole number of 1 or more"):
         reparametrization(key, loss, weights, rescale, num_probes=0)
 
 

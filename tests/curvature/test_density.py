@@ -286,9 +286,9 @@ def test_log_determinants_of_large_operators_must_be_stated_to_be_positive(key):
 
 
 def test_bad_numbers_of_probes_and_steps_are_refused(key):
-    with pytest.raises(ValueError, match="spectral_density: got num_probes=0, expected at least 1"):
+    with pytest.raises(ValueError, match="spectral_density: got num_probes=0, expected a whole number of 1 or more"):
         spectral_density(lambda v: v, jnp.zeros(3), key, num_probes=0)
-    with pytest.raises(ValueError, match="logdet: got num_probes=1, expected at least 2"):
+    with pytest.raises(ValueError, match="logdet: got num_probes=1, expected a whole number of 2 or more"):
         logdet(lambda v: v, jnp.zeros(3), key, num_probes=1)
 
 

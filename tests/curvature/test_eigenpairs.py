@@ -146,7 +146,7 @@ def test_an_asymmetric_operator_and_nan_are_refused_where_known_and_uncertified_
     [
         ({"top": 3, "bottom": 2}, "dimension 4, expected one pair or more, and no more than dimensions"),
         ({"top": 0, "bottom": 0}, "expected one pair or more"),
-        ({"top": -1}, "got top=-1, expected at least 0"),
+        ({"top": -1}, "got top=-1, expected a whole number of 0 or more"),
         ({"top": 1, "bottom": 1, "tolerance": 1e-16}, "float64 certifies nothing"),
         ({"top": 1, "bottom": 1, "max_cycles": 1}, "one to find pairs, and one to confirm"),
         ({"top": 1, "bottom": 1, "basis_size": 3}, "expected at least top \\+ bottom \\+ 2 = 4"),

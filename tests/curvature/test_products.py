@@ -230,11 +230,11 @@ def test_bad_losses_and_parameters_are_refused(variables, data):
         (lambda w: (w.sum(), w), jnp.ones(2), "expected a scalar"),
         (lambda w: jnp.sum(w > 0), jnp.ones(2), "of type int64, expected a real float"),
         (jnp.sum, jnp.arange(2), "real floats"),
-        (jnp.sum, jnp.array([1.0, jnp.nan]), "NaN or infinite"),
+        (jnp.sum, jnp.array([1.0, jnp.nan]), "nan.*expected finite numbers"),
     ]:
         with pytest.raises(ValueError, match=message):
             hvp(loss, params)
-    with pytest.raises(ValueError, match="expected at least 1"):
+    with pytest.raises(ValueError, match="expected a whole number of 1 or more"):
         hvp_over(MODEL, LOSS, variables, data, chunk_size=0)
     with pytest.raises(ValueError, match=r"x \(5, 2\), y \(7, 3\) and weight \(7,\)"):
         hvp_over(MODEL, LOSS, variables, Dataset.__new__(Dataset, data.x[:5], data.y, data.weight))

@@ -154,5 +154,5 @@ def test_pytrees_and_types_are_kept_and_a_batch_equals_its_members(key):
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_one_probe_has_no_standard_error(estimator, key):
-    with pytest.raises(ValueError, match="got num_probes=1, expected at least 2"):
+    with pytest.raises(ValueError, match="got num_probes=1, expected a whole number of 2 or more"):
         estimator(lambda v: v, jnp.zeros(3), key, num_probes=1)

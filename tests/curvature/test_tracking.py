@@ -69,7 +69,7 @@ def test_sharpness_along_a_training_is_that_of_the_dense_hessian_at_every_time(k
     ("arguments", "message"),
     [
         ({"num_steps": 5, "num_steps_between": 2}, "expected a multiple"),
-        ({"num_steps": 4, "num_steps_between": 0}, "got num_steps_between=0, expected at least 1"),
+        ({"num_steps": 4, "num_steps_between": 0}, "got num_steps_between=0, expected a whole number of 1 or more"),
         ({"num_steps": 4, "num_steps_between": 2, "top": 3, "num_matvecs": 2}, "1 <= top <= num_matvecs <= dimension"),
         ({"num_steps": 4, "num_steps_between": 2, "num_matvecs": 5}, "1 <= top <= num_matvecs <= dimension"),
     ],

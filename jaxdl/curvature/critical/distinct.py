@@ -8,8 +8,9 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, PyTree
 
-from jaxdl.curvature.checks import check_callable, check_counts, check_numbers, check_type
+from jaxdl.curvature.checks import check_type
 from jaxdl.curvature.critical.points import CriticalPoints, Kind
+from jaxdl.kinds import check_counts, check_function, check_numbers, shown
 from jaxdl.types import Params
 
 CRITICAL = (Kind.MINIMUM, Kind.MAXIMUM, Kind.SADDLE, Kind.DEGENERATE)
@@ -55,10 +56,10 @@ def distinct(
     """
     check_type("distinct", "a record", found, CriticalPoints, "critical_points")
     if callable(symmetries):
-        msg = "distinct: got symmetries of type function, expected a sequence of functions; put it into a list"
+        msg = f"distinct: got symmetries={shown(symmetries)}, expected a sequence of functions; put it into a list"
         raise ValueError(msg)
     for image in symmetries:
-        check_callable("distinct", "symmetry", image)
+        check_function("distinct", image, ("params",), "pass one such as lambda w: -w", what="a symmetry")
     if tolerance is None:
         tolerance = 2 * float(np.finfo(np.asarray(found.value).dtype).eps) ** 0.375
     check_numbers("distinct", 0, tolerance=tolerance)

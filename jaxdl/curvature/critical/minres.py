@@ -9,9 +9,10 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, PyTree, Scalar, ScalarLike
 
-from jaxdl.curvature.checks import check_counts, check_finite, check_numbers
+from jaxdl.curvature.checks import check_finite
 from jaxdl.curvature.products.operators import flat_operator, refuse_asymmetric
 from jaxdl.curvature.spectra.lanczos import FlatMatvec
+from jaxdl.kinds import check_counts, check_numbers
 from jaxdl.types import Params
 
 

@@ -10,11 +10,11 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Scalar, ScalarLike
 
-from jaxdl.curvature.checks import check_counts, check_key, check_numbers
 from jaxdl.curvature.critical.minres import flat_minres
 from jaxdl.curvature.critical.points import Kind, check_point
 from jaxdl.curvature.products.linearized import linearized_gradient, product_at
 from jaxdl.curvature.spectra.inertia import Inertia, inertia
+from jaxdl.kinds import as_key, check_counts, check_numbers
 from jaxdl.types import Key, Params
 
 NUM_HALVINGS = 30
@@ -97,7 +97,7 @@ def newton_mr(
     if flat_tolerance is not None:
         check_numbers("newton_mr", 0, flat_tolerance=flat_tolerance)
     if key is not None:
-        check_key("newton_mr", key)
+        as_key("newton_mr", key, what="key")
     check_point("newton_mr", loss, start)
     # Where a search meets NaN, its record says so: no fault for a mode of debugging to stop at.
     with jax.debug_nans(False):

@@ -13,15 +13,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, PyTree, Scalar, ScalarLike
 
-from jaxdl.curvature.checks import (
-    check_counts,
-    check_floats,
-    check_loss,
-    check_numbers,
-    check_precision,
-    shapes_of,
-    warn_of_tied,
-)
+from jaxdl.curvature.checks import check_floats, check_loss, check_precision, shapes_of, warn_of_tied
 from jaxdl.curvature.critical.levenberg_marquardt import (
     FlatLoss,
     Tolerances,
@@ -33,6 +25,7 @@ from jaxdl.curvature.critical.levenberg_marquardt import (
     polish,
 )
 from jaxdl.curvature.products.linearized import linearized_gradient
+from jaxdl.kinds import check_counts, check_numbers
 from jaxdl.rounding import negligible, product
 from jaxdl.types import Params
 

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Scalar
 
-from jaxdl.curvature.checks import check_counts, check_key, check_loss, check_parameters, check_same_form, traced
+from jaxdl.curvature.checks import check_loss, check_parameters, check_same_form, traced
 from jaxdl.curvature.products.linearized import linearized_gradient
 from jaxdl.curvature.products.operators import flat_operator
+from jaxdl.kinds import as_key, check_counts, check_function
 from jaxdl.types import Key, Params
 
 
@@ -59,9 +60,12 @@ def reparametrization(
     0.0 True
     """
     check_counts("reparametrization", 1, num_probes=num_probes)
-    check_key("reparametrization", key)
+    as_key("reparametrization", key, what="key")
     check_parameters("reparametrization", params)
     check_loss("reparametrization", loss, params)
+    check_function(
+        "reparametrization", transform, ("params",), "pass a linear function of parameters", what="transform"
+    )
     image, _ = traced("reparametrization", "transform", transform, params)
     check_same_form("reparametrization", "a transform to parameters", image, params)
     moved, forward = jax.linearize(transform, params)

@@ -13,16 +13,8 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Scalar
 
-from jaxdl.curvature.checks import (
-    check_alike,
-    check_axes,
-    check_counts,
-    check_key,
-    check_parameters,
-    check_scalar,
-    known,
-    traced,
-)
+from jaxdl.curvature.checks import check_alike, check_axes, check_loss_value, check_parameters, is_known, traced
+from jaxdl.kinds import as_key, check_counts, check_function
 from jaxdl.types import Key, Params
 
 
@@ -33,7 +25,7 @@ def random_direction(key: Key, params: Params) -> Params:
     >>> print(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(direction)).round(6))
     1.0
     """
-    check_key("random_direction", key)
+    as_key("random_direction", key, what="key")
     check_parameters("random_direction", params)
     flat, unravel = ravel_pytree(params)
     draws = jax.random.normal(key, flat.shape, flat.dtype)
@@ -169,7 +161,7 @@ def barrier(
     if np.shape(values)[-1:] != fractions.shape:
         msg = f"barrier: got values of shape {np.shape(values)}, expected {fractions.size} on the last axis, as of fractions"
         raise ValueError(msg)
-    if known(fractions) and not (fractions.size > 1 and fractions[0] == 0 and fractions[-1] == 1):
+    if is_known(fractions) and not (fractions.size > 1 and fractions[0] == 0 and fractions[-1] == 1):
         msg = f"barrier: got fractions {np.asarray(fractions)}, expected the first to be 0 and the last 1"
         raise ValueError(msg)
     start, end = values[..., :1], values[..., -1:]
@@ -190,4 +182,5 @@ def _check_slice(
         check_axes(name, "offsets", each, "(offsets,)", jnp.integer)
     for direction in directions:
         check_alike(name, direction, params)
-    check_scalar(name, traced(name, "loss", loss, params)[0])
+    check_function(name, loss, ("params",), "pass a function from parameters to a scalar", what="loss")
+    check_loss_value(name, traced(name, "loss", loss, params)[0])

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxdl.curvature.checks import check_callable
 from jaxdl.curvature.products.hessian import check_risk, sum_over_chunks, weighted_loss
 from jaxdl.curvature.products.linearized import jacobian_products, linearized_gradient
 from jaxdl.curvature.products.operators import Matvec
+from jaxdl.kinds import check_function
 from jaxdl.types import Dataset, Loss, Model, Params, Variables
 
 Labels = Callable[[Float[Array, "n out"]], tuple[Float[Array, "kinds n out"], Float[Array, "kinds n"]]]
@@ -80,7 +80,7 @@ def fisher(
     >>> print(fisher(models.constant(), losses.half_squared_error, at, data, gaussian_labels)(at["params"])["weights"])
     [[1.]]
     """
-    check_callable("fisher", "labels", labels)
+    check_function("fisher", labels, ("outputs",), "pass one such as softmax_labels", what="labels")
     return _second_moment("fisher", model, loss, variables, dataset, lambda outputs, _: labels(outputs), chunk_size)
 
 

@@ -17,21 +17,21 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Scalar
 
+from jaxdl import arguments
 from jaxdl.curvature.checks import (
     check_array,
     check_arrays,
-    check_callable,
-    check_counts,
     check_finite,
     check_loss,
+    check_loss_value,
     check_parameters,
-    check_scalar,
-    known,
+    is_known,
     refuse_coarse,
     traced,
 )
 from jaxdl.curvature.products.linearized import linearized_gradient, product_at
 from jaxdl.curvature.products.operators import Matvec
+from jaxdl.kinds import check_counts, check_function
 from jaxdl.types import Dataset, Loss, Model, Params, Variables
 
 
@@ -118,10 +118,10 @@ def check_deterministic(loss: Callable[[Params], Scalar], params: Params) -> Non
     ValueError: check_deterministic: got a loss of 2.0 and then of 4.0 at the same parameters, expected equal ones; ...
     """
     check_arrays("check_deterministic", params)
-    check_callable("check_deterministic", "loss", loss)
+    check_function("check_deterministic", loss, ("params",), "pass a function from parameters to a scalar", what="loss")
     values = [loss(params) for _ in range(2)]
-    check_scalar("check_deterministic", jax.eval_shape(lambda: values[0]))
-    if not all(map(known, values)):
+    check_loss_value("check_deterministic", jax.eval_shape(lambda: values[0]))
+    if not all(map(is_known, values)):
         return
     first, second = map(float, values)
     # Sums in an order of the machine's choosing, as on some accelerators, may differ by a few units of rounding.
@@ -171,8 +171,8 @@ def check_risk(name: str, model: Model, loss: Loss, variables: Variables, datase
         raise ValueError(msg)
     params = variables["params"]
     check_parameters(name, params)
-    check_callable(name, "model.apply", getattr(model, "apply", None))
-    check_callable(name, "loss", loss)
+    arguments.check_model(name, model)
+    arguments.check_loss(name, loss)
     if not isinstance(dataset, Dataset):
         msg = f"{name}: got a data set of type {type(dataset).__name__}, expected a jaxdl.types.Dataset of x, y and weight"
         raise ValueError(msg)
@@ -186,7 +186,7 @@ def check_risk(name: str, model: Model, loss: Loss, variables: Variables, datase
         )
         raise ValueError(msg)
     check_finite(name, "weights", dataset.weight, "leave an example out by a weight of zero")
-    if known(dataset.weight) and (np.asarray(dataset.weight) < 0).any():
+    if is_known(dataset.weight) and (np.asarray(dataset.weight) < 0).any():
         msg = f"{name}: got negative weights, expected none below zero"
         raise ValueError(msg)
     values, coarse = traced(

@@ -16,18 +16,16 @@ from jaxtyping import Array, Float, PyTree, Scalar
 
 from jaxdl.curvature.checks import (
     check_arrays,
-    check_callable,
-    check_counts,
     check_floats,
-    check_key,
     check_precision,
     check_same_form,
     form,
-    known,
+    is_known,
     refuse_coarse,
     shapes_of,
     traced,
 )
+from jaxdl.kinds import as_key, check_counts, check_function
 from jaxdl.rounding import vector_norm
 from jaxdl.types import Key, Params
 
@@ -68,7 +66,7 @@ def check_symmetric(matvec: Matvec, like: Params, key: Key, *, num_probes: int =
     ValueError: check_symmetric: got u·Av and v·Au that differ by ... of |Au| + |Av|, expected at most ...
     """
     check_counts("check_symmetric", 1, num_probes=num_probes)
-    check_key("check_symmetric", key)
+    as_key("check_symmetric", key, what="key")
     flat_matvec, zeros, _ = flat_operator("check_symmetric", matvec, like)
     refuse_asymmetric("check_symmetric", flat_matvec, zeros, key, num_probes=num_probes)
 
@@ -83,7 +81,7 @@ def refuse_asymmetric(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"], 
         return
     for index, (u, v) in enumerate(pairs):
         images = matvec(u), matvec(v)
-        if not all(map(known, images)):
+        if not all(map(is_known, images)):
             return
         difference = jnp.abs(jnp.vdot(u, images[1]) - jnp.vdot(v, images[0]))
         norm = vector_norm(images[0]) + vector_norm(images[1])
@@ -115,7 +113,7 @@ def refuse_nonlinear(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"]) -
 def _refuse_unlike_thirds(name: str, matvec: FlatMatvec, u: Float[Array, " p"], image: Float[Array, " p"]) -> None:
     # No power of two, so that products in few digits are rounded otherwise; below one, so that nothing more overflows.
     third = matvec(-u / 3)
-    if not (known(image) and known(third)):
+    if not (is_known(image) and is_known(third)):
         return
     limit = ASYMMETRY * float(jnp.finfo(u.dtype).eps)
     difference, norm = vector_norm(image + 3 * third), vector_norm(image)
@@ -164,6 +162,7 @@ def flat_operator(
     shapes = shapes_of(like)
     check_precision(name, jax.tree.leaves(shapes)[0].dtype)
     zeros, unravel = ravel_pytree(jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes))
+    check_matvec(name, matvec)
     image, coarse = traced(name, "matvec", matvec, shapes)
     if form(image) != form(shapes):
         msg = (
@@ -173,6 +172,17 @@ def flat_operator(
         raise ValueError(msg)
     refuse_coarse(name, "matvec", coarse, shapes)
     return lambda vector: ravel_pytree(matvec(unravel(vector)))[0], zeros, unravel
+
+
+def check_matvec(name: str, matvec: Any) -> None:
+    """Refuse, in the name of the caller, what is no function of one vector.
+
+    >>> check_matvec("trace", jnp.eye(2))
+    Traceback (most recent call last):
+    ...
+    ValueError: trace: got matvec=an array of shape (2, 2) and type ..., expected a function (vector); a matrix A is given as ...
+    """
+    check_function(name, matvec, ("vector",), "a matrix A is given as lambda v: A @ v", what="matvec")
 
 
 def dense(matvec: Matvec, like: Params, *, chunk_size: int = 4) -> Float[Array, "p p"]:
@@ -229,13 +239,18 @@ def restrict(matvec: Matvec, like: Params, keep: PyTree[bool]) -> Restricted:
     [[2. 0.]
      [0. 2.]]
     """
-    check_callable("restrict", "matvec", matvec)
+    check_matvec("restrict", matvec)
     check_arrays("restrict", like)
     leaves, structure = jax.tree.flatten(like)
     for leaf in jax.tree.leaves(keep):
         if not (
             isinstance(leaf, bool | np.bool_)
-            or (isinstance(leaf, np.ndarray | jax.Array) and known(leaf) and leaf.dtype.kind == "b" and leaf.ndim == 0)
+            or (
+                isinstance(leaf, np.ndarray | jax.Array)
+                and is_known(leaf)
+                and leaf.dtype.kind == "b"
+                and leaf.ndim == 0
+            )
         ):
             msg = (
                 f"restrict: got keep={keep}, with {leaf!r} of type {type(leaf).__name__}, expected booleans in a prefix of "

@@ -13,8 +13,9 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Int, Scalar, ScalarLike
 
-from jaxdl.curvature.checks import check_axes, check_finite, check_numbers, check_vector, known
+from jaxdl.curvature.checks import check_axes, check_finite, check_vector, is_known
 from jaxdl.curvature.products.operators import ASYMMETRY, Matvec, flat_operator, refuse_nonlinear
+from jaxdl.kinds import check_numbers
 from jaxdl.rounding import negligible, product
 from jaxdl.types import Params
 
@@ -241,7 +242,7 @@ def whitening(matrix: Float[Array, "p p"], *, ridge: ScalarLike = 0.0) -> Float[
     """
     check_axes("whitening", "a matrix", matrix, "(p, p)")
     check_numbers("whitening", -math.inf, ridge=ridge)
-    if known(matrix):
+    if is_known(matrix):
         gap, size = (
             float(np.max(np.abs(part))) for part in (np.asarray(matrix) - np.asarray(matrix).T, np.asarray(matrix))
         )

@@ -27,10 +27,11 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, Real, Scalar
 
-from jaxdl.curvature.checks import check_axes, check_counts, check_key, check_numbers, check_type, known
+from jaxdl.curvature.checks import check_axes, check_type, is_known
 from jaxdl.curvature.products.operators import FlatMatvec, Matvec, flat_operator, refuse_asymmetric
 from jaxdl.curvature.spectra.lanczos import tridiagonalize
 from jaxdl.curvature.spectra.under_vmap import eigh
+from jaxdl.kinds import as_key, check_counts, check_numbers
 from jaxdl.types import Key, Params
 
 ROUNDING = 50
@@ -119,7 +120,7 @@ def spectral_density(
      [0. 1. 2.]]
     """
     check_counts("spectral_density", 1, num_probes=num_probes, num_steps=num_steps)
-    check_key("spectral_density", key)
+    as_key("spectral_density", key, what="key")
     flat_matvec, zeros, _ = flat_operator("spectral_density", matvec, like)
     num_steps = min(num_steps, zeros.size)
     key_symmetry, key_probes = jax.random.split(key)
@@ -259,7 +260,7 @@ def quadratures(
 def _check_points(name: str, density: SpectralDensity, x: Float[Array, " x"]) -> None:
     check_type(name, "a density", density, SpectralDensity, "spectral_density")
     check_axes(name, "points x", x, "(x,)", jnp.integer)
-    if known(x) and np.isnan(np.asarray(x)).any():
+    if is_known(x) and np.isnan(np.asarray(x)).any():
         msg = f"{name}: got points x with NaN, expected numbers"
         raise ValueError(msg)
 

@@ -14,7 +14,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
-from jaxdl.curvature.checks import check_counts, check_key, check_numbers, check_same_form
+from jaxdl.curvature.checks import check_same_form
 from jaxdl.curvature.products.operators import (
     DENSE_SIZE,
     FlatMatvec,
@@ -25,6 +25,7 @@ from jaxdl.curvature.products.operators import (
 )
 from jaxdl.curvature.spectra.lanczos import Krylov, begin, extend, orthogonalize, start_along
 from jaxdl.curvature.spectra.under_vmap import eigh
+from jaxdl.kinds import as_key, check_counts, check_numbers
 from jaxdl.rounding import product, vector_norm
 from jaxdl.types import Key, Params
 
@@ -118,7 +119,7 @@ def eigenpairs(
     >>> print(pairs.values, pairs.converged, pairs.num_matvecs)
     [ 3. -1.] [ True  True] 3
     """
-    check_key("eigenpairs", key)
+    as_key("eigenpairs", key, what="key")
     key_symmetry, key_start, key_search = jax.random.split(key, 3)
     flat_matvec, zeros, unravel = flat_operator("eigenpairs", matvec, like)
     check_counts("eigenpairs", 0, top=top, bottom=bottom, dense_size=dense_size)

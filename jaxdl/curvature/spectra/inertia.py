@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Scalar, ScalarLike
 
-from jaxdl.curvature.checks import check_counts, check_key, check_numbers, check_vector
+from jaxdl.curvature.checks import check_vector
 from jaxdl.curvature.products.operators import DENSE_SIZE, Matvec, columns_of, flat_operator, refuse_asymmetric
 from jaxdl.curvature.spectra.density import cumulative, eigenvalue_counts, spectral_density
+from jaxdl.kinds import as_key, check_counts, check_numbers
 from jaxdl.rounding import negligible
 from jaxdl.types import Key, Params
 
@@ -95,7 +96,7 @@ def inertia(
     check_counts("inertia", 0, dense_size=dense_size)
     check_numbers("inertia", 0, factor=factor)
     check_numbers("inertia", 0, 1, error_probability=error_probability)
-    check_key("inertia", key)
+    as_key("inertia", key, what="key")
     flat_matvec, zeros, _ = flat_operator("inertia", matvec, like)
     if zeros.size <= dense_size:
         refuse_asymmetric("inertia", flat_matvec, zeros, key, num_probes=1)
@@ -137,7 +138,7 @@ def _inertia(at_most: CountAtMost, size: Int[Array, ""], norm: Scalar, tolerance
         raise ValueError(msg)
     is_finite = jnp.isfinite(norm)
 
-    def known(number: Int[Array, "*steps"], otherwise: int | Int[Array, ""]) -> Int[Array, "*steps"]:
+    def where_finite(number: Int[Array, "*steps"], otherwise: int | Int[Array, ""]) -> Int[Array, "*steps"]:
         return jnp.where(is_finite, number, otherwise)
 
     # Above zero even for an operator that is zero, whose eigenvalues are neither negative nor positive.
@@ -145,15 +146,15 @@ def _inertia(at_most: CountAtMost, size: Int[Array, ""], norm: Scalar, tolerance
     ratio = jnp.maximum(norm / tolerance, 1)
     tolerances = tolerance * ratio ** jnp.linspace(0, 1, CURVE_POINTS, dtype=norm.dtype)
     negative, fewest, most = at_most(-tolerances)
-    curve = Curve(tolerances, known(negative, -1), known(fewest, 0), known(most, size))
+    curve = Curve(tolerances, where_finite(negative, -1), where_finite(fewest, 0), where_finite(most, size))
     up_to, fewest, most = (number[0] for number in at_most(tolerance[None]))
     counts = Counts(negative[0], up_to - negative[0], size - up_to)
     low = Counts(curve.low[0], jnp.maximum(fewest - curve.high[0], 0), size - most)
     high = Counts(curve.high[0], jnp.maximum(most - curve.low[0], 0), size - fewest)
     return Inertia(
-        Counts(*(known(number, -1) for number in counts)),
-        Counts(*(known(number, 0) for number in low)),
-        Counts(*(known(number, size) for number in high)),
+        Counts(*(where_finite(number, -1) for number in counts)),
+        Counts(*(where_finite(number, 0) for number in low)),
+        Counts(*(where_finite(number, size) for number in high)),
         tolerance,
         curve,
     )

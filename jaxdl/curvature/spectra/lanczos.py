@@ -13,9 +13,10 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
-from jaxdl.curvature.checks import check_callable, check_counts, check_finite, check_key, check_vector, known
-from jaxdl.curvature.products.operators import FlatMatvec
+from jaxdl.curvature.checks import check_finite, check_vector, is_known
+from jaxdl.curvature.products.operators import FlatMatvec, check_matvec
 from jaxdl.curvature.spectra.under_vmap import anywhere
+from jaxdl.kinds import as_key, check_counts
 from jaxdl.rounding import product, vector_norm
 from jaxdl.types import Key
 
@@ -84,8 +85,8 @@ def tridiagonalize(key: Key, matvec: FlatMatvec, start: Float[Array, " p"], num_
     """
     check_vector("tridiagonalize", "a start", start)
     check_counts("tridiagonalize", 0, num_steps=num_steps)
-    check_callable("tridiagonalize", "matvec", matvec)
-    check_key("tridiagonalize", key)
+    check_matvec("tridiagonalize", matvec)
+    as_key("tridiagonalize", key, what="key")
     if not 1 <= num_steps <= start.size:
         msg = (
             f"tridiagonalize: got num_steps={num_steps} for an operator of dimension {start.size}, expected between 1 and the "
@@ -93,7 +94,7 @@ def tridiagonalize(key: Key, matvec: FlatMatvec, start: Float[Array, " p"], num_
         )
         raise ValueError(msg)
     check_finite("tridiagonalize", "a start", start, "draw one")
-    if known(start) and not np.asarray(start).any():
+    if is_known(start) and not np.asarray(start).any():
         msg = "tridiagonalize: got a start of zeros, expected a direction; draw one"
         raise ValueError(msg)
     spare = jax.random.normal(key, start.shape, start.dtype)

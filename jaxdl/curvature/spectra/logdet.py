@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxdl.curvature.checks import check_counts, check_key
 from jaxdl.curvature.products.operators import DENSE_SIZE, Matvec, columns_of, flat_operator, refuse_asymmetric
 from jaxdl.curvature.spectra.density import quadratures
 from jaxdl.curvature.spectra.trace import ProbeEstimate
+from jaxdl.kinds import as_key, check_counts
 from jaxdl.types import Key, Params
 
 
@@ -49,7 +49,7 @@ def logdet(
     check_counts("logdet", 2, num_probes=num_probes)
     check_counts("logdet", 1, num_steps=num_steps)
     check_counts("logdet", 0, dense_size=dense_size)
-    check_key("logdet", key)
+    as_key("logdet", key, what="key")
     flat_matvec, zeros, _ = flat_operator("logdet", matvec, like)
     key_symmetry, key_probes = jax.random.split(key)
     refuse_asymmetric("logdet", flat_matvec, zeros, key_symmetry, num_probes=1)

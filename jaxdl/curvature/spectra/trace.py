@@ -17,9 +17,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int, PyTree
 
-from jaxdl.curvature.checks import check_counts, check_key
 from jaxdl.curvature.products.operators import FlatMatvec, Matvec, columns_of, flat_operator, refuse_nonlinear
 from jaxdl.curvature.spectra.lanczos import BREAKDOWN, orthogonalize
+from jaxdl.kinds import as_key, check_counts
 from jaxdl.rounding import product, vector_norm
 from jaxdl.types import Key, Params
 
@@ -159,7 +159,7 @@ def diagonal(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 16) ->
 
 def _checked(name: str, matvec: Matvec, like: Params, key: Key, num_probes: int) -> tuple:
     check_counts(name, 2, num_probes=num_probes)
-    check_key(name, key)
+    as_key(name, key, what="key")
     flat_matvec, zeros, unravel = flat_operator(name, matvec, like)
     refuse_nonlinear(name, flat_matvec, zeros)
     return flat_matvec, zeros, unravel

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from jaxdl.curvature.checks import check_callable, check_counts, check_key
 from jaxdl.curvature.products.operators import Matvec, flat_operator, refuse_nonlinear
 from jaxdl.curvature.spectra.eigenpairs import FLOOR
 from jaxdl.curvature.spectra.lanczos import start_along, tridiagonalize
 from jaxdl.curvature.spectra.under_vmap import eigh
+from jaxdl.kinds import as_key, check_counts, check_function
 from jaxdl.types import Key, Params
 
 State = TypeVar("State")
@@ -78,9 +78,11 @@ def track(
     >>> print(seen.values[:, 0].round(4), (12 * w**2).round(4))
     [12.      4.32    3.1654] [3.1654]
     """
-    check_callable("track", "step", step)
-    check_callable("track", "matvec_at", matvec_at)
-    check_key("track", key)
+    check_function(
+        "track", step, ("index", "state"), "pass one such as learners.training.training_step makes", what="step"
+    )
+    check_function("track", matvec_at, ("state",), "pass lambda state: hvp(loss, state)", what="matvec_at")
+    as_key("track", key, what="key")
     check_counts("track", 0, num_steps=num_steps, top=top, num_matvecs=num_matvecs)
     check_counts("track", 1, num_steps_between=num_steps_between)
     flat_matvec, zeros, _ = flat_operator("track", matvec_at(state), like)
