@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, ScalarLike
 
 from jaxdl.admission import as_array
 from jaxdl.kinds import as_count, as_key, as_scalar, check_function
+from jaxdl.rounding import product
 from jaxdl.types import Dataset, Key, Keys
 
 TEST_POINTS_SEED = 40_961
@@ -150,7 +151,7 @@ def gaussian_linear(coefficients: Float[Array, " features"], noise_std: ScalarLi
 
     def mean(x: Float[Array, "n features"]) -> Float[Array, "n 1"]:
         x = _inputs(x, num_features)
-        return _product(x, coefficients[:, None].astype(x.dtype))
+        return product(x, coefficients[:, None].astype(x.dtype))
 
     def test_points(num_points: int) -> Float[Array, "points features"]:
         num_points = as_count("num_points", num_points)
@@ -187,7 +188,7 @@ def teacher_network(
     def mean(x: Float[Array, "n features"]) -> Float[Array, "n out"]:
         x = _inputs(x, num_features)
         w, b, v = (array.astype(x.dtype) for array in (hidden, bias, readout))
-        return _product(jnp.tanh(_product(x, w) + b), v)
+        return product(jnp.tanh(product(x, w) + b), v)
 
     def test_points(num_points: int) -> Float[Array, "points features"]:
         num_points = as_count("num_points", num_points)
@@ -250,11 +251,6 @@ def two_moons(spread: ScalarLike = 0.2, *, num_centers: int = 16) -> Problem:
 def _standard_normal(num_features: int, dtype: jnp.dtype) -> Callable[[Key, int], Float[Array, "n features"]]:
     """`(key, num_examples) -> x`, independent draws from `N(0, I)`."""
     return lambda key, num_examples: jax.random.normal(key, (num_examples, num_features), dtype)
-
-
-def _product(left: Float[Array, "n k"], right: Float[Array, "k m"]) -> Float[Array, "n m"]:
-    """The matrix product in full precision: accelerators round to 10 bits by default, and that error would be bias."""
-    return jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST)
 
 
 def _check_scale(name: str, value: ScalarLike, *, is_zero_allowed: bool) -> None:

@@ -23,10 +23,8 @@ from jaxdl.admission import as_numbers
 from jaxdl.arguments import check_model, key_of
 from jaxdl.examples import admitted_examples
 from jaxdl.kinds import as_strength, shown
+from jaxdl.rounding import product
 from jaxdl.types import Dataset, Keys, Learner, Model, Variables
-
-# Accelerators multiply float32 matrices in lower precision unless asked; squaring the condition number forbids it.
-_matmul = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
 
 
 def least_squares(model: Model, *, mask: Real[Array, " p"] | Sequence[float] | None = None) -> Learner:
@@ -58,7 +56,7 @@ def least_squares(model: Model, *, mask: Real[Array, " p"] | Sequence[float] | N
         left, singular_values, right = jnp.linalg.svd(phi, full_matrices=False)
         in_range = singular_values > _rank_tolerance(phi) * jnp.max(singular_values)
         inverses = jnp.where(in_range, 1 / jnp.where(in_range, singular_values, 1), 0)
-        return _with_weights(frozen, _matmul(right.T, inverses[:, None] * _matmul(left.T, y)))
+        return _with_weights(frozen, product(right.T, inverses[:, None] * product(left.T, y)))
 
     return learner
 
@@ -133,9 +131,9 @@ def ridge(model: Model, strength: ScalarLike, *, mask: Real[Array, " p"] | Seque
         num_examples, num_parameters = phi.shape
         diagonal = jnp.asarray(strength, phi.dtype) * jnp.eye(min(phi.shape), dtype=phi.dtype)
         if num_parameters <= num_examples:
-            weights = solve(_matmul(phi.T, phi) + diagonal, _matmul(phi.T, y))
+            weights = solve(product(phi.T, phi) + diagonal, product(phi.T, y))
         else:
-            weights = _matmul(phi.T, solve(_matmul(phi, phi.T) + diagonal, y))
+            weights = product(phi.T, solve(product(phi, phi.T) + diagonal, y))
         return _with_weights(frozen, weights)
 
     return learner
@@ -203,7 +201,7 @@ def _orthogonalize(
         norm = jnp.where((norm <= tolerance * norms[k]) & (norms[k] > 0), jnp.nan, norm)
         direction = column / jnp.where(norms[k] > 0, norm, 1)
         is_later = jnp.arange(columns.shape[0]) > k
-        products = jnp.where(is_later, _matmul(columns, direction), 0)
+        products = jnp.where(is_later, product(columns, direction), 0)
         return columns - products[:, None] * direction[None, :], products.at[k].set(norm)
 
     rows = jax.lax.scan(remove, columns, jnp.arange(num_parameters))[1]
@@ -216,7 +214,7 @@ def _solution_of_triangular(upper: Float[Array, "p p"], targets: Float[Array, "p
     def substitute(solution: Array, k: Array) -> tuple[Array, None]:
         pivot = upper[k, k]
         is_used = pivot != 0
-        value = (targets[k] - _matmul(upper[k], solution)) / jnp.where(is_used, pivot, 1)
+        value = (targets[k] - product(upper[k], solution)) / jnp.where(is_used, pivot, 1)
         return solution.at[k].set(jnp.where(is_used, value, 0)), None
 
     return jax.lax.scan(substitute, jnp.zeros_like(targets), jnp.arange(upper.shape[0]), reverse=True)[0]

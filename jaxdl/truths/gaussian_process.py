@@ -8,6 +8,7 @@ from jaxtyping import Float
 from jaxdl import designs
 from jaxdl.decomposition import Target
 from jaxdl.decomposition.estimates import Term
+from jaxdl.rounding import product
 from jaxdl.truths.study import Exact, Study, exact_terms, simulated
 from jaxdl.types import Keys
 
@@ -27,7 +28,7 @@ def gaussian_process(*, num_runs: int = 50) -> tuple[Study, Exact]:
     root, bias = jnp.asarray(square_root(covariance(x, VARIANCE))), jnp.asarray(bias_at(x))
 
     def trial(keys: Keys) -> jax.Array:
-        return bias + jnp.matmul(root, jax.random.normal(keys["data"], (NUM_POINTS,)), precision="highest")
+        return bias + product(root, jax.random.normal(keys["data"], (NUM_POINTS,)))
 
     exact = exact_terms(float((bias_at(x) ** 2).mean()), {("data",): VARIANCE}, NOISE)
     target = Target(mean=np.zeros(NUM_POINTS), noise=NOISE)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from jaxdl import designs, learners, models
 from jaxdl.decomposition import Target
+from jaxdl.rounding import product
 from jaxdl.truths.study import Exact, Study, exact_terms, simulated
 from jaxdl.types import Dataset, Keys, Trial
 
@@ -111,7 +112,7 @@ def kernel_ridge(*, strength: float = 0.1, length_scale: float = 0.3, num_runs: 
         kernel = jnp.asarray(gram)
         regularized = kernel + strength * jnp.eye(len(x))
         weights = jax.scipy.linalg.solve(regularized, _noisy(keys, x).y, assume_a="pos")
-        return jnp.matmul(kernel, weights, precision="highest")
+        return product(kernel, weights)
 
     exact = smoother_terms(smoother, mean_at(x), mean_at(x), NOISE)
     return _study("kernel ridge", trial, x, num_runs), exact

@@ -1,7 +1,5 @@
 """Random effects with known variances: one learner's table of predictions, crossed, nested, and averaged over seeds."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +8,7 @@ from jaxtyping import Float
 from jaxdl import designs
 from jaxdl.decomposition import Target
 from jaxdl.decomposition.estimates import Term
+from jaxdl.rounding import product
 from jaxdl.truths.gaussian_process import bias_at, covariance, square_root
 from jaxdl.truths.study import Exact, Study, exact_terms, simulated
 from jaxdl.types import Keys, Trial
@@ -81,11 +80,12 @@ def _effects(variances: Variances, num_members: int = 1) -> Trial:
     data, init, interaction = (variance**0.5 for variance in variances)
     root = jnp.asarray(square_root(covariance(_points(), 1.0)))
     bias = jnp.asarray(bias_at(_points()))
-    matmul = partial(jnp.matmul, precision="highest")  # accelerators would round the covariance otherwise
 
     def trial(keys: Keys) -> jax.Array:
-        of_data, joint_data = matmul(jax.random.normal(keys["data"], (2, NUM_POINTS)), root.T)
-        of_init, joint_init = matmul(jax.random.normal(keys["init"], (num_members, 2, NUM_POINTS)), root.T).mean(axis=0)
+        of_data, joint_data = product(jax.random.normal(keys["data"], (2, NUM_POINTS)), root.T)
+        of_init, joint_init = product(jax.random.normal(keys["init"], (num_members, 2, NUM_POINTS)), root.T).mean(
+            axis=0
+        )
         return bias + data * of_data + init * of_init + interaction * joint_data * joint_init
 
     return trial

@@ -144,7 +144,10 @@ def test_minres_is_asked_for_no_more_than_the_type_holds(key):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: minres(lambda v: v, jnp.ones(2), max_steps=0), "minres: got max_steps=0, expected a whole number of 1 or more"),
+        (
+            lambda: minres(lambda v: v, jnp.ones(2), max_steps=0),
+            "minres: got max_steps=0, expected a whole number of 1 or more",
+        ),
         (lambda: minres(lambda v: v[:, None], jnp.ones(2), max_steps=1), "structure, shapes and type"),
         (lambda: minres(lambda v: {"b": v["a"]}, {"a": jnp.ones(2)}, max_steps=1), "structure, shapes and type"),
         (
