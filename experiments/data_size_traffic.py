@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Scalar
 
-from jaxdl import learners, models
+from jaxdl import learners, models, selection
 from jaxdl.types import Dataset, Key, Keys
 
 if TYPE_CHECKING:
@@ -91,8 +91,7 @@ def autoregression(keys: Keys, setting: dict[str, Scalar]) -> dict[str, Array]:
         forecast = fit((is_training & ~is_held_out).astype(x.dtype), strength)
         return jnp.sum(jnp.where(is_held_out[:, None], jnp.abs(forecast(past.x) - past.y), 0))
 
-    strengths = jnp.array(STRENGTHS, x.dtype)
-    best = strengths[jnp.argmin(jax.vmap(held_out_error)(strengths))]
+    best = selection.search(held_out_error, jnp.array(STRENGTHS, x.dtype)).best
     forecast = fit(is_training.astype(x.dtype), best)
     shared_x, shared_y = _lagged(traffic(jax.random.key(SHARED_SEED), num_days, setting["drift"]))
     return {

@@ -107,7 +107,7 @@ def test_a_grid_search_chooses_and_scores_as_scikit_learn_does(key, dataset):
     def score(setting):
         return selection.cross_validate(ridge_of(setting["alpha"]), RISK, part, {}, splits=splits).risk
 
-    found = jax.jit(lambda: selection.grid_search(score, {"alpha": STRENGTHS}))()
+    found = jax.jit(lambda: selection.search(score, selection.grid({"alpha": STRENGTHS})))()
     peer = GridSearchCV(
         Ridge(fit_intercept=False), {"alpha": np.asarray(STRENGTHS)}, cv=as_sklearn_folds(splits),
         scoring="neg_mean_squared_error",
@@ -168,7 +168,7 @@ def test_a_grid_holds_every_combination_of_a_nested_pytree():
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_searches_keep_the_precision_of_their_settings(dtype):
-    found = selection.grid_search(lambda s: s["x"] ** 2, {"x": jnp.array([1.0, 2.0], dtype)})
+    found = selection.search(lambda s: s["x"] ** 2, selection.grid({"x": jnp.array([1.0, 2.0], dtype)}))
     assert found.scores.dtype == found.best["x"].dtype == dtype
 
 
@@ -188,7 +188,7 @@ def test_a_longer_random_search_begins_with_the_shorter_one(key):
 
 
 def test_a_random_search_finds_the_smallest_of_its_draws(key):
-    found = selection.random_search(key, lambda s: (s["x"] - 0.3) ** 2, {"x": selection.uniform(0, 1)}, 50)
+    found = selection.search(lambda s: (s["x"] - 0.3) ** 2, selection.draws(key, {"x": selection.uniform(0, 1)}, 50))
     assert float(found.best["x"]) == float(found.settings["x"][found.scores.argmin()])
     assert abs(float(found.best["x"]) - 0.3) < 0.1
 

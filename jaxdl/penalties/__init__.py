@@ -11,7 +11,6 @@ penalty            proximal operator           zeros
 `l1`               `soft_threshold`            exact
 `l2`               `shrink`                    none
 `lq(q)`            `lq_threshold(q)`           exact for q <= 1
-`lq(0.5)`          `half_threshold`            exact
 non-zeros          `hard_threshold`            exact
 `elastic_net(a)`   `elastic_net_threshold(a)`  exact for a > 0
 `group()`          `group_threshold()`         exact, of whole groups
@@ -22,7 +21,6 @@ from jaxdl.penalties.norms import elastic_net, group, l1, l2, lq, zero
 from jaxdl.penalties.proximal import (
     elastic_net_threshold,
     group_threshold,
-    half_threshold,
     hard_threshold,
     keep,
     lq_threshold,
@@ -35,7 +33,6 @@ __all__ = [
     "elastic_net_threshold",
     "group",
     "group_threshold",
-    "half_threshold",
     "hard_threshold",
     "keep",
     "l1",

@@ -102,24 +102,6 @@ def hard_threshold(params: PyTree[Array], strength: ScalarLike) -> PyTree[Array]
     return _on_leaves(lambda leaf, s: jnp.where(leaf**2 > 2 * s, leaf, 0), params, strength)
 
 
-def half_threshold(params: PyTree[Array], strength: ScalarLike) -> PyTree[Array]:
-    """The proximal operator of `lq(1/2)`, in closed form (Xu, Chang, Xu and Zhang, 2012).
-
-        (2/3) w (1 + cos(2π/3 - 2φ/3)),  cos φ = (strength/4) (|w|/3)^(-3/2),  where |w| > (3/2) strength^(2/3); else 0.
-
-    >>> print(half_threshold(jnp.array([3.0, -0.5]), 1.0).round(3))
-    [2.695 0.   ]
-    """
-
-    def operate(leaf: Array, s: Array) -> Array:
-        is_kept = jnp.abs(leaf) > 1.5 * s ** (2 / 3)
-        size = jnp.where(is_kept, jnp.abs(leaf), 1)
-        angle = jnp.arccos(jnp.where(is_kept, s / 4 * (size / 3) ** -1.5, 0))
-        return jnp.where(is_kept, 2 / 3 * leaf * (1 + jnp.cos(2 / 3 * (jnp.pi - angle))), 0)
-
-    return _on_leaves(operate, params, strength)
-
-
 def lq_threshold(q: ScalarLike) -> Proximal:
     """The proximal operator of `lq(q)` for any q > 0, which may be traced: one compilation for a sweep over q.
 

@@ -68,26 +68,6 @@ def search(score: Score, settings: Settings) -> Search:
     return Search(settings, scores, jax.tree.map(lambda leaf: leaf[best_index], settings), best_index)
 
 
-def grid_search(score: Score, axes: PyTree) -> Search:
-    """`search` over every combination of the values on `axes`, a pytree of vectors: see `grid`.
-
-    >>> found = grid_search(lambda s: (s["x"] - s["y"]) ** 2, {"x": jnp.array([1.0, 2.0]), "y": jnp.array([2.0, 5.0])})
-    >>> print(found.best["x"], found.best["y"], found.scores)
-    2.0 2.0 [ 1. 16.  0.  9.]
-    """
-    return search(score, grid(axes))
-
-
-def random_search(key: Key, score: Score, laws: PyTree, num_draws: int) -> Search:
-    """`search` over independent draws from `laws`, a pytree of functions of a key: see `draws` (Bergstra & Bengio, 2012).
-
-    >>> found = random_search(jax.random.key(0), lambda s: s["strength"], {"strength": log_uniform(1e-3, 10)}, 5)
-    >>> bool(found.scores[found.best_index] == found.scores.min())
-    True
-    """
-    return search(score, draws(key, laws, num_draws))
-
-
 def grid(axes: PyTree) -> Settings:
     """Every combination of the values on some axes, in order; the last leaf of the pytree varies fastest.
 
@@ -108,7 +88,9 @@ def grid(axes: PyTree) -> Settings:
 
 
 def draws(key: Key, laws: PyTree, num_draws: int) -> Settings:
-    """Independent draws from a law for each hyperparameter; more draws by the same key begin with the fewer.
+    """Independent draws from a law for each hyperparameter, for a random search (Bergstra & Bengio, 2012).
+
+    More draws by the same key begin with the fewer.
 
     Raises:
         ValueError: no laws, or fewer than one draw.

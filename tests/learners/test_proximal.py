@@ -32,8 +32,8 @@ def fitted(data, proximal, **settings):
 
 @pytest.mark.parametrize(
     "operator",
-    [penalties.soft_threshold, penalties.shrink, penalties.half_threshold, penalties.hard_threshold],
-    ids=lambda operator: operator.__name__,
+    [penalties.soft_threshold, penalties.shrink, penalties.hard_threshold, penalties.lq_threshold(0.5)],
+    ids=["soft threshold", "shrink", "hard threshold", "lq threshold"],
 )
 def test_with_orthonormal_features_the_solution_is_the_operator_of_least_squares(operator):
     """X'X = nI: argmin |y - Xw|²/(2n) + s p(w) = prox_s(X'y/n), reached by a single step of size one from anywhere."""
