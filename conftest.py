@@ -1,5 +1,6 @@
 """Shared test settings: double precision, no silent broadcasting of ranks, two CPU devices, a compilation cache."""
 
+import gc
 import os
 import socket
 import tempfile
@@ -16,6 +17,9 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+LARGE = 2**29
+resident_after = 0
+
 # Programs of their own, not modules with doctests.
 collect_ignore = ["tests/ensembles/lapack_worker.py", "tests/ensembles/worker.py", "tests/ensembles/study_worker.py"]
 
@@ -30,6 +34,26 @@ def no_network(monkeypatch):
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def freed_programs():
+    """Frees what the tests have compiled, now and then: a worker's memory would grow with every program."""
+    global resident_after
+    yield
+    if resident_bytes() > resident_after + LARGE:
+        jax.clear_caches()
+        gc.collect()
+        resident_after = resident_bytes()
+
+
+def resident_bytes():
+    """Memory of this process now; 0 where the system does not say."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 @pytest.fixture

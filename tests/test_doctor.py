@@ -54,6 +54,7 @@ def test_wrong_numbers_are_told(monkeypatch):
     assert "total_variance is" in finding.text
 
 
+@pytest.mark.thorough
 def test_merge_names_what_it_brought(tmp_path):
     import jax
 

@@ -24,6 +24,7 @@ def test_memory_of_ones_own_is_told_apart_from_mapped_files(tmp_path):
     assert own.all()
 
 
+@pytest.mark.thorough
 def test_a_crossed_study_reports_its_memory_and_standard_errors():
     passed, found = memory.measure_crossed(3, 20, 2)
     assert passed

@@ -217,6 +217,7 @@ def test_a_search_that_ran_out_of_steps_says_so():
     assert (found.kind, found.num_steps) == (Kind.UNFINISHED, 2)
 
 
+@pytest.mark.thorough
 def test_one_start_alone_ends_as_it_does_among_others(key):
     starts = {"x": jax.random.normal(key, (5, 1, 2)) * 3}
     search = jax.jit(lambda starts: critical_points(lambda w: himmelblau(w["x"][0]), starts))
@@ -228,6 +229,7 @@ def test_one_start_alone_ends_as_it_does_among_others(key):
         np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.thorough
 def test_single_precision_is_kept_and_suffices(key):
     starts = 6 * jax.random.uniform(key, (100, 2), jnp.float32, -1, 1)
     points = distinct(jax.jit(lambda starts: critical_points(himmelblau, starts))(starts)).points
@@ -235,6 +237,7 @@ def test_single_precision_is_kept_and_suffices(key):
     assert tuple(np.bincount(points.kind, minlength=3)) == (4, 1, 4)
 
 
+@pytest.mark.thorough
 def test_points_that_a_symmetry_maps_onto_each_other_are_one():
     def loss(w):
         return jnp.sum((w["in"] ** 2 - 1) ** 2) + 0.1 * jnp.sum(w["in"])
@@ -317,6 +320,7 @@ def test_an_ill_conditioned_bowl_is_neither_called_flat_nor_left_before_its_mini
     np.testing.assert_allclose(found.params, jnp.broadcast_to(centre[None], (3, 2)), atol=nearest)
 
 
+@pytest.mark.thorough
 def test_rosenbrocks_valley_is_followed_to_its_end_in_single_precision():
     found = critical_points(rosenbrock, jnp.array([[0.5, 0.7], [1.2, 1.0]], jnp.float32))
     assert (found.kind == Kind.MINIMUM).all()

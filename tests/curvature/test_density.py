@@ -95,6 +95,7 @@ def check_random_tests(num_tests, dtype):
     assert np.mean(high - low) < 0.3  # the trivial band is 1 wide
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_band_contains_the_exact_cumulative_spectrum_in_each_of_100_random_tests(dtype):
     check_random_tests(100, dtype)
@@ -106,6 +107,7 @@ def test_the_band_contains_the_exact_cumulative_spectrum_in_each_of_1000_random_
     check_random_tests(1000, dtype)
 
 
+@pytest.mark.thorough
 def test_the_band_for_the_spectrum_holds_where_the_probes_leave_their_own():
     """Half of all shares are told by no band that is of the probes alone."""
     generator, x = np.random.default_rng(0), np.linspace(-2, 2, 11)
@@ -154,6 +156,7 @@ def smooth(request):
     return values, after_256_steps(jnp.asarray(values)), x
 
 
+@pytest.mark.thorough
 def test_the_band_is_at_most_7_hundredths_wide_at_256_steps_inside_the_bulk(smooth):
     _, density, x = smooth
     low, high = cumulative_band(density, jnp.asarray(x))
@@ -177,6 +180,7 @@ def test_moments_of_the_density_are_those_of_the_spectrum(smooth):
         assert abs(moments.mean() - exact) < 4 * scatter
 
 
+@pytest.mark.thorough
 def test_the_standard_error_is_that_of_the_beta_distribution():
     """After as many steps as dimensions nothing but the probes is left."""
     values, x = jnp.arange(3.0), jnp.array([0.5, 1.5])
@@ -225,6 +229,7 @@ def test_few_distinct_eigenvalues_are_found_exactly(name, dtype):
     np.testing.assert_array_equal(np.asarray(low[0]) > 1e-3, atoms > 0)
 
 
+@pytest.mark.thorough
 def test_densities_of_a_batch_equal_those_of_its_members(key):
     scales = jnp.linspace(1, 2, 3)
     like = {"bias": jnp.zeros(3), "kernel": jnp.zeros((3, 3))}
@@ -292,6 +297,7 @@ def test_bad_numbers_of_probes_and_steps_are_refused(key):
         logdet(lambda v: v, jnp.zeros(3), key, num_probes=1)
 
 
+@pytest.mark.thorough
 def test_the_smoothed_curve_of_the_figure_is_a_density(smooth):
     _, density, _ = smooth
     curve, share = plots.density(density).axes
@@ -328,6 +334,7 @@ def test_an_asymmetric_operator_is_refused(measure, key):
         measure(lambda v: jnp.nan * v, jnp.zeros(2), key)
 
 
+@pytest.mark.thorough
 def test_derivatives_are_those_of_finite_differences(key):
     def total(scale):
         density = spectral_density(

@@ -642,6 +642,7 @@ def test_no_type_is_left_to_promotion(name):
         jax.eval_shape(ORDINARY[name])
 
 
+@pytest.mark.thorough
 def test_a_search_for_eigenpairs_holds_no_nan():
     operator = jnp.arange(1.0, 14.0)
     with jax.debug_nans(True):

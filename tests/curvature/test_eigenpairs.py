@@ -45,6 +45,7 @@ def ends(values, top=5, bottom=5):
     return np.r_[decreasing[:top], decreasing[len(decreasing) - bottom :]]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 @pytest.mark.parametrize("name", SPECTRA)
 def test_nothing_is_wrong_and_nothing_is_falsely_certified(name, dtype, key):
@@ -72,6 +73,7 @@ def test_an_unfinished_search_certifies_only_what_is_right(key):
     assert pairs.residual_bounds.max() > 1e-4
 
 
+@pytest.mark.thorough
 def test_a_member_is_the_same_beside_itself_and_beside_slower_ones(key):
     names = ["two triples", "pairs of signs", "laplacian"]
     matrices = [with_spectrum(SPECTRA[name], jnp.float64) for name in names]
@@ -88,6 +90,7 @@ def test_a_member_is_the_same_beside_itself_and_beside_slower_ones(key):
         np.testing.assert_allclose(alone.values, together.values[member], atol=1e-12)
 
 
+@pytest.mark.thorough
 def test_dense_and_iterative_answers_agree_on_pytrees(key):
     def loss(params):
         hidden = jnp.tanh(params["in"] @ jnp.linspace(-1, 1, 5))
@@ -113,6 +116,7 @@ def test_dense_and_iterative_answers_agree_on_pytrees(key):
         np.testing.assert_allclose(images[name], scaled, atol=1e-10 * float(iterative.norm))
 
 
+@pytest.mark.thorough
 def test_a_warm_start_saves_products(key):
     matrix = with_spectrum(SPECTRA["laplacian"], jnp.float64)
     vectors = np.linalg.eigh(matrix)[1]
@@ -175,6 +179,7 @@ def test_operators_of_the_wrong_form_are_refused(matvec, like, message, key):
         eigenpairs(matvec, like, key, top=1, bottom=1)
 
 
+@pytest.mark.thorough
 def test_both_ends_of_a_trained_network_cost_half_the_products_of_arpack(key):
     """In float32, to residuals of 1e-5 of the norm, against SciPy's `eigsh(which="BE")` stopped at the same residual.
 
@@ -233,6 +238,7 @@ def test_a_norm_that_overflows_is_never_certified_and_a_square_that_does_changes
     assert not np.any(extremes(jnp.float32(3e38)).converged)
 
 
+@pytest.mark.thorough
 def test_tiny_operators_are_measured_and_those_without_digits_refused_for_what_they_are(key):
     shape = jnp.linspace(-1, 2, 50, dtype=jnp.float32)
     pairs = eigenpairs(lambda v: jnp.float32(1e-21) * shape * v, shape, key, top=1, bottom=1)

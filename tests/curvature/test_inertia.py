@@ -70,6 +70,7 @@ def test_inertia_survives_a_change_of_basis_of_the_hidden_units():
         np.testing.assert_array_equal(np.stack(result.counts), exact_counts(stratum))
 
 
+@pytest.mark.thorough
 def test_bounds_without_the_matrix_contain_the_exact_counts(points):
     keys = jax.random.split(jax.random.key(1), len(STRATA))
     result = jax.jit(jax.vmap(banded))(points, keys)
@@ -83,6 +84,7 @@ def test_bounds_without_the_matrix_contain_the_exact_counts(points):
     np.testing.assert_array_equal(np.sum(np.stack(result.counts), axis=0), SIZE)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_large_operators_of_one_sign_or_none_have_no_other_eigenvalues(dtype):
     @jax.jit

@@ -101,6 +101,7 @@ def test_a_flat_place_is_not_called_converged():
     assert found.flatness < 0.1
 
 
+@pytest.mark.thorough
 def test_every_end_has_a_kind(key):
     def end(loss, start, **options):
         search = jax.jit(lambda w: newton_mr(loss, w, gradient_tolerance=1e-8, key=key, **options))

@@ -11,6 +11,7 @@ from jaxdl.learners import training
 from jaxdl.types import Dataset
 
 
+@pytest.mark.thorough
 def test_sharpness_along_a_training_is_that_of_the_dense_hessian_at_every_time(key):
     x = jax.random.normal(key, (40, 3))
     data = Dataset(x, jnp.sin(2 * x[:, :1]), jnp.ones(40))

@@ -126,6 +126,7 @@ def test_only_the_sources_that_are_used_are_read(names, read_by_sample, read_at_
     assert keys.read == read_by_sample + read_at_fixed_inputs
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FACTORIES)
 def test_keys_and_noise_levels_can_be_traced_and_no_key_is_used_twice(name, key):
     def study(key, level):

@@ -128,6 +128,7 @@ def test_too_few_runs_are_nan_in_every_loss():
         assert np.isnan(sums.estimates().per_point).all()
 
 
+@pytest.mark.thorough
 def test_decomposing_a_classifier_equals_decomposing_its_scores():
     import jax
 

@@ -38,6 +38,7 @@ def test_a_paired_comparison_of_neighbouring_ridge_strengths_is_three_times_as_s
         )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("factors", [("data",), ("data", "init")])
 def test_intervals_of_differences_cover(factors):
     """Procedure two adds effects of its own: the exact difference of variances is known."""
@@ -85,6 +86,7 @@ def test_the_forecast_holds_the_exact_variance_of_ensembles_in_nine_cases_of_ten
     assert held.mean() >= 0.9 * 200
 
 
+@pytest.mark.thorough
 def test_ensembles_that_were_built_have_the_forecast_variance():
     """Small networks: averages over B inits on the same data, against the forecast from single members."""
     problem = problems.noisy_sine(noise_std=0.3)
@@ -105,6 +107,7 @@ def test_ensembles_that_were_built_have_the_forecast_variance():
         assert abs(built.total_variance - forecast.variance[index]) < 4 * error
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("random_points", [False, True])
 def test_the_risk_of_an_ensemble_is_forecast_with_an_interval_that_holds_it(random_points):
     """bias² + V_D + (V_S + V_DS)/B + noise, for Gaussian effects of known size."""

@@ -75,6 +75,7 @@ def test_crossed_estimates_are_unbiased():
         assert abs(mean - expected) < 4 * error
 
 
+@pytest.mark.thorough
 def test_nested_estimates_are_unbiased():
     def build(rng):
         f = rng.normal(size=(6, 1, 1, 3)) + 2 * rng.normal(size=(6, 3, 1, 3)) + 0.5 * rng.normal(size=(6, 3, 4, 3)) + 1
@@ -86,6 +87,7 @@ def test_nested_estimates_are_unbiased():
         assert abs(mean - expected) < 4 * error
 
 
+@pytest.mark.thorough
 def test_replicate_labels_give_unbiased_bias_and_noise():
     def build(rng):
         labels = 0.7 * rng.normal(size=(3, NUM_POINTS)) + 1

@@ -356,6 +356,7 @@ print(peaks[1] / peaks[0])
 """
 
 
+@pytest.mark.thorough
 def test_memory_does_not_grow_with_the_number_of_runs():
     """A hundred thousand runs of 1000 predictions would be 400 MB if they were kept."""
     done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, timeout=300, check=True)

@@ -112,6 +112,7 @@ def stands_still(devices, seed, count, seconds):
     return None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("devices", [1, 2])
 def test_trials_that_call_lapack_many_times_never_stand_still(devices):
     assert stands_still(devices, seed=devices, count=3, seconds=120) is None

@@ -10,6 +10,7 @@ import pytest
 
 WORKER = Path(__file__).with_name("worker.py")
 DEVICE_COUNTS = (2, 4, 8)
+pytestmark = pytest.mark.thorough
 SECONDS = 300  # batched LAPACK over several devices deadlocks on jax < 0.12 unless the engine prevents it
 TRIALS = (
     "mlp",

@@ -13,6 +13,7 @@ import pytest
 from jaxdl import ensembles
 
 WORKER = Path(__file__).parent / "study_worker.py"
+pytestmark = pytest.mark.thorough
 ROOT = WORKER.parent.parent.parent
 
 

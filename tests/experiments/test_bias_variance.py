@@ -9,6 +9,8 @@ from experiments.runner import Options
 from jaxdl import losses, models, objectives
 from jaxdl.types import Dataset
 
+pytestmark = pytest.mark.thorough
+
 SMALLEST = Config(
     num_runs=80, num_points=20, widths=(1, 2), num_datasets=3, num_inits=3, num_digits=20, num_steps=2, num_classifiers=24
 )  # fmt: skip

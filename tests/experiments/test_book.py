@@ -216,6 +216,7 @@ raise SystemExit(runner.main(dataclasses.replace(EXPERIMENT, name=name)))
 """
 
 
+@pytest.mark.thorough
 def test_two_runs_of_the_whole_book_in_processes_of_their_own_give_the_same_numbers(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(book, "program", lambda name: [sys.executable, "-c", CHILD, name])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(Path(__file__).parent)]))
@@ -247,6 +248,7 @@ def test_how_a_process_ended_is_told(monkeypatch, code, error):
     assert shown == error.splitlines()[:-1]
 
 
+@pytest.mark.thorough
 def test_an_interrupted_book_leaves_no_process_behind(monkeypatch):
     code = "import os, sys, time; print(os.getpid(), file=sys.stderr, flush=True); time.sleep(100)"
     monkeypatch.setattr(book, "program", lambda name: [sys.executable, "-c", code])

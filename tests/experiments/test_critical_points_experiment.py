@@ -29,6 +29,8 @@ from experiments.critical_points_results import (
 )
 from jaxdl.curvature.critical import Kind
 
+pytestmark = pytest.mark.thorough
+
 SMALLEST = Config(
     num_matrices=20_000, num_fields=2, num_field_starts=64, eigenvalues=(2.0, 1.25, 0.5), code_size=1,
     num_census_starts=64, num_spins=8, num_couplings=2, num_spin_starts=24, num_tasks=2, num_descended_starts=16,

@@ -28,6 +28,8 @@ from experiments.data_size_results import (
 )
 from jaxdl.data import problems
 
+pytestmark = pytest.mark.thorough
+
 SMALLEST = Config(
     sizes=(20, 40, 80, 160, 320, 640), num_runs=64, num_control_runs=32, num_remedied=32, num_curves=3, num_repeats=4,
     num_resamples=20, num_cases=8, num_case_runs=6, num_series=6,

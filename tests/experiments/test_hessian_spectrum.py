@@ -22,6 +22,8 @@ from experiments.hessian_spectrum_results import (
 from jaxdl import designs, losses
 from jaxdl.data import real
 
+pytestmark = pytest.mark.thorough
+
 SMALLEST = Config(
     num_examples=40, num_units=2, classes=(2, 10), times=(0, 4), num_seeds=2, num_probes=1, num_lanczos_steps=16,
     num_edge_examples=30, step_sizes=(0.05, 0.1), num_edge_steps=8, every=2, num_edge_seeds=2,

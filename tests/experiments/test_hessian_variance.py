@@ -21,6 +21,8 @@ from experiments.hessian_variance_results import (
 )
 from jaxdl import designs
 
+pytestmark = pytest.mark.thorough
+
 SMALLEST = Config(
     num_features=8, num_examples=30, num_data_sets=48, other_sizes=(15, 60), num_other_data_sets=16, num_networks=2,
     num_units=2, num_steps=3, batch_sizes=(4, 32), num_batches=8,

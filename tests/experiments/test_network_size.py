@@ -34,6 +34,8 @@ from experiments.network_size_trials import (
 )
 from jaxdl import designs, models
 
+pytestmark = pytest.mark.thorough
+
 SMALLEST = Config(
     num_examples=16, many_examples=16, gap=4, num_points=10, feature_widths=(4, 12, 16, 40), feature_strengths=(1.0, 30.0),
     network_widths=(2, 4), network_strengths=(1.0,), network_steps=6, feature_levels=(4, 3), network_levels=(4, 3),

@@ -27,6 +27,8 @@ from experiments.penalties_results import (
 from jaxdl import learners, models
 from jaxdl.types import Dataset
 
+pytestmark = pytest.mark.thorough
+
 SMALLEST = Config(
     num_designs=4, num_fits=4, num_samples=40, num_datasets=3, num_rows=20, num_features=6, num_nonzero=(2, 6),
     num_sparse_steps=60, num_starts=2, num_networks=3, width=4, num_network_steps=5, num_collapses=3,

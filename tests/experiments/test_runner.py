@@ -574,6 +574,7 @@ def test_options_that_make_no_sense_are_refused(run, arguments, told, capsys):
     assert told in " ".join("".join(capsys.readouterr()).replace("│", "").split())
 
 
+@pytest.mark.thorough
 def test_two_processes_make_the_run_of_one(tmp_path):
     alone = start("--num-runs", 30, "--out", tmp_path / "one")
     with socket.socket() as listening:

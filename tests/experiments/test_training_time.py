@@ -19,6 +19,8 @@ from experiments.training_time_results import (
     noise_of,
 )
 
+pytestmark = pytest.mark.thorough
+
 SMALLEST = Config(
     num_digits=20, num_points=10, width=4, batch_size=10, num_steps=8, num_times=5, levels=(4, 3, 3), num_ensembles=12,
     control_levels=(16, 8),

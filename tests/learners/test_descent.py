@@ -116,6 +116,7 @@ def test_minibatches_follow_their_order(key):
     np.testing.assert_allclose(jax.jit(learner)(keys, dataset)["params"]["weights"], w, rtol=1e-10)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("model", NETWORKS.values(), ids=NETWORKS.keys())
 def test_one_learner_trains_every_network(model, key):
     rng = np.random.default_rng(0)

@@ -62,6 +62,7 @@ def test_training_and_validation_share_no_example(key):
     assert jax.jit(learner)(sources(key), dataset)["report"]["best_at"] == 1
 
 
+@pytest.mark.thorough
 def test_early_stopping_maps_over_keys_that_stop_at_different_steps(key):
     model = models.linear()._replace(init=lambda key, x: {"params": {"weights": jnp.zeros((4, 1))}})
     rng = np.random.default_rng(0)

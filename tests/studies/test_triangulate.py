@@ -112,6 +112,7 @@ def test_a_source_that_is_not_held_is_named():
         triangulate(sample_mean, DATASET, KEY, predict=predict, **POINTS)
 
 
+@pytest.mark.thorough
 def test_rows_of_weight_zero_are_never_drawn_and_not_counted():
     """Padding with nonsense changes nothing: the numbers are those of the data set without it, bit for bit."""
     nonsense = zip(DATASET, (7.0, 1e6, 0.0), strict=True)
@@ -134,6 +135,7 @@ def exploding(at_least):
     return learner
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:.* diverged.* kept as they are")
 def test_a_scheme_that_diverges_is_named_and_the_others_are_reported():
     with pytest.warns(UserWarning, match="out-of-bag: .* nan"), pytest.warns(UserWarning, match="bootstrap: .* nan"):
@@ -145,6 +147,7 @@ def test_a_scheme_that_diverges_is_named_and_the_others_are_reported():
     assert "note: bootstrap: " in str(found)
 
 
+@pytest.mark.thorough
 def test_a_few_diverged_runs_are_left_out_and_noted():
     with pytest.warns(UserWarning, match="diverged"):
         found = triangulate(exploding(4), DATASET, KEY, predict=predict, **POINTS, num_runs=200)

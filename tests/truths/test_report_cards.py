@@ -30,6 +30,7 @@ def normal_study(*, shape, num_points=3, num_outputs=None, num_times=None, seed=
     return truths.Study("recorded", factors, lambda key: predictions, target, dims, labels=lambda key: labels)
 
 
+@pytest.mark.thorough
 def test_the_plug_in_recipe_fails_where_bias_is_small():
     problem = truths.sample_mean(offset=0.0, num_runs=5)
     assert truths.certify([problem], KEY, num_seeds=100).passed
@@ -93,6 +94,7 @@ def test_outputs_add_up_and_times_stay_apart(recipe):
             np.testing.assert_allclose(values[time], sum(part[term] for part in parts), rtol=1e-12)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "problem",
     [

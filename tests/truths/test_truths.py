@@ -148,6 +148,7 @@ def test_the_gaussian_process_has_the_published_values_and_errors():
         np.testing.assert_allclose([errors["bias_squared"], errors["total_variance"]], [bias, variance], atol=5.1e-6)
 
 
+@pytest.mark.thorough
 def test_our_estimates_of_the_gaussian_process_spread_as_the_exact_errors_say():
     """And so do our reported errors: the mean square of the jackknife's is the variance over studies, or a little more."""
     study, exact = truths.gaussian_process(num_runs=20)
