@@ -87,7 +87,7 @@ def unfinish(folder: Path) -> None:
 
 def write(folder: Path, name: str, content: bytes | str) -> None:
     """Write one file, whole or not at all, even when the process is killed or the power fails."""
-    from jaxdl.archives import write_atomically
+    from jaxdl.files import write_atomically
 
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)

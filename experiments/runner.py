@@ -108,7 +108,7 @@ def compute(
     machine, results = measured(experiment, profile, config, execution_of(options, experiment.name), folder)
     if machine["devices"]["process"] > 0:
         return None
-    from jaxdl.archives import to_npz
+    from jaxdl.files import to_npz
 
     archive = to_npz(results)
     seconds = time.monotonic() - started

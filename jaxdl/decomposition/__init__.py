@@ -3,7 +3,6 @@
 from jaxdl.decomposition import noise, plug_in, potentials
 from jaxdl.decomposition.bagging import InfinitesimalJackknife, OutOfBag, infinitesimal_jackknife, out_of_bag
 from jaxdl.decomposition.bregman import BregmanLoss, bregman, cross_entropy
-from jaxdl.decomposition.classes import kohavi_wolpert, zero_one
 from jaxdl.decomposition.comparison import Comparison, EnsembleForecast, compare, ensemble_forecast
 from jaxdl.decomposition.derive import Derived, derive
 from jaxdl.decomposition.jensen import JensenGap, jensen_gap
@@ -12,9 +11,10 @@ from jaxdl.decomposition.noise_bracket import NoiseBracket, bias_squared_interva
 from jaxdl.decomposition.potentials import Potential
 from jaxdl.decomposition.probabilities import log_probabilities
 from jaxdl.decomposition.result import Decomposition, PerPoint
-from jaxdl.decomposition.squared import squared_error
+from jaxdl.decomposition.squared_error import squared_error
 from jaxdl.decomposition.storage import load
 from jaxdl.decomposition.target import Target
+from jaxdl.decomposition.zero_one import kohavi_wolpert, zero_one
 
 __all__ = [
     "BregmanLoss",

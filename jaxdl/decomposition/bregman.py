@@ -5,16 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Num
 
-from jaxdl.decomposition import class_ensembles, potentials
+from jaxdl.decomposition import averaged_probabilities, potentials
+from jaxdl.decomposition.averaged_probabilities import OF_LOGITS, OF_PROBABILITIES
 from jaxdl.decomposition.bregman_crossed import crossed_gaps
-from jaxdl.decomposition.class_target import resolve_classes
+from jaxdl.decomposition.class_labels import resolve_classes
 from jaxdl.decomposition.doubles import finite_doubles
 from jaxdl.decomposition.estimates import Estimates, Term, term_names
 from jaxdl.decomposition.grouped import NUM_GROUPS, GroupedMeans
 from jaxdl.decomposition.loss_decomposition import LossDecomposition
 from jaxdl.decomposition.potentials import Potential
 from jaxdl.decomposition.probabilities import warn_of_probabilities
-from jaxdl.decomposition.squared import given_fixed
+from jaxdl.decomposition.squared_error import given_fixed
 from jaxdl.decomposition.target import (
     Reference,
     Target,
@@ -49,7 +50,7 @@ class BregmanLoss(LossDecomposition):
 
     With the softmax and a target, the risks of two ensembles come along, each averaging over everything that the design varies:
     `risk_of_averaged_logits`, which is bias plus noise, and `risk_of_averaged_probabilities`, -<π, log E softmax(η)>, which is
-    not (a third running mean a point): see `class_ensembles`.
+    not (a third running mean a point): see `averaged_probabilities`.
 
     References:
         Heskes (1998), Bias/variance decompositions for likelihood-based estimators; Pfau (2013), A generalized bias-variance
@@ -104,8 +105,8 @@ class BregmanLoss(LossDecomposition):
             return f"Shapley share of the total variance{given}"
         sources = ", ".join(design.sources)
         return {
-            class_ensembles.OF_LOGITS: f"E L(y, E η), the ensemble of all logits over {sources}{given}: bias and noise together",
-            class_ensembles.OF_PROBABILITIES: f"E L(y, log E softmax η), the ensemble of all probabilities over {sources}{given}",
+            OF_LOGITS: f"E L(y, E η), the ensemble of all logits over {sources}{given}: bias and noise together",
+            OF_PROBABILITIES: f"E L(y, log E softmax η), the ensemble of all probabilities over {sources}{given}",
             "bias": f"loss of the central prediction E η above that of E[y|x]{given}",
             "bias_plus_noise": f"loss of the central prediction E η{given}: bias and noise together",
             "total_variance": f"E A(η) - A(E η) over {sources}{given}",
@@ -125,14 +126,12 @@ class BregmanLoss(LossDecomposition):
         pi, zero = classes.probabilities, np.zeros(shape[0])
         entropy = -self.potential.conjugate(pi)
         if classes.is_exact:
-            return Reference(pi, "bias", -entropy, "risk", zero, entropy, False)
-        if classes.noise is not None:
-            return Reference(pi, "bias", -classes.noise, "risk", zero, classes.noise, True)
-        if classes.has_single_labels:
-            return Reference(pi, "bias_plus_noise", zero, "risk", zero, None, True)
+            return Reference.of_mean(pi, "bias", -entropy, entropy)
+        if classes.noise is not None or classes.has_single_labels:
+            return Reference.of_labels(pi, "bias", zero, classes.noise)
         # The entropy of frequencies is too small; Miller (1955) and Madow add (classes seen - 1) / 2R.
         noise = entropy + ((pi > 0).sum(axis=-1) - 1) / (2 * np.asarray(classes.num_annotators))
-        return Reference(pi, "bias", -noise, "risk", zero, noise, True)
+        return Reference.of_labels(pi, "bias", zero, noise)
 
     def _of_means(self, target: Target, shape: tuple[int, ...]) -> Reference:
         name, numbers = known_of(target, ("mean", "labels", "replicates"))
@@ -147,13 +146,9 @@ class BregmanLoss(LossDecomposition):
         noise = checked_noise(target.noise, shape[0])
         if name == "mean":
             check_no_labels(value, noise)
-            if noise is None:
-                return Reference(value, "bias", entropy, "excess_risk", entropy, None, False)
-            return Reference(value, "bias", entropy, "risk", entropy + noise, noise, False)
+            return Reference.of_mean(value, "bias", entropy, noise)
         if name == "labels":
-            if noise is None:
-                return Reference(value, "bias_plus_noise", entropy, "risk", entropy, None, True)
-            return Reference(value, "bias", entropy - noise, "risk", entropy, noise, True)
+            return Reference.of_labels(value, "bias", entropy, noise)
         if noise is not None:
             raise ValueError(known_noise(name))
         warn_of_copies(value, may_tie=False)
@@ -162,7 +157,7 @@ class BregmanLoss(LossDecomposition):
         plug_in, deleted = self.potential.conjugate(mean), self.potential.conjugate(left_out).mean(axis=0)
         of_mean = count * plug_in - (count - 1) * deleted  # the jackknife, as A* of an average is too small
         noise = entropy.mean(axis=0) - of_mean
-        return Reference(mean, "bias", entropy.mean(axis=0) - noise, "risk", entropy.mean(axis=0), noise, True)
+        return Reference.of_labels(mean, "bias", entropy.mean(axis=0), noise)
 
 
 def bregman(potential: Potential) -> BregmanLoss:
@@ -199,8 +194,8 @@ class _GroupedGaps(GroupedMeans):
         places = np.flatnonzero(kept)
         if self._log_sums is None:
             self._log_sums = np.full((NUM_GROUPS, *runs.shape[-3:]), -np.inf)
-        logs = class_ensembles.log_softmax(runs[places].astype(np.float64))
-        for place, unit in zip(places, class_ensembles.log_mean(logs, range(1, runs.ndim - 3)), strict=True):
+        logs = averaged_probabilities.log_softmax(runs[places].astype(np.float64))
+        for place, unit in zip(places, averaged_probabilities.log_mean(logs, range(1, runs.ndim - 3)), strict=True):
             total = self._log_sums[(first + place) % NUM_GROUPS]
             np.logaddexp(total, unit, out=total)
 
@@ -211,14 +206,14 @@ class _GroupedGaps(GroupedMeans):
         occupied = np.flatnonzero(self._counts)
         if len(occupied) < 2:
             nothing = np.full(found.per_point.shape[1:], np.nan)
-            return class_ensembles.with_ensembles(found, self._reference, nothing, {})
+            return averaged_probabilities.with_ensembles(found, self._reference, nothing, {})
         counts, risks, deleted = self._counts[occupied], [], []
         for time in range(self._log_sums.shape[1]):
             logs = self._log_sums[occupied, time] - np.log(counts)[:, None, None]
-            risk, [without] = class_ensembles.averaged_risk([logs], [counts], self._reference.center)
+            risk, [without] = averaged_probabilities.averaged_risk([logs], [counts], self._reference.center)
             risks.append(risk)
             deleted.append(without)
-        return class_ensembles.with_ensembles(
+        return averaged_probabilities.with_ensembles(
             found, self._reference, np.stack(risks), {"groups": np.stack(deleted, axis=1)}
         )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Float, Num
 
-from jaxdl.decomposition import class_ensembles, potentials
+from jaxdl.decomposition import averaged_probabilities, potentials
 from jaxdl.decomposition.crossed import Subset, jackknifed, margins_of, subsets_of
 from jaxdl.decomposition.estimates import Estimates, Term, term_names
 from jaxdl.decomposition.potentials import Potential
@@ -67,17 +67,17 @@ class _Ensembles:
 
     def add(self, values: Float[Array, "*levels points classes"], time: int, chunk: slice) -> None:
         """The predictions of all levels at a few points."""
-        logs, axes = class_ensembles.log_softmax(values), range(values.ndim - 2)
-        of_levels = [class_ensembles.log_mean(logs, [other for other in axes if other != axis]) for axis in axes]
+        logs, axes = averaged_probabilities.log_softmax(values), range(values.ndim - 2)
+        of_levels = [averaged_probabilities.log_mean(logs, [other for other in axes if other != axis]) for axis in axes]
         weights = [np.ones(count) for count in self._counts]
-        risk, deleted = class_ensembles.averaged_risk(of_levels, weights, self._reference.center[chunk])
+        risk, deleted = averaged_probabilities.averaged_risk(of_levels, weights, self._reference.center[chunk])
         self._risk[time, chunk] = risk
         for total, rows in zip(self._deleted.values(), deleted, strict=True):
             total[:, time, chunk] = rows
 
     def added_to(self, found: Estimates) -> Estimates:
         """The terms with those of the ensembles after them."""
-        return class_ensembles.with_ensembles(found, self._reference, self._risk, self._deleted)
+        return averaged_probabilities.with_ensembles(found, self._reference, self._risk, self._deleted)
 
 
 def _steps(num_factors: int) -> list[tuple[int, Subset]]:

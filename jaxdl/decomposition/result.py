@@ -14,7 +14,6 @@ from jaxdl.designs import Design
 from jaxdl.statistics import Interval
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from xarray import Dataset as XarrayDataset
 
     from jaxdl.decomposition.derive import Derived
@@ -176,12 +175,6 @@ class Decomposition:
         from jaxdl.decomposition.storage import to_xarray
 
         return to_xarray(self)
-
-    def plot(self) -> "Figure":
-        """The parts of the risk: bars, or stacked areas along settings or times; needs the extra `experiments`."""
-        from jaxdl.plots import decomposition
-
-        return decomposition(self)
 
     def _named(self, term: str) -> Float[Array, "*axes"]:
         if term not in self.estimates:

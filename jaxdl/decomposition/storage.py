@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from jaxdl.archives import from_npz, to_npz, write_atomically
 from jaxdl.decomposition.comparison import POPULATIONS
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.named_terms import label_of
 from jaxdl.decomposition.result import Decomposition, PerPoint
 from jaxdl.designs import Design
+from jaxdl.files import from_npz, to_npz, write_atomically
 from jaxdl.paths import as_path
 
 if TYPE_CHECKING:

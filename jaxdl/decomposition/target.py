@@ -39,8 +39,10 @@ class Target(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """A target resolved: bias² (or bias² + noise) is C0 + bias_offset, the risk C_all + risk_offset, where C0 = |E f - center|²
-    and C_all = E|f - center|² are what the runs estimate.
+    """A target, reduced to what the estimators add.
+
+    The runs estimate C0, the loss of their mean against `center`, and C_all, their mean loss against it. Then
+    bias = C0 + bias_offset and risk = C_all + risk_offset; `bias` and `risk` are the names that these may have.
     """
 
     center: Float[Array, "points out"]
@@ -50,6 +52,32 @@ class Reference(NamedTuple):
     risk_offset: Float[Array, " points"]
     noise: Float[Array, " points"] | None
     labels_are_random: bool
+
+    @classmethod
+    def of_mean(
+        cls,
+        mean: Float[Array, "points out"],
+        bias: str,
+        offset: Float[Array, " points"],
+        noise: Float[Array, " points"] | None,
+    ) -> "Reference":
+        """The mean of the labels is known: it gives the bias, and with the noise the risk; else the risk in excess of the noise."""
+        if noise is None:
+            return cls(mean, bias, offset, "excess_risk", offset, noise=None, labels_are_random=False)
+        return cls(mean, bias, offset, "risk", offset + noise, noise=noise, labels_are_random=False)
+
+    @classmethod
+    def of_labels(
+        cls,
+        labels: Float[Array, "points out"],
+        bias: str,
+        offset: Float[Array, " points"],
+        noise: Float[Array, " points"] | None,
+    ) -> "Reference":
+        """Labels with their noise are known: they give the risk, and the bias only with a known noise; else both together."""
+        if noise is None:
+            return cls(labels, f"{bias}_plus_noise", offset, "risk", offset, noise=None, labels_are_random=True)
+        return cls(labels, bias, offset - noise, "risk", offset, noise=noise, labels_are_random=True)
 
 
 def known_of(target: Any, allowed: Sequence[str]) -> tuple[str, Num[Array, "..."]]:
@@ -92,23 +120,26 @@ def resolve(target: Target, shape: tuple[int, ...]) -> Reference:
     value = value.reshape(*value.shape, 1) if len(shape) == 1 else value
     if name == "mean":
         check_no_labels(value, noise)
-        if noise is None:
-            return Reference(value, "bias_squared", zero, "excess_risk", zero, None, False)
-        return Reference(value, "bias_squared", zero, "risk", noise, noise, False)
+        return Reference.of_mean(value, "bias_squared", zero, noise)
     if name == "labels":
-        if noise is None:
-            return Reference(value, "bias_squared_plus_noise", zero, "risk", zero, None, True)
-        return Reference(value, "bias_squared", -noise, "risk", zero, noise, True)
+        return Reference.of_labels(value, "bias_squared", zero, noise)
     if noise is not None:
         raise ValueError(known_noise(name))
     if name == "probabilities":
         checked_probabilities(value)
-        spread = (value * (1 - value)).sum(-1)
-        return Reference(value, "bias_squared", zero, "risk", spread, spread, False)
+        return Reference.of_mean(value, "bias_squared", zero, (value * (1 - value)).sum(-1))
     warn_of_copies(value, may_tie=False)
     count = len(value)
     spread = value.var(axis=0, ddof=1).sum(-1)
-    return Reference(value.mean(0), "bias_squared", -spread / count, "risk", spread * (count - 1) / count, spread, True)
+    return Reference(
+        center=value.mean(0),
+        bias="bias_squared",
+        bias_offset=-spread / count,
+        risk="risk",
+        risk_offset=spread * (count - 1) / count,
+        noise=spread,
+        labels_are_random=True,
+    )
 
 
 def check_shape(name: str, value: Array, shape: tuple[int, ...]) -> None:

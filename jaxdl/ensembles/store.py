@@ -20,8 +20,8 @@ import jax
 import numpy as np
 from jaxtyping import Int, Shaped
 
-from jaxdl.archives import from_npz, sweep_temporaries, to_npz, write_atomically
 from jaxdl.ensembles.identity import digest
+from jaxdl.files import from_npz, sweep_temporaries, to_npz, write_atomically
 from jaxdl.paths import as_path, read_regular
 
 STUDY = "study.json"

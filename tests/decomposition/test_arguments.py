@@ -20,7 +20,7 @@ from jaxdl.decomposition import (
     squared_error,
     zero_one,
 )
-from jaxdl.decomposition.class_target import LARGEST_CLASS
+from jaxdl.decomposition.class_labels import LARGEST_CLASS
 
 RNG = np.random.default_rng(0)
 RUNS = RNG.normal(size=(20, 6, 3))

@@ -4,6 +4,7 @@ import os
 import numpy as np
 import pytest
 
+from jaxdl import plots
 from jaxdl.decomposition import Target, load, squared_error
 
 
@@ -62,8 +63,8 @@ def test_to_xarray_labels_every_axis(result):
     assert labelled.per_point.dims == ("term", "time", "point")
 
 
-def test_a_result_draws_itself(result, tmp_path):
-    figure = result.plot()
+def test_a_result_is_drawn(result, tmp_path):
+    figure = plots.decomposition(result)
     figure.savefig(tmp_path / "figure.png")
     assert len(figure.axes) == 2
 

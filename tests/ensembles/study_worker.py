@@ -21,9 +21,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdl import archives, designs, ensembles
-from jaxdl.archives import from_npz
+from jaxdl import designs, ensembles, files
 from jaxdl.ensembles import dispatch
+from jaxdl.files import from_npz
 
 BLOCK = 4
 DELAY = 0.15  # seconds in which the slow study brings a record to the disk
@@ -113,7 +113,7 @@ def killed_once(folder, key, seconds):
             time.sleep(DELAY)  # where a kill hurts most: a record is written and not yet renamed
             fsync(descriptor)
 
-        archives.os.fsync = slow_fsync
+        files.os.fsync = slow_fsync
         dispatch.SECONDS_PER_DISPATCH = 0.0  # a dispatch of one block on each device
         sys.modules["jaxdl.ensembles.stream"].dispatch = counting
         return run(store=folder, key=key)

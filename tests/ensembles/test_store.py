@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaxdl
-from jaxdl import archives, designs, ensembles
+from jaxdl import designs, ensembles, files
 from jaxdl.ensembles import processor
 from jaxdl.ensembles.devices import num_cores
 from jaxdl.ensembles.identity import digest
@@ -82,7 +82,7 @@ def test_a_finished_study_is_read_without_computing(tmp_path, undisturbed, compu
 
 def test_an_interrupted_study_continues(tmp_path, undisturbed, computed_runs, monkeypatch):
     written = []
-    write = archives.write_atomically
+    write = files.write_atomically
 
     def interrupted(path, content):
         write(path, content)
@@ -179,28 +179,28 @@ def flip_one_bit(content):
 
 
 def of_another_study(content):
-    return archives.to_npz({**archives.from_npz(content), "study": np.array(digest({"block": "8"}))})
+    return files.to_npz({**files.from_npz(content), "study": np.array(digest({"block": "8"}))})
 
 
 def test_compressed_archives_are_refused(tmp_path):
     np.savez_compressed(tmp_path / "bomb.npz", a=np.zeros(10**6))
     with pytest.raises(ValueError, match="compressed"):
-        archives.from_npz((tmp_path / "bomb.npz").read_bytes())
+        files.from_npz((tmp_path / "bomb.npz").read_bytes())
 
 
 def test_a_header_that_promises_more_than_there_is_is_refused():
-    content = archives.to_npz({"a": np.arange(3.0)})
+    content = files.to_npz({"a": np.arange(3.0)})
     lying = content.replace(b"(3,)", b"(9,)")
     assert lying != content
     with pytest.raises(ValueError, match="damaged"):  # the checksum tells already
-        archives.from_npz(lying)
+        files.from_npz(lying)
     with pytest.raises(ValueError, match="24 bytes for an array"):
-        archives._array(zipfile.ZipFile(io.BytesIO(content)).read("a.npy").replace(b"(3,)", b"(9,)"))
+        files._array(zipfile.ZipFile(io.BytesIO(content)).read("a.npy").replace(b"(3,)", b"(9,)"))
 
 
 def test_objects_are_refused():
     with pytest.raises(ValueError, match=r"[Oo]bject"):
-        archives.to_npz({"a": np.array([{}], dtype=object)})
+        files.to_npz({"a": np.array([{}], dtype=object)})
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path, undisturbed, monkeypatc
         if len(synced) > 3:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("jaxdl.archives.os.fsync", full)
+    monkeypatch.setattr("jaxdl.files.os.fsync", full)
     with pytest.raises(ensembles.StoreError, match=r"No space left.*continues"):
         study(store=tmp_path)
     monkeypatch.undo()
@@ -278,7 +278,7 @@ def test_a_full_disk_is_told_and_loses_nothing(tmp_path, undisturbed, monkeypatc
 
 def test_a_folder_that_vanishes_is_told(tmp_path, undisturbed, monkeypatch):
     folder = tmp_path / "store"
-    write, written = archives.write_atomically, []
+    write, written = files.write_atomically, []
 
     def vanishing(path, content):
         if len(written) == 2:
@@ -306,7 +306,7 @@ def test_a_folder_that_cannot_be_made_is_told():
 
 def test_leftovers_of_killed_processes_are_swept(tmp_path, monkeypatch):
     study(store=tmp_path)
-    monkeypatch.setattr("jaxdl.archives.socket.gethostname", lambda: "node1.cluster.local")
+    monkeypatch.setattr("jaxdl.files.socket.gethostname", lambda: "node1.cluster.local")
     owners = ("node1-cluster-local.999999999", f"node1-cluster-local.{os.getpid()}", "other.1", "old.1")
     name = records(tmp_path)[0].name
     paths = [tmp_path / f".{name}.{owner}.0123abcd.tmp" for owner in owners]
@@ -446,38 +446,36 @@ def test_a_pipe_in_the_place_of_a_record_is_told_and_stays(one_setting):
 
 
 def changed(**arrays):
-    return lambda content: archives.to_npz(
-        {name: value for name, value in {**archives.from_npz(content), **arrays}.items() if value is not None}
+    return lambda content: files.to_npz(
+        {name: value for name, value in {**files.from_npz(content), **arrays}.items() if value is not None}
     )
 
 
 def with_each(change):
     """A change of every array but the study's word."""
-    return lambda content: archives.to_npz(
-        {name: value if name == "study" else change(value) for name, value in archives.from_npz(content).items()}
+    return lambda content: files.to_npz(
+        {name: value if name == "study" else change(value) for name, value in files.from_npz(content).items()}
     )
 
 
 INCONSISTENT = {
-    "a narrower leaf": lambda content: changed(leaf_001=archives.from_npz(content)["leaf_001"].astype("f4"))(content),
-    "another byte order": lambda content: changed(leaf_001=archives.from_npz(content)["leaf_001"].astype(">f8"))(
-        content
-    ),
-    "fewer columns": lambda content: changed(leaf_001=archives.from_npz(content)["leaf_001"][:, :1])(content),
-    "fewer rows": lambda content: changed(leaf_001=archives.from_npz(content)["leaf_001"][:1])(content),
-    "one axis more": lambda content: changed(leaf_001=archives.from_npz(content)["leaf_001"][None])(content),
+    "a narrower leaf": lambda content: changed(leaf_001=files.from_npz(content)["leaf_001"].astype("f4"))(content),
+    "another byte order": lambda content: changed(leaf_001=files.from_npz(content)["leaf_001"].astype(">f8"))(content),
+    "fewer columns": lambda content: changed(leaf_001=files.from_npz(content)["leaf_001"][:, :1])(content),
+    "fewer rows": lambda content: changed(leaf_001=files.from_npz(content)["leaf_001"][:1])(content),
+    "one axis more": lambda content: changed(leaf_001=files.from_npz(content)["leaf_001"][None])(content),
     "no leaf": changed(leaf_001=None),
     "a leaf too many": changed(leaf_003=np.zeros(3)),
     "no levels": changed(levels=None),
     "no study": changed(study=None),
     "a number as study": changed(study=np.float64(1)),
     "several words as study": changed(study=np.array(["a", "b"])),
-    "boolean levels": lambda content: changed(levels=archives.from_npz(content)["levels"] > 0)(content),
-    "levels of floats": lambda content: changed(levels=archives.from_npz(content)["levels"] * 1.0)(content),
-    "levels of 64 bits": lambda content: changed(levels=archives.from_npz(content)["levels"].astype(int))(content),
-    "negative levels": lambda content: changed(levels=-1 - archives.from_npz(content)["levels"])(content),
-    "levels in another order": lambda content: changed(levels=archives.from_npz(content)["levels"][::-1])(content),
-    "one factor": lambda content: changed(levels=archives.from_npz(content)["levels"][:, :1])(content),
+    "boolean levels": lambda content: changed(levels=files.from_npz(content)["levels"] > 0)(content),
+    "levels of floats": lambda content: changed(levels=files.from_npz(content)["levels"] * 1.0)(content),
+    "levels of 64 bits": lambda content: changed(levels=files.from_npz(content)["levels"].astype(int))(content),
+    "negative levels": lambda content: changed(levels=-1 - files.from_npz(content)["levels"])(content),
+    "levels in another order": lambda content: changed(levels=files.from_npz(content)["levels"][::-1])(content),
+    "one factor": lambda content: changed(levels=files.from_npz(content)["levels"][:, :1])(content),
     "levels without axes": changed(levels=np.int32(1)),
     "nothing": with_each(lambda array: array[:0]),
     "half of everything": with_each(lambda array: array[: len(array) // 2]),
@@ -512,11 +510,11 @@ def test_no_archive_of_altered_bytes_is_read_as_another(position, inserted, remo
         "levels": np.arange(8, dtype=np.int32),
         "study": np.array("ab"),
     }
-    content = archives.to_npz(arrays)
+    content = files.to_npz(arrays)
     position %= len(content)
     altered = content[:position] + inserted + content[position + removed :]
     try:
-        found = archives.from_npz(altered)
+        found = files.from_npz(altered)
     except ValueError:
         return
     for name, array in found.items():  # such bytes as the format does not use may differ
@@ -527,9 +525,9 @@ def test_no_archive_of_altered_bytes_is_read_as_another(position, inserted, remo
     "header", ["{{'descr': '<i8', ", "(((((((((((((((((", "\xff'descr': '<i8', ", "{1:2, 'a': '<i8',"]
 )
 def test_headers_that_are_no_header_are_damage(header):
-    array = zipfile.ZipFile(io.BytesIO(archives.to_npz({"a": np.arange(3)}))).read("a.npy")
+    array = zipfile.ZipFile(io.BytesIO(files.to_npz({"a": np.arange(3)}))).read("a.npy")
     with pytest.raises(ValueError, match=r"."):
-        archives.from_npz(archive_of(array.replace(b"{'descr': '<i8', ", header.encode("latin-1"))))
+        files.from_npz(archive_of(array.replace(b"{'descr': '<i8', ", header.encode("latin-1"))))
 
 
 def archive_of(*arrays):
@@ -543,10 +541,10 @@ def archive_of(*arrays):
 
 
 def test_two_arrays_of_one_name_are_damage():
-    array = zipfile.ZipFile(io.BytesIO(archives.to_npz({"a": np.arange(3)}))).read("a.npy")
-    assert archives.from_npz(archive_of(array))["a"].tolist() == [0, 1, 2]
+    array = zipfile.ZipFile(io.BytesIO(files.to_npz({"a": np.arange(3)}))).read("a.npy")
+    assert files.from_npz(archive_of(array))["a"].tolist() == [0, 1, 2]
     with pytest.raises(ValueError, match="one name"):
-        archives.from_npz(archive_of(array, array))
+        files.from_npz(archive_of(array, array))
 
 
 TAMPERED = {
@@ -632,7 +630,7 @@ def test_a_store_of_an_earlier_list_of_parts_is_refused_in_one_sentence(tmp_path
 
 REFUSALS = """
 import jax, numpy as np
-from jaxdl import designs, ensembles
+from jaxdl import designs, ensembles, files
 design, key = designs.independent(4, "data"), jax.random.key(0)
 def run(**options):
     return ensembles.run(lambda keys: jax.random.normal(keys["data"]), design, key, engine=ensembles.Engine(**options))

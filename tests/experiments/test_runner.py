@@ -26,7 +26,7 @@ import experiments
 from experiments import __main__ as listing
 from experiments import book, manifest, report, run_folder, runner
 from experiments.set_up import CannotRunError
-from jaxdl import archives, designs, plots
+from jaxdl import designs, files, plots
 from jaxdl.ensembles import DivergedRunsError
 from jaxdl.statistics import Claim
 
@@ -280,11 +280,11 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
 
 def test_archives_depend_on_their_arrays_alone_and_hold_no_objects():
     arrays = {"b": np.arange(3), "a": np.float32(1.5)}
-    assert archives.to_npz(arrays) == archives.to_npz(dict(reversed(arrays.items())))
-    with zipfile.ZipFile(io.BytesIO(archives.to_npz(arrays))) as archive:
+    assert files.to_npz(arrays) == files.to_npz(dict(reversed(arrays.items())))
+    with zipfile.ZipFile(io.BytesIO(files.to_npz(arrays))) as archive:
         assert [(file.filename, file.date_time[0]) for file in archive.infolist()] == [("a.npy", 1980), ("b.npy", 1980)]
     with pytest.raises(ValueError, match=r"[Oo]bject"):
-        archives.to_npz({"a": np.array([{}])})
+        files.to_npz({"a": np.array([{}])})
 
 
 class Tags(HTMLParser):

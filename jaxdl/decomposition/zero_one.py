@@ -11,12 +11,12 @@ import numpy as np
 from jaxtyping import Float, Num
 from scipy import special
 
-from jaxdl.decomposition.class_target import ClassTarget, check_predicted, class_numbers, one_hot, resolve_classes
+from jaxdl.decomposition.class_labels import ClassTarget, check_predicted, class_numbers, one_hot, resolve_classes
 from jaxdl.decomposition.crossed import crossed_estimates, jackknifed
 from jaxdl.decomposition.estimates import Estimates, Term
 from jaxdl.decomposition.grouped import GroupedMeans, GroupedMoments
 from jaxdl.decomposition.loss_decomposition import LossDecomposition
-from jaxdl.decomposition.squared import component_estimand, given_fixed
+from jaxdl.decomposition.squared_error import component_estimand, given_fixed
 from jaxdl.decomposition.target import Reference, Target
 from jaxdl.designs import Design
 
@@ -62,14 +62,20 @@ class KohaviWolpert(_OfClasses):
         spread = HALF * (1 - (classes.probabilities**2).sum(axis=-1))
         center, zero = np.sqrt(HALF) * classes.probabilities, np.zeros(len(spread))
         if classes.is_exact:
-            return Reference(center, "bias_squared", zero, "risk", spread, spread, False)
-        if classes.noise is not None:
-            return Reference(center, "bias_squared", -classes.noise, "risk", zero, classes.noise, True)
-        if classes.has_single_labels:
-            return Reference(center, "bias_squared_plus_noise", zero, "risk", zero, None, True)
+            return Reference.of_mean(center, "bias_squared", zero, spread)
+        if classes.noise is not None or classes.has_single_labels:
+            return Reference.of_labels(center, "bias_squared", zero, classes.noise)
         num_annotators = np.asarray(classes.num_annotators)
         noise = spread * num_annotators / (num_annotators - 1)
-        return Reference(center, "bias_squared", -noise / num_annotators, "risk", spread, noise, True)
+        return Reference(
+            center=center,
+            bias="bias_squared",
+            bias_offset=-noise / num_annotators,
+            risk="risk",
+            risk_offset=spread,
+            noise=noise,
+            labels_are_random=True,
+        )
 
     def grouped(self, design: Design, reference: Reference | None) -> GroupedMeans:
         return GroupedMoments(design, reference, _indicators(reference, np.sqrt(HALF)))
@@ -130,13 +136,19 @@ class ZeroOne(_OfClasses):
             _check_scores(shape)
             return None
         classes = _classes(target, shape)
-        zero = np.zeros(shape[0])
-        name = "bias_plus_noise" if classes.has_single_labels else "bias"
         if classes.noise is not None:
-            msg = "got labels and a noise level; the 0-1 loss needs to know which class is best: pass probabilities=, or counts="
+            msg = "noise: got labels and a noise level, expected to know which class is best; pass probabilities= or counts="
             raise ValueError(msg)
-        noise = None if classes.has_single_labels else 1 - classes.probabilities.max(axis=-1)
-        return Reference(classes.probabilities, name, zero, "risk", zero, noise, not classes.is_exact)
+        zero = np.zeros(shape[0])
+        return Reference(
+            center=classes.probabilities,
+            bias="bias_plus_noise" if classes.has_single_labels else "bias",
+            bias_offset=zero,
+            risk="risk",
+            risk_offset=zero,
+            noise=None if classes.has_single_labels else 1 - classes.probabilities.max(axis=-1),
+            labels_are_random=not classes.is_exact,
+        )
 
     def grouped(self, design: Design, reference: Reference | None) -> GroupedMeans:
         return _GroupedFrequencies(design, reference)
