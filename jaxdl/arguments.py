@@ -1,4 +1,4 @@
-"""The door for arguments of learning: functions, models, optimisers, keys of sources; the wrong kind is refused by name."""
+"""The door for arguments of learning: functions, models, optimizers, keys of sources; the wrong kind is refused by name."""
 
 import inspect
 from collections.abc import Mapping
@@ -56,10 +56,10 @@ def check_learner(name: str, learner: Any) -> None:
 
 
 def check_optimizer(name: str, optimizer: Any) -> None:
-    """Refuse anything but an optax optimiser, a pair of functions or an object with such methods as `optax.MultiSteps` is."""
+    """Refuse anything but an optax optimizer, a pair of functions or an object with such methods as `optax.MultiSteps` is."""
     if inspect.isclass(optimizer) or not all(callable(getattr(optimizer, part, None)) for part in ("init", "update")):
         msg = (
-            f"{name}: got optimizer={shown(optimizer)}, expected an optax optimiser; call its factory with a learning rate: "
+            f"{name}: got optimizer={shown(optimizer)}, expected an optax optimizer; call its factory with a learning rate: "
             "optax.adam(1e-3)"
         )
         raise ValueError(msg)

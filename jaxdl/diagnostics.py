@@ -1,7 +1,7 @@
 """What to do next: the textbooks' recipe from training and validation error to a remedy.
 
     training error  >> reference       underfitting: a better optimizer, if it lowers the training error; else more capacity
-    validation error >> training error overfitting: more data or regularisation
+    validation error >> training error overfitting: more data or regularization
     neither                            nothing: what is left is noise
 
 Training comes first, as in the texts: a model that does not fit its own training data is not helped by more of them. The
@@ -22,7 +22,7 @@ class Remedy(enum.StrEnum):
 
     CAPACITY = "more capacity"
     OPTIMIZER = "a better optimizer"
-    DATA = "more data or regularisation"
+    DATA = "more data or regularization"
     NONE = "none"
     """what is left is noise, or too small to be told from it"""
 
@@ -66,7 +66,7 @@ def diagnose(
         validation: the error on others of the same law.
         reference: the error that one expects to be possible, for these labels: that of an expert, of the best known model.
         trained_longer: the training error of the same model trained longer, or with another step size; without it a lack
-            of capacity and a poor optimiser cannot be told apart, and the reason says so.
+            of capacity and a poor optimizer cannot be told apart, and the reason says so.
         worthwhile: the share of the validation error below which a gap is not worth a remedy.
         level: of the tests.
 
@@ -76,7 +76,7 @@ def diagnose(
     >>> diagnose(training=MeasuredError(0.30, 0.01), validation=MeasuredError(0.32, 0.01), reference=MeasuredError(0.05)).remedy
     <Remedy.CAPACITY: 'more capacity'>
     >>> diagnose(training=MeasuredError(0.04, 0.01), validation=MeasuredError(0.32, 0.01), reference=MeasuredError(0.05)).remedy
-    <Remedy.DATA: 'more data or regularisation'>
+    <Remedy.DATA: 'more data or regularization'>
     """
     _check(worthwhile, level, training, validation, reference, training if trained_longer is None else trained_longer)
     threshold = worthwhile * validation.value
@@ -97,7 +97,7 @@ def diagnose(
     if counts(training, reference) or (not counts(validation, training) and bias > variance):
         if trained_longer is None:
             return Diagnosis(
-                Remedy.CAPACITY, f"{numbers}: it underfits; train longer to tell whether the optimiser is the cause"
+                Remedy.CAPACITY, f"{numbers}: it underfits; train longer to tell whether the optimizer is the cause"
             )
         if counts(training, trained_longer):
             return Diagnosis(

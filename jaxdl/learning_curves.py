@@ -205,7 +205,7 @@ def _fit_rows(
     """Floor, amplitude, exponent and sum of squares of each row: a grid of exponents, then golden sections beside the best."""
     # Relative to their geometric mean, sizes have powers of order one at every exponent.
     logs = np.log(sizes)
-    centre = logs.mean()
+    center = logs.mean()
     weights = (standard_errors.min() / standard_errors) ** 2
     w = weights / weights.sum()
     y = risks[:, None, :]
@@ -213,10 +213,10 @@ def _fit_rows(
     weighted_rises = (y - smallest_floor) * w if math.isfinite(smallest_floor) else None
 
     def project(exponents: Float[Array, "rows k"]) -> tuple[Array, Array, Array]:
-        powers = np.exp(-exponents[..., None] * (logs - centre))
+        powers = np.exp(-exponents[..., None] * (logs - center))
         mean_power = powers @ w
-        centred = powers - mean_power[..., None]
-        slope = (centred * weighted_risks).sum(-1) / (centred**2 @ w)
+        centered = powers - mean_power[..., None]
+        slope = (centered * weighted_risks).sum(-1) / (centered**2 @ w)
         floor = mean_risk - slope * mean_power
         if weighted_rises is not None:
             at_smallest = (powers * weighted_rises).sum(-1) / (powers**2 @ w)
@@ -239,7 +239,7 @@ def _fit_rows(
         low, high = np.where(is_left, low, inner[:, 0]), np.where(is_left, inner[:, 1], high)
     exponent = (low + high) / 2
     floor, slope, squares = (values[:, 0] for values in project(exponent[:, None]))
-    return floor, slope * np.exp(exponent * centre), exponent, squares / standard_errors.min() ** 2
+    return floor, slope * np.exp(exponent * center), exponent, squares / standard_errors.min() ** 2
 
 
 def _curve(value: Any) -> LearningCurve:

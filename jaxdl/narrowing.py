@@ -162,7 +162,7 @@ def _loss_of(name: str, column: Shaped[np.ndarray, " n"], stored: Shaped[np.ndar
 def _refuse_changed_integers(
     name: str, array: Shaped[np.ndarray, "*shape"], converted: Shaped[np.ndarray, "*shape"]
 ) -> None:
-    """Whole numbers are exact or refused: a seed, a label or a count has no nearest neighbour."""
+    """Whole numbers are exact or refused: a seed, a label or a count has no nearest neighbor."""
     is_changed = converted != array
     if is_changed.any():
         first = array[is_changed].flat[0].item()

@@ -1,4 +1,4 @@
-"""Objectives: what training minimises. The one place where losses are reduced over examples.
+"""Objectives: what training minimizes. The one place where losses are reduced over examples.
 
 Each checks, while a program is traced, that its data set fits together and that its loss gives one number for each example.
 """
@@ -142,7 +142,7 @@ def with_activity_penalty(
 
 
 def map_estimate(model: Model, likelihood: Loss, prior: Penalty) -> Objective:
-    """The negative log posterior density of the parameters, without its constant: what the most probable ones minimise.
+    """The negative log posterior density of the parameters, without its constant: what the most probable ones minimize.
 
         sum_i c_i likelihood(f(x_i), y_i) + prior(w)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray
-# Okabe & Ito's palette, told apart by color-blind readers and in grey.
+# Okabe & Ito's palette, told apart by color-blind readers and in gray.
 BIAS_COLOR, NOISE_COLOR, RISK_COLOR = "#0072B2", "#BBBBBB", "#000000"
 VARIANCE_COLORS = ("#E69F00", "#009E73", "#CC79A7", "#F0E442", "#56B4E9", "#D55E00", "#999933")
 BIASES = ("bias_squared", "bias_squared_plus_noise", "bias", "bias_plus_noise")

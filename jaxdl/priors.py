@@ -23,7 +23,7 @@ def normal(std: ScalarLike) -> Penalty:
     """Independent N(0, std²) weights: sum_j w_j² / (2 std²) + log(std sqrt(2π)).
 
     Args:
-        std: positive; it may be traced. The density is normalised, so that values compare across standard deviations.
+        std: positive; it may be traced. The density is normalized, so that values compare across standard deviations.
 
     Returns:
         A penalty, `params -> scalar`.

@@ -45,6 +45,6 @@ def negligible(values: Float[Array, " *p"], *, size: Int[Array, ""] | None = Non
 
 
 def _root_of_squares(vectors: Float[Array, "*any p"]) -> Float[Array, "*any"]:
-    # By a product of matrices, as a reduction over a long axis is not vectorised on CPUs.
+    # By a product of matrices, as a reduction over a long axis is not vectorized on CPUs.
     squares = product(vectors[..., None, :], vectors[..., :, None])
     return jnp.sqrt(squares[..., 0, 0])

@@ -12,7 +12,7 @@ runs     trainings of one study
 times    stopping times of one training
 settings values of a swept hyperparameter
 levels   levels of one source of randomness
-steps    optimiser steps
+steps    optimizer steps
 batch    examples of one minibatch
 ======== ==================================================================
 """
@@ -79,7 +79,7 @@ Loss = Callable[[Float[Array, "*n out"], Float[Array, "*n out"]], Float[Array, "
 """`(predictions, targets) -> one loss for each example`: never reduced over examples."""
 Penalty = Callable[[Params], Scalar]
 Objective = Callable[[Variables, Dataset, Key | None], tuple[Scalar, Variables]]
-"""What training minimises, and the model's updated further collections."""
+"""What training minimizes, and the model's updated further collections."""
 Learner = Callable[[Keys, Dataset], Variables]
 
 

@@ -298,7 +298,7 @@ SILENT = {
     ),
     "dropout in evaluation": (
         lambda: models.from_flax(Dropped(), eval_kwargs={"deterministic": False}, stochastic=True),
-        "draws random numbers while it is initialised|evaluated",
+        "draws random numbers while it is initialized|evaluated",
     ),
     "batch statistics that never move": (lambda: models.from_flax(Normalised(), **BATCHES), "nn.BatchNorm.*mutable="),
     "batch statistics by letters": (

@@ -209,7 +209,7 @@ def two_moons(spread: ScalarLike = 0.2, *, num_centers: int = 16) -> Problem:
     Raises:
         ValueError: fewer than two centers, or a spread that is not positive.
 
-    >>> two_moons().mean(jnp.array([[0.5, 0.25]])).round(3).tolist()        # the centre of symmetry
+    >>> two_moons().mean(jnp.array([[0.5, 0.25]])).round(3).tolist()        # the center of symmetry
     [[0.5, 0.5]]
     """
     _check_scale("spread", spread, is_zero_allowed=False)

@@ -56,7 +56,7 @@ def diabetes() -> Dataset:
 
 
 def breast_cancer() -> Dataset:
-    """569 tumours, 30 measurements of cell nuclei, one-hot over 2 classes: malignant, benign.
+    """569 tumors, 30 measurements of cell nuclei, one-hot over 2 classes: malignant, benign.
 
     Source: Wolberg, Street & Mangasarian (1995), UCI repository; float32, from scikit-learn.
 

@@ -2,7 +2,7 @@
 
 The laws are exact for the sample mean of n independent examples of variance s², and hold to first order for smooth
 learners. None of them gives the bias from real data alone: one data set never separates bias² from noise. Draws from one
-data set centre on what that data set says, not on the population's truth, so that their bias² + noise holds the data set's
+data set center on what that data set says, not on the population's truth, so that their bias² + noise holds the data set's
 own deviation as well; laws say how much.
 """
 
@@ -81,10 +81,10 @@ def bootstrap(dataset: Dataset, *, as_weights: bool = False) -> Resampling:
     """As many rows as there are, n, drawn with replacement (Efron, 1979).
 
     For the sample mean the variance over draws has expectation `s²(n-1)/n²`, so `n/(n-1)` times it estimates `s²/n`.
-    The draws centre on this data set, not on the population: what looks like bias² + noise has expectation `s² + s²/n`.
+    The draws center on this data set, not on the population: what looks like bias² + noise has expectation `s² + s²/n`.
     About 63.2 % of the rows occur in a draw, some of them twice: a learner that interpolates sees labels repeated, and
     a split of a draw leaks its rows. With `as_weights=True` a draw keeps x and y in place and multiplies the weights by
-    the counts of the same draw: equal in law and in result for every learner that minimises a weighted sum of losses.
+    the counts of the same draw: equal in law and in result for every learner that minimizes a weighted sum of losses.
 
     Raises:
         ValueError: fewer than two examples, or arrays whose shapes do not fit together.
@@ -105,7 +105,7 @@ def bootstrap(dataset: Dataset, *, as_weights: bool = False) -> Resampling:
 
     estimand = (
         f"variance over fresh training sets of {n} examples, once multiplied by n/(n-1) = {n}/{n - 1}; "
-        "draws centre on this data set, so their bias² + noise exceeds the truth by about the variance"
+        "draws center on this data set, so their bias² + noise exceeds the truth by about the variance"
     )
     return Resampling(draw_counts if as_weights else draw_rows, n, n / (n - 1), estimand, n / (n - 1))
 
@@ -115,7 +115,7 @@ def bag(dataset: Dataset) -> Resampling:
 
     Row by row, over the draws that leave it out: each row is judged by runs that never saw it, and no test set is needed
     (Breiman, 1996, Out-of-bag estimation). For the sample mean the variance over draws has expectation
-    `s²(n-2)/(n(n-1))`, so `(n-1)/(n-2)` times it estimates `s²/n`. Draws centre on the other n - 1 rows: bias² + noise has
+    `s²(n-2)/(n(n-1))`, so `(n-1)/(n-2)` times it estimates `s²/n`. Draws center on the other n - 1 rows: bias² + noise has
     expectation `s² + s²/(n-1)`, an excess of `n/(n-2)` times the variance, and the risk `s²(1 + 2/n)` is that of n/2 fresh
     examples. `left_out(dataset, draw)` tells the rows; `decomposition.out_of_bag` folds the predictions.
 
@@ -133,7 +133,7 @@ def bag(dataset: Dataset) -> Resampling:
         raise ValueError(msg)
     estimand = (
         f"variance over fresh training sets of {n} examples, once multiplied by (n-1)/(n-2) = {n - 1}/{n - 2}; draws "
-        f"centre on the other {n - 1} rows, so their bias² + noise exceeds the truth by about the variance"
+        f"center on the other {n - 1} rows, so their bias² + noise exceeds the truth by about the variance"
     )
     return Resampling(bootstrap(dataset, as_weights=True).sample, n, (n - 1) / (n - 2), estimand, n / (n - 2))
 

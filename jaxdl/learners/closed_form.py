@@ -1,6 +1,6 @@
 """Learners with a closed form, for models that are linear in their parameters: f(x) = features(x) @ weights.
 
-Each minimises over the weights w, with phi = features(x) and the data set's weights c_i (zero removes an example),
+Each minimizes over the weights w, with phi = features(x) and the data set's weights c_i (zero removes an example),
 
     sum_i c_i |phi_i w - y_i|² + strength |w|²,
 
@@ -28,7 +28,7 @@ from jaxdl.types import Dataset, Keys, Learner, Model, Variables
 
 
 def least_squares(model: Model, *, mask: Real[Array, " p"] | Sequence[float] | None = None) -> Learner:
-    """Weighted least squares; among all minimisers the one of smallest norm, as when parameters outnumber examples.
+    """Weighted least squares; among all minimizers the one of smallest norm, as when parameters outnumber examples.
 
     By the singular value decomposition of the weighted features: singular values below eps max(n, p) times the
     largest count as zero. Robust at any shape and rank; `least_squares_qr` is ten times faster at full column rank.
@@ -101,10 +101,10 @@ def least_squares_qr(model: Model, *, mask: Real[Array, " p"] | Sequence[float] 
 
 
 def ridge(model: Model, strength: ScalarLike, *, mask: Real[Array, " p"] | Sequence[float] | None = None) -> Learner:
-    """Weighted ridge regression: argmin_w sum_i c_i |phi_i w - y_i|² + strength |w|². Intercepts are penalised too.
+    """Weighted ridge regression: argmin_w sum_i c_i |phi_i w - y_i|² + strength |w|². Intercepts are penalized too.
 
     By the normal equations, of size p for p <= n and in their dual form, of size n, otherwise. For an intercept that
-    is free of the penalty, centre features and targets and leave it out.
+    is free of the penalty, center features and targets and leave it out.
 
     Args:
         model: a model with `features`.
@@ -190,7 +190,7 @@ def _orthogonalize(
 ) -> tuple[Float[Array, "p p"], Float[Array, "p out"]]:
     """R and Qᵀy of the decomposition phi = QR; rows of features that are zero are zero, of dependent ones NaN."""
     num_parameters = phi.shape[1]
-    # Columns are kept as rows, whose entries are then neighbours in memory; dots are sums over them.
+    # Columns are kept as rows, whose entries are then neighbors in memory; dots are sums over them.
     columns = jnp.concatenate([phi, y], axis=1).T
     norms = jnp.linalg.norm(phi, axis=0)
     tolerance = _rank_tolerance(phi)

@@ -1,4 +1,4 @@
-"""Gradient descent with any optax optimiser: on all examples, or on minibatches in any order.
+"""Gradient descent with any optax optimizer: on all examples, or on minibatches in any order.
 
 The learners read the source `"init"`, and `"dropout"` where the model is stochastic. The variables they return hold a
 further collection, `variables["report"]`, with an int32 `"diverged_at"`: the first step count t at which the objective
@@ -37,8 +37,8 @@ def gradient_descent(
 
     Args:
         model: what is trained; its `init` gives the start.
-        objective: what is minimised.
-        optimizer: any optax optimiser, schedules included. Build it inside the trial to trace or vmap its settings.
+        objective: what is minimized.
+        optimizer: any optax optimizer, schedules included. Build it inside the trial to trace or vmap its settings.
         num_steps: number of steps.
         times: step counts, increasing, between 0 (the start) and `num_steps`, at which to return the variables.
 
@@ -46,7 +46,7 @@ def gradient_descent(
         A learner, `(keys, dataset) -> variables`. With `times`, every leaf has a leading axis "times".
 
     Raises:
-        ValueError: what is no model, objective or optimiser; a number of steps that is no whole number, or negative; times that are
+        ValueError: what is no model, objective or optimizer; a number of steps that is no whole number, or negative; times that are
             empty, out of range or not increasing; when called, data that do not fit together or are not finite; keys
             without a source.
 
@@ -87,8 +87,8 @@ def minibatch_descent(
 
     Args:
         model: what is trained; its `init` gives the start.
-        objective: what is minimised.
-        optimizer: any optax optimiser, schedules included. Build it inside the trial to trace or vmap its settings.
+        objective: what is minimized.
+        optimizer: any optax optimizer, schedules included. Build it inside the trial to trace or vmap its settings.
         num_steps: number of steps, one minibatch each.
         batch_size: examples in a minibatch.
         order: which rows each step uses: a function from `jaxdl.data.orders`, or another of its signature, whose rows

@@ -33,8 +33,8 @@ def early_stopping(
 
     Args:
         model: what is trained; its `init` gives the start.
-        objective: what is minimised.
-        optimizer: any optax optimiser, schedules included.
+        objective: what is minimized.
+        optimizer: any optax optimizer, schedules included.
         validation: what is watched, such as `objectives.evaluation_risk(model, loss)`.
         num_steps: number of steps at most.
         patience: steps without a new smallest validation objective that end the training.

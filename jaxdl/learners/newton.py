@@ -24,7 +24,7 @@ def newton(model: Model, objective: Objective, *, num_steps: int, damping: Scala
 
     Args:
         model: a model that trains as it predicts.
-        objective: what to minimise; convex, or started where it is.
+        objective: what to minimize; convex, or started where it is.
         num_steps: number of steps.
         damping: added to the Hessian's diagonal; needed where the Hessian is singular, as that of softmax regression
             without a penalty is. It may be traced.

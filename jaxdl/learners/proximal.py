@@ -44,7 +44,7 @@ def proximal_gradient(
 
     Args:
         model: what is trained; its `init` gives the start.
-        objective: the smooth part of what is minimised; a penalty of the parameters that has a corner does not belong in it.
+        objective: the smooth part of what is minimized; a penalty of the parameters that has a corner does not belong in it.
         proximal: an operator of `jaxdl.penalties`, such as `soft_threshold` or `lq_threshold(q)`.
         strength: of the penalty beside the objective; it may be traced.
         learning_rate: η; it may be traced. A convex quadratic |Xw - y|²/(2n) has L = |X'X|/n, which the largest sum of

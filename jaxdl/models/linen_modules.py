@@ -28,7 +28,7 @@ def from_flax(
     Args:
         module: called as `module(x, **train_kwargs)` while training and `module(x, **eval_kwargs)` otherwise.
         train_kwargs: what the module calls training, such as `{"train": True}` or `{"deterministic": False}`.
-        eval_kwargs: the opposite, such as `{"train": False}`; used to initialise too.
+        eval_kwargs: the opposite, such as `{"train": False}`; used to initialize too.
         mutable: collections that training updates, such as `("batch_stats",)`.
         stochastic: whether training draws from the random stream `"dropout"`.
 
@@ -36,7 +36,7 @@ def from_flax(
         A model whose variables are the module's; `train_apply` is `None` where training is no different.
 
     Raises:
-        ValueError: what is no linen module; when initialised or applied, dropout or batch statistics that training would silently
+        ValueError: what is no linen module; when initialized or applied, dropout or batch statistics that training would silently
             leave out, random numbers without `stochastic`, collections that training changes and `mutable` does not name.
 
     >>> from flax import linen as nn
@@ -77,7 +77,7 @@ def from_flax(
             return method(*args, **kwargs)
 
         with nn.intercept_methods(note_layers):
-            variables = {"params": {}, **_told("initialised", lambda: module.init(key, x, **eval_kwargs))}
+            variables = {"params": {}, **_told("initialized", lambda: module.init(key, x, **eval_kwargs))}
             if layers and not any(layers.values()):
                 # Off as it predicts: left out of training only where training would switch it on.
                 if (not train_kwargs or train_kwargs == eval_kwargs) and _takes_flags(module):
@@ -149,7 +149,7 @@ _SWITCHES: dict[type[nn.Module], str] = {nn.Dropout: "deterministic", nn.BatchNo
 
 
 def _is_switched_off(layer: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    """Whether a call of dropout or normalisation says, or else its attribute, that nothing is drawn or moved."""
+    """Whether a call of dropout or normalization says, or else its attribute, that nothing is drawn or moved."""
     (switch,) = (switch for kind, switch in _SWITCHES.items() if isinstance(layer, kind))
     told = kwargs.get(switch, args[1] if len(args) > 1 else None)
     is_off = getattr(layer, switch) if told is None else told

@@ -56,7 +56,7 @@ def mlp(
         A model; with a positive rate it is stochastic, and learners read the source `"dropout"`.
 
     Raises:
-        ValueError: widths that are no whole numbers; a dropout rate outside [0, 1); when initialised, inputs that are no floats.
+        ValueError: widths that are no whole numbers; a dropout rate outside [0, 1); when initialized, inputs that are no floats.
 
     >>> model = mlp([16, 16], 10)
     >>> jax.eval_shape(model.init, jax.random.key(0), jax.numpy.ones((1, 64)))["params"]["Dense_0"]["kernel"].shape

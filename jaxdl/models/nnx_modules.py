@@ -21,7 +21,7 @@ def from_nnx(build: Callable[[nnx.Rngs], nnx.Module], *, stochastic: bool = Fals
     """Any nnx module as a model: its `nnx.Param`s under `"params"`, its other state under `"state"`.
 
     A module is built anew wherever it is applied and filled with the variables; inside `jit` this costs nothing, since
-    what initialises it is unused and removed. Training and evaluation are flax's own modes: `module.train()` and
+    what initializes it is unused and removed. Training and evaluation are flax's own modes: `module.train()` and
     `module.eval()` set `deterministic` and `use_running_average` wherever a submodule has them.
 
     Args:

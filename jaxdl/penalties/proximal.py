@@ -1,11 +1,11 @@
 """Proximal operators of penalties: `(params, strength) -> params`.
 
-They return the minimiser over z of
+They return the minimizer over z of
 
     |z - w|² / 2 + strength penalty(z),
 
 with the *half* square, as everywhere in the literature (Parikh and Boyd, 2014). Strengths are not negative and may be traced.
-Where the penalty is not convex and two minimisers tie, the smaller one is returned.
+Where the penalty is not convex and two minimizers tie, the smaller one is returned.
 """
 
 from collections.abc import Callable

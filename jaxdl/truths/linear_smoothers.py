@@ -1,4 +1,4 @@
-"""Linear smoothers on fixed inputs: nearest neighbours, polynomials and kernel ridge, all exact by one formula."""
+"""Linear smoothers on fixed inputs: nearest neighbors, polynomials and kernel ridge, all exact by one formula."""
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ Array = np.ndarray
 
 
 def inputs() -> Float[Array, " n"]:
-    """30 inputs in [-1, 1], in order, unevenly spaced, so that no two neighbours are equally near."""
+    """30 inputs in [-1, 1], in order, unevenly spaced, so that no two neighbors are equally near."""
     return np.sort(np.random.default_rng(0).uniform(-1, 1, size=30))
 
 
@@ -64,11 +64,11 @@ def nearest_neighbors(*, num_neighbors: int = 5, num_runs: int = 200) -> tuple[S
 
     def trial(keys: Keys) -> jax.Array:
         train = _noisy(keys, x)
-        _, neighbours = jax.lax.top_k(-jnp.abs(jnp.asarray(points)[:, None] - train.x.T), num_neighbors)
-        return train.y[neighbours].mean(axis=1)
+        _, neighbors = jax.lax.top_k(-jnp.abs(jnp.asarray(points)[:, None] - train.x.T), num_neighbors)
+        return train.y[neighbors].mean(axis=1)
 
     exact = smoother_terms(smoother, mean_at(x), mean_at(points), NOISE)
-    return _study(f"{num_neighbors} nearest neighbours", trial, points, num_runs), exact
+    return _study(f"{num_neighbors} nearest neighbors", trial, points, num_runs), exact
 
 
 def polynomial_regression(*, degree: int = 3, num_runs: int = 200) -> tuple[Study, Exact]:

@@ -40,7 +40,7 @@ def mlxtend_recipe(study: Study, predictions: Predictions, labels: Labels) -> Te
         avg_expected_loss = mean |f_k - y|²,   avg_bias = mean |fbar - y|²,   avg_var = mean |f_k - fbar|²
 
     `avg_bias` is documented as the average squared bias; it holds the noise, which the documentation leaves aside. So it
-    is reported twice: as bias², and in the favourable reading as bias² + noise.
+    is reported twice: as bias², and in the favorable reading as bias² + noise.
     """
     if study.loss is not None:
         return {}

@@ -2,7 +2,7 @@
 
 The mean of n labels y ~ N(0, sigma²) is resampled as `data.resampling` does it. Each `predictions(key)` draws from one data set,
 which is drawn from the key as well: exact values are expectations over both, so that estimates are to be averaged over keys, as
-`certify` does. What the draws call bias² is the deviation of their centre from the truth; the procedure itself has none.
+`certify` does. What the draws call bias² is the deviation of their center from the truth; the procedure itself has none.
 """
 
 import functools
@@ -24,7 +24,7 @@ from jaxdl.types import Dataset, Key, Keys
 def bootstrap_law(*, num_examples: int = 20, noise_std: float = 1.0, num_draws: int = 200) -> tuple[Study, Exact]:
     """The mean of n rows drawn with replacement: variance sigma²(n-1)/n², bias² + noise sigma²(1 + 1/n).
 
-    The truth for fresh sets of n is sigma²/n and sigma²: draws centre on their data set, and its deviation counts as bias.
+    The truth for fresh sets of n is sigma²/n and sigma²: draws center on their data set, and its deviation counts as bias.
 
     >>> _, exact = bootstrap_law(num_examples=20)
     >>> [round(float(exact[term]), 6) for term in ("total_variance", "bias_squared", "risk")]
@@ -109,7 +109,7 @@ def _study(name: str, predictions: Callable[[Key], Float[np.ndarray, "draws 1"]]
 
 
 def _exact(variance: float, deviation: float, noise_std: float) -> Exact:
-    """Terms in units of the noise: the variance over draws, and the expected square of their centre's deviation."""
+    """Terms in units of the noise: the variance over draws, and the expected square of their center's deviation."""
     noise = noise_std**2
     return exact_terms(noise * deviation, {("draw",): noise * variance}, noise)
 

@@ -54,7 +54,7 @@ class MinresState(NamedTuple):
 def minres(
     matvec: Callable[[Params], Params], right_side: Params, *, max_steps: int, tolerance: ScalarLike = 1e-6
 ) -> LeastSquares:
-    """The x that minimises |A x - b| over growing Krylov spaces, for a symmetric A, definite or not, singular or not.
+    """The x that minimizes |A x - b| over growing Krylov spaces, for a symmetric A, definite or not, singular or not.
 
     Stops when |b - A x| <= tolerance |b|, or |A r| <= tolerance |A| |r| for the residual r, or after `max_steps`
     products. Where b lies in the range of A, x is the solution of least norm, A† b; elsewhere it is one of least squares.

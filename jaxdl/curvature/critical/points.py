@@ -100,7 +100,7 @@ def critical_points(
     - critical where |g| <= gradient_tolerance |H| (1 + |w|), and |H⁺ g| <= sqrt(gradient_tolerance) (1 + |w|): the first
       alone is blind to directions in which H is small, along which a small gradient may be far from its zero;
     - gradient-flat where not, |H g| <= flat_tolerance |g| max(|H|, |g| / (1 + |w|)), and |H g| / |g| counts as zero. To
-      minimise |g| leads to such points too, often more often than to critical ones (Frye et al., 2021): they have no
+      minimize |g| leads to such points too, often more often than to critical ones (Frye et al., 2021): they have no
       index worth the name.
 
     A number counts as zero, as an eigenvalue, up to c eps |H| sqrt(n), plus four times the change of the spectrum over one
@@ -115,7 +115,7 @@ def critical_points(
         starts: parameters with a leading axis, one entry for each start.
         max_steps: when a search is given up; one start alone ends as it does among others.
         gradient_tolerance: by default eps^(3/4): 2e-12 in double precision, 6e-6 in single precision.
-        flat_tolerance: by default 8 sqrt(eps), which is as near as rounding lets |g| be minimised. Where the condition
+        flat_tolerance: by default 8 sqrt(eps), which is as near as rounding lets |g| be minimized. Where the condition
             number exceeds the inverse, 8e6 in double precision and 360 in single precision, and the Hessian changes much
             over a Newton step, a place where descent is slow may be taken for a flat one.
         radius: points with |w| beyond it have diverged; give it where the gradient vanishes at infinity, as that of

@@ -72,7 +72,7 @@ def line(
 ) -> Float[Array, " offsets"]:
     """The loss along a line: loss(params + t direction) for every offset t.
 
-    Any pytree shaped like the parameters is a direction: a random one, one that is filter-normalised, an eigenvector.
+    Any pytree shaped like the parameters is a direction: a random one, one that is filter-normalized, an eigenvector.
     Memory is that of `batch_size` evaluations.
 
     Raises:

@@ -20,7 +20,7 @@ Labels = Callable[[Float[Array, "n out"]], tuple[Float[Array, "kinds n out"], Fl
 
 
 def ggn(model: Model, loss: Loss, variables: Variables, dataset: Dataset, *, chunk_size: int | None = None) -> Matvec:
-    """Products with the generalised Gauss-Newton matrix G = sum_i w_i Jᵢᵀ (∇²_f lossᵢ) Jᵢ / sum_i w_i.
+    """Products with the generalized Gauss-Newton matrix G = sum_i w_i Jᵢᵀ (∇²_f lossᵢ) Jᵢ / sum_i w_i.
 
     The Hessian without the curvature of the model; positive semidefinite where the loss is convex in the outputs, and
     the whole Hessian where the model is linear, or every example is fitted so that ∇_f loss = 0. Arguments, result and

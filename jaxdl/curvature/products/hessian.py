@@ -36,7 +36,7 @@ from jaxdl.types import Dataset, Loss, Model, Params, Variables
 
 
 def hvp(loss: Callable[[Params], Scalar], params: Params) -> Matvec:
-    """Products H v with the Hessian of any scalar function of a pytree, linearised once: about one gradient each.
+    """Products H v with the Hessian of any scalar function of a pytree, linearized once: about one gradient each.
 
     A loss of functions under `jax.custom_vjp`, whose rules are for gradients alone, is differentiated twice in reverse. One
     array in two places is differentiated as two, with a warning: give tied weights once.
@@ -69,7 +69,7 @@ def hvp_over(
         loss: of each example.
         variables: where the curvature is taken; it is that of `variables["params"]`.
         dataset: examples and weights; the risk of no weight at all is zero.
-        chunk_size: examples that are in memory at a time. `None`: all, linearised once, which is the faster.
+        chunk_size: examples that are in memory at a time. `None`: all, linearized once, which is the faster.
 
     Returns:
         `v -> H v`, between pytrees like `variables["params"]`.
@@ -95,7 +95,7 @@ def hvp_over(
             return linearized_gradient("hvp_over", risk_of(part), params)[1]
 
     else:
-        # Linearising first pays only where one chunk meets many vectors.
+        # Linearizing first pays only where one chunk meets many vectors.
         unkept = product_at("hvp_over", risk_of(dataset), params)
 
         def product(part: Dataset) -> Matvec:
@@ -208,5 +208,5 @@ def check_risk(name: str, model: Model, loss: Loss, variables: Variables, datase
 
 
 def weighted_loss(loss: Loss, outputs: Float[Array, "n out"], part: Dataset) -> Scalar:
-    """The sum of losses times weights, which `sum_over_chunks` has normalised."""
+    """The sum of losses times weights, which `sum_over_chunks` has normalized."""
     return jnp.sum(part.weight * loss(outputs, part.y))

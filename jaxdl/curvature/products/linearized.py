@@ -21,7 +21,7 @@ NO_DIRECTIONS = "custom_lin"
 
 
 def linearized_gradient(name: str, loss: Callable[[Params], Scalar], at: Params) -> tuple[Params, Linear]:
-    """The gradient at a point, and products with the Hessian there, linearised once.
+    """The gradient at a point, and products with the Hessian there, linearized once.
 
     Raises:
         ValueError: in the name of the caller, a loss without a second derivative in either mode.

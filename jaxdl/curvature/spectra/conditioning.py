@@ -213,7 +213,7 @@ def step_test(matvec: Matvec, gradient: Params, step: ScalarLike) -> StepTest:
 def rescaled(matrix: Float[Array, "p p"], scales: Float[Array, " p"]) -> Float[Array, "p p"]:
     """S⁻¹ H S⁻¹: the Hessian after every input (or parameter) is divided by its scale.
 
-    `rescaled(matrix, jnp.sqrt(jnp.diagonal(matrix)))` standardises: a diagonal of ones, as that of correlations.
+    `rescaled(matrix, jnp.sqrt(jnp.diagonal(matrix)))` standardizes: a diagonal of ones, as that of correlations.
 
     >>> print(rescaled(jnp.array([[4.0, 1.0], [1.0, 1.0]]), jnp.array([2.0, 1.0])))
     [[1.  0.5]

@@ -80,7 +80,7 @@ class Cumulative(NamedTuple):
     """The share of the eigenvalues that are at most x."""
 
     estimate: Float[Array, " x"]
-    """Within the probes' band: nodes that have not converged are spread to their neighbours."""
+    """Within the probes' band: nodes that have not converged are spread to their neighbors."""
     low: Float[Array, " x"]
     """With `high`, the band for the spectrum, at each x: either bound fails with the error probability at most."""
     high: Float[Array, " x"]

@@ -193,7 +193,7 @@ def _search(
     """Rounds of a fresh Krylov space and its restarts, until a fresh one finds what the round before has claimed."""
     num_pairs, dtype = top + bottom, start.dtype
     floor = FLOOR * float(jnp.finfo(dtype).eps)
-    # Beside the wanted ones, neighbours are kept at a restart: they keep the Krylov space rich.
+    # Beside the wanted ones, neighbors are kept at a restart: they keep the Krylov space rich.
     more = 2 * (columns - num_pairs) // 5
     more_top = more * top // num_pairs
     wanted, kept = _ends(columns, top, bottom), _ends(columns, top + more_top, bottom + more - more_top)

@@ -1,7 +1,7 @@
 """Inertia: how many eigenvalues are negative, zero and positive, and how that depends on what is called zero.
 
 In trained networks most eigenvalues are nearly zero, and a bare index, the number of negative ones, means nothing: at
-initialisation half of the spectrum may lie within a thousandth of its norm. So every count comes with its tolerance and
+initialization half of the spectrum may lie within a thousandth of its norm. So every count comes with its tolerance and
 with bounds, and beside it stands the whole curve of negative counts as the tolerance grows.
 """
 
