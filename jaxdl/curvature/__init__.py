@@ -1,8 +1,8 @@
-"""Curvature of any scalar function of a pytree, from products with its Hessian alone.
+"""Curvature of any scalar function of a pytree, computed from products with its Hessian.
 
-Four rooms: `products` (Hessian, Gauss-Newton, Fisher, blocks), `spectra` (eigenvalues: their ends, density, counts, trace,
-and what they mean for descent), `critical` (critical points) and `landscape` (slices, barriers, symmetries). The functions
-that most people come for stand here as well.
+There are four rooms. `products` has the Hessian, Gauss-Newton and Fisher matrices and their blocks. `spectra` has eigenvalues:
+both ends, density, counts, trace, and their meaning for descent. `critical` has critical points. `landscape` has slices,
+barriers and symmetries. The functions that most people need stand here as well.
 """
 
 from jaxdl.curvature import critical, landscape, products, spectra

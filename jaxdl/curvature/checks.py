@@ -1,7 +1,7 @@
-"""What the functions of `jaxdl.curvature` refuse, each in its own name and with the way out.
+"""Checks of parameters, losses and vectors for `jaxdl.curvature`. Errors begin with the name of the function that was called.
 
-Structure, shapes and types are checked whenever a function is called or traced, values only where they are known: under an
-outer `jit` none are.
+Structure, shapes and types are checked whenever a function is called or traced. Values are checked where they are known; under
+an outer `jit` none are. Counts, numbers, keys and functions are checked by `jaxdl.kinds`.
 """
 
 import warnings
@@ -18,7 +18,7 @@ from jaxdl.kinds import check_function
 
 
 def check_parameters(name: str, params: PyTree) -> None:
-    """Refuse, in the name of the caller, parameters that have no curvature, and tell of one array under two names.
+    """Refuse parameters that have no curvature, and warn of one array under two names.
 
     Raises:
         ValueError: what `check_floats` refuses; values that are not finite, where they are known.
@@ -45,7 +45,7 @@ def warn_of_tied(name: str, params: PyTree) -> None:
 
 
 def check_floats(name: str, params: PyTree) -> None:
-    """Refuse, in the name of the caller, parameters whose types have no curvature.
+    """Refuse parameters whose types have no curvature.
 
     Raises:
         ValueError: leaves that are no arrays; no parameters; integers or complex numbers; floats of several types.
@@ -70,14 +70,14 @@ def check_floats(name: str, params: PyTree) -> None:
 
 
 def check_array(name: str, what: str, values: Any) -> None:
-    """Refuse, in the name of the caller, what is no array, or one with a mask."""
+    """Refuse anything but an array without a mask."""
     if not isinstance(values, np.ndarray | jax.Array) or isinstance(values, np.ma.MaskedArray):
         msg = f"{name}: got {what} of type {type(values).__name__}, expected an array; jax.numpy.asarray makes one"
         raise ValueError(msg)
 
 
 def check_arrays(name: str, params: PyTree) -> None:
-    """Refuse, in the name of the caller, leaves that are no arrays: functions, names, tables, masks."""
+    """Refuse leaves that are not arrays: functions, names, tables, masks."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         is_number = isinstance(leaf, int | float | complex | np.number | np.bool_)
         is_array = isinstance(leaf, jax.Array | jax.ShapeDtypeStruct) or (
@@ -95,7 +95,7 @@ def check_arrays(name: str, params: PyTree) -> None:
 
 
 def check_finite(name: str, what: str, tree: PyTree, remedy: str) -> None:
-    """Refuse, in the name of the caller, numbers that are known and not finite."""
+    """Refuse numbers that are known and not finite."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         if is_known(leaf):
             admission.check_finite(f"{name}: {what}{jax.tree_util.keystr(path)}", leaf, remedy=remedy)
@@ -109,7 +109,7 @@ def check_precision(name: str, dtype: jnp.dtype) -> None:
 
 
 def check_same_form(name: str, what: str, tree: PyTree, like: PyTree) -> None:
-    """Refuse, in the name of the caller, a pytree whose structure, shapes or type are not those of the parameters.
+    """Refuse a pytree whose structure, shapes or type are not those of the parameters.
 
     >>> check_same_form("step", "a gradient", jnp.ones(2), jnp.zeros(3))
     Traceback (most recent call last):
@@ -124,7 +124,7 @@ def check_same_form(name: str, what: str, tree: PyTree, like: PyTree) -> None:
 
 
 def check_alike(name: str, tree: PyTree, params: PyTree) -> None:
-    """Refuse, in the name of the caller, a pytree whose structure or shapes are not those of the parameters."""
+    """Refuse a pytree whose structure or shapes are not those of the parameters."""
     for each in (params, tree):
         check_arrays(name, each)
     structures: list[Any] = [jax.tree.structure(each) for each in (tree, params)]
@@ -135,7 +135,7 @@ def check_alike(name: str, tree: PyTree, params: PyTree) -> None:
 
 
 def check_vector(name: str, what: str, values: Any, kind: type = jnp.floating) -> None:
-    """Refuse, in the name of the caller, what is no array of such numbers along one axis, or has no entries.
+    """Refuse anything but a vector of numbers of a kind, with at least one entry.
 
     >>> check_vector("inertia_of", "eigenvalues", jnp.eye(2))
     Traceback (most recent call last):
@@ -149,7 +149,7 @@ def check_vector(name: str, what: str, values: Any, kind: type = jnp.floating) -
 
 
 def check_axes(name: str, what: str, values: Any, shape: str, kind: type = jnp.floating) -> None:
-    """Refuse, in the name of the caller, what is no array of such numbers with the axes that a shape such as "(p, p)" has.
+    """Refuse anything but an array of numbers of a kind, with the axes of a shape such as "(p, p)".
 
     >>> check_axes("rescaled", "a matrix", jnp.ones((2, 3)), "(p, p)")
     Traceback (most recent call last):
@@ -168,14 +168,14 @@ def check_axes(name: str, what: str, values: Any, shape: str, kind: type = jnp.f
 
 
 def check_type(name: str, what: str, value: Any, kind: type, maker: str) -> None:
-    """Refuse, in the name of the caller, what is not of a kind."""
+    """Refuse a value of another type."""
     if not isinstance(value, kind):
         msg = f"{name}: got {what} of type {type(value).__name__}, expected what {maker} returns"
         raise ValueError(msg)
 
 
 def check_loss(name: str, loss: Any, params: PyTree) -> None:
-    """Refuse, in the name of the caller, what is no real scalar function of the parameters, in their precision.
+    """Refuse anything but a real scalar function of the parameters, computed in their precision.
 
     >>> check_loss("hvp", lambda w: (w.sum(), {"accuracy": 1.0}), jnp.ones(2))
     Traceback (most recent call last):
@@ -189,7 +189,7 @@ def check_loss(name: str, loss: Any, params: PyTree) -> None:
 
 
 def check_loss_value(name: str, value: PyTree) -> None:
-    """Refuse, in the name of the caller, the shape and type of a loss that is no real number."""
+    """Refuse the shape and type of a loss that is not one real number."""
     if isinstance(value, tuple) and len(value) > 1 and getattr(value[0], "shape", None) == ():
         msg = (
             f"{name}: got a loss that returns a tuple, with values besides the loss, expected a scalar alone; take it by [0], "
@@ -208,7 +208,7 @@ def check_loss_value(name: str, value: PyTree) -> None:
 
 
 def refuse_coarse(name: str, what: str, coarse: str | None, params: PyTree) -> None:
-    """Refuse, in the name of the caller, a function that computes in less precision than its parameters have."""
+    """Refuse a function that computes in less precision than its parameters have."""
     if coarse is not None:
         dtype = jax.tree.leaves(shapes_of(params))[0].dtype
         msg = (
@@ -219,7 +219,7 @@ def refuse_coarse(name: str, what: str, coarse: str | None, params: PyTree) -> N
 
 
 def traced(name: str, what: str, function: Any, *arguments: PyTree) -> tuple[PyTree, str | None]:
-    """Shapes and types of what a function returns, and the lowest precision in it, if below that of its first argument.
+    """The shapes and types that a function returns, and its lowest precision, if that is below its first argument's.
 
     Raises:
         ValueError: in the name of the caller, a function that raises an error when it is traced.
@@ -242,15 +242,15 @@ def traced(name: str, what: str, function: Any, *arguments: PyTree) -> tuple[PyT
 
 
 def is_known(value: Any) -> bool:
-    """Whether a number or an array has values yet."""
+    """Whether a number or an array has values: not a tracer, nor a shape alone."""
     return not isinstance(value, jax.core.Tracer | jax.ShapeDtypeStruct)
 
 
 def shapes_of(tree: PyTree) -> PyTree:
-    """Shapes and types alone."""
+    """The shapes and types of a pytree of arrays."""
     return jax.eval_shape(lambda same: same, tree)
 
 
 def form(tree: PyTree) -> PyTree:
-    """Structure, shapes and types, to be compared and to be shown."""
+    """Structure, shapes and types as a pytree of texts, for comparisons and messages."""
     return jax.tree.map(lambda leaf: f"{leaf.dtype}{list(leaf.shape)}", tree)

@@ -1,4 +1,4 @@
-"""What a function does inside, told from what jax traces of it: the precision it computes in, the operations it holds."""
+"""The precision that a traced function computes in, and the operations that it holds."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,14 +17,14 @@ def lower_precision(traced: ClosedJaxpr, num_first: int) -> str | None:
     """
     depends = [position < num_first for position in range(len(traced.jaxpr.invars))]
     finest = min(float(jnp.finfo(aval.dtype).eps) for aval in traced.in_avals[:num_first])
-    found: dict[str, float] = {}
-    _follow(traced.jaxpr, depends, found)
-    coarsest = max(found, key=found.__getitem__, default=None)
-    return coarsest if coarsest is not None and found[coarsest] > finest else None
+    seen: dict[str, float] = {}
+    _follow(traced.jaxpr, depends, seen)
+    coarsest = max(seen, key=seen.__getitem__, default=None)
+    return coarsest if coarsest is not None and seen[coarsest] > finest else None
 
 
 def holds(jaxpr: Jaxpr, primitive: str) -> bool:
-    """Whether an operation is anywhere in it.
+    """Whether a traced function holds an operation, at any depth.
 
     >>> import jax
     >>> holds(jax.make_jaxpr(jax.jit(jnp.sin))(1.0).jaxpr, "sin")
@@ -36,8 +36,8 @@ def holds(jaxpr: Jaxpr, primitive: str) -> bool:
     )
 
 
-def _follow(jaxpr: Jaxpr, depends: Sequence[bool], found: dict[str, float]) -> list[bool]:
-    """Which outputs depend on the inputs that do; the float types on the way, each with its unit of rounding, go to `found`."""
+def _follow(jaxpr: Jaxpr, depends: Sequence[bool], seen: dict[str, float]) -> list[bool]:
+    """Which outputs depend on the inputs marked in `depends`; adds the float types on the way, with their eps, to `seen`."""
     reached = {variable for variable, is_reached in zip(jaxpr.invars, depends, strict=True) if is_reached}
     for equation in jaxpr.eqns:
         inputs = [not isinstance(variable, Literal) and variable in reached for variable in equation.invars]
@@ -51,7 +51,7 @@ def _follow(jaxpr: Jaxpr, depends: Sequence[bool], found: dict[str, float]) -> l
             first = equation.params.get("num_consts", 0)
             given = list(inputs) if is_same else [True] * len(inner.invars)
             while True:
-                ends = _follow(inner, given, found)
+                ends = _follow(inner, given, seen)
                 grown = [*given]
                 for index in range(carried):
                     grown[first + index] |= ends[index]
@@ -65,7 +65,7 @@ def _follow(jaxpr: Jaxpr, depends: Sequence[bool], found: dict[str, float]) -> l
                 reached.add(variable)
                 dtype = getattr(variable.aval, "dtype", None)
                 if dtype is not None and jnp.issubdtype(dtype, jnp.floating):
-                    found[str(dtype)] = float(jnp.finfo(dtype).eps)
+                    seen[str(dtype)] = float(jnp.finfo(dtype).eps)
     return [not isinstance(variable, Literal) and variable in reached for variable in jaxpr.outvars]
 
 

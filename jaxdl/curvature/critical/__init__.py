@@ -1,4 +1,4 @@
-"""Critical points: found, classified, told from flat places, reduced to distinct ones, and left downhill."""
+"""Critical points: searches for them, their kinds, their distinct ones, and the ways out of saddles."""
 
 from jaxdl.curvature.critical.distinct import Completeness, Distinct, completeness, distinct
 from jaxdl.curvature.critical.minres import LeastSquares, minres

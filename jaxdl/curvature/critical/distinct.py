@@ -17,30 +17,30 @@ CRITICAL = (Kind.MINIMUM, Kind.MAXIMUM, Kind.SADDLE, Kind.DEGENERATE)
 
 
 class Distinct(NamedTuple):
-    """The distinct critical points among those found, in order of increasing value."""
+    """Distinct critical points, in order of increasing value."""
 
     points: CriticalPoints
     """One record of each."""
     counts: Int[np.ndarray, " distinct"]
-    """How many starts led there."""
+    """The number of starts that led to each."""
     labels: Int[np.ndarray, " starts"]
-    """Which of them each start led to; -1 where to no critical point."""
+    """The index of the point that each start led to; -1 for none."""
 
 
 def distinct(
-    found: CriticalPoints,
+    points: CriticalPoints,
     *,
     tolerance: float | None = None,
     symmetries: Sequence[Callable[[Params], Params]] = (),
 ) -> Distinct:
-    """The distinct critical points: those within a distance, or whose image under a symmetry is, are one.
+    """The distinct ones among critical points: two are one if they, or images under a symmetry, lie within a distance.
 
         two points w, v are one where |T w - v| <= tolerance (1 + |v|) for a symmetry T or the identity
 
-    Runs on the host, since how many there are is part of the answer. What is not critical is left out.
+    It runs on the host, as the number of points is part of the answer. Points that are not critical are left out.
 
     Args:
-        found: what `critical_points` returned.
+        points: the result of `critical_points`.
         tolerance: relative distance up to which two points are one; by default 2 eps^(3/8), that is 3e-6 in double and 5e-3
             in single precision, since `critical_points` leaves each as far as eps^(3/8) from the true one.
         symmetries: maps of parameters under which the loss does not change, such as permutations of hidden units, or
@@ -50,30 +50,30 @@ def distinct(
         ValueError: a record without a leading axis, or of no starts; a tolerance that is not positive.
 
     >>> from jaxdl.curvature.critical.points import critical_points
-    >>> found = critical_points(lambda w: (w[0] ** 2 - 1) ** 2, jax.numpy.array([[-2.0], [0.1], [0.7], [1.5]]))
-    >>> distinct(found).counts.tolist(), distinct(found, symmetries=[lambda w: -w]).counts.tolist()
+    >>> points = critical_points(lambda w: (w[0] ** 2 - 1) ** 2, jax.numpy.array([[-2.0], [0.1], [0.7], [1.5]]))
+    >>> distinct(points).counts.tolist(), distinct(points, symmetries=[lambda w: -w]).counts.tolist()
     ([1, 2, 1], [3, 1])
     """
-    check_type("distinct", "a record", found, CriticalPoints, "critical_points")
+    check_type("distinct", "a record", points, CriticalPoints, "critical_points")
     if callable(symmetries):
         msg = f"distinct: got symmetries={shown(symmetries)}, expected a sequence of functions; put it into a list"
         raise ValueError(msg)
     for image in symmetries:
         check_function("distinct", image, ("params",), "pass one such as lambda w: -w", what="a symmetry")
     if tolerance is None:
-        tolerance = 2 * float(np.finfo(np.asarray(found.value).dtype).eps) ** 0.375
+        tolerance = 2 * float(np.finfo(np.asarray(points.value).dtype).eps) ** 0.375
     check_numbers("distinct", 0, tolerance=tolerance)
     if tolerance == 0:
         msg = f"distinct: got tolerance={tolerance}, expected a positive distance"
         raise ValueError(msg)
-    if np.ndim(found.value) != 1:
-        msg = f"distinct: got values of shape {np.shape(found.value)}, expected one axis of starts"
+    if np.ndim(points.value) != 1:
+        msg = f"distinct: got values of shape {np.shape(points.value)}, expected one axis of starts"
         raise ValueError(msg)
-    if len(found.value) == 0:
+    if len(points.value) == 0:
         msg = "distinct: got a record of no starts, expected at least one"
         raise ValueError(msg)
-    images = np.stack([_rows(found.params), *(_rows(jax.vmap(image)(found.params)) for image in symmetries)], axis=1)
-    values, kinds = np.asarray(found.value), np.asarray(found.kind)
+    images = np.stack([_rows(points.params), *(_rows(jax.vmap(image)(points.params)) for image in symmetries)], axis=1)
+    values, kinds = np.asarray(points.value), np.asarray(points.kind)
     labels = np.full(len(values), -1)
     chosen: list[int] = []
     order = [start for start in np.argsort(values, kind="stable") if kinds[start] in CRITICAL]
@@ -88,8 +88,8 @@ def distinct(
             chosen.append(int(start))
             known = np.concatenate([known, images[start][:1]])
     rows = np.array(chosen, dtype=int)
-    points = jax.tree.map(lambda leaf: np.asarray(leaf)[rows], found)
-    return Distinct(points, np.bincount(labels[labels >= 0], minlength=len(rows)), labels)
+    chosen_points = jax.tree.map(lambda leaf: np.asarray(leaf)[rows], points)
+    return Distinct(chosen_points, np.bincount(labels[labels >= 0], minlength=len(rows)), labels)
 
 
 class Completeness(NamedTuple):
@@ -104,18 +104,18 @@ class Completeness(NamedTuple):
 
 
 def completeness(points: CriticalPoints, *, euler_characteristic: int = 1) -> Completeness:
-    """The check of Poincaré and Hopf that no critical point is missing, which needs no list to compare with.
+    """The check of Poincaré and Hopf that no critical point is missing.
 
         sum over all critical points of (-1)^index = the Euler characteristic
 
-    which is 1 for a function that grows in all directions (coercive), 0 on a torus, 2 on a sphere of even dimension and
-    0 on one of odd dimension. Points must be distinct: `distinct` first.
+    The characteristic is 1 for a function that grows in all directions (coercive), 0 on a torus, 2 on a sphere of even dimension
+    and 0 on one of odd dimension. The points must be distinct: reduce them by `distinct` first.
 
     Source: Milnor, *Morse Theory* (1963), theorem 5.2.
 
     >>> from jaxdl.curvature.critical.points import critical_points
-    >>> found = critical_points(lambda w: (w[0] ** 2 - 1) ** 2, jax.numpy.array([[-2.0], [0.1], [0.7]]))
-    >>> completeness(distinct(found).points)
+    >>> points = critical_points(lambda w: (w[0] ** 2 - 1) ** 2, jax.numpy.array([[-2.0], [0.1], [0.7]]))
+    >>> completeness(distinct(points).points)
     Completeness(index_sum=1, num_degenerate=0, adds_up=True)
     """
     check_type("completeness", "points", points, CriticalPoints, "distinct(...).points")

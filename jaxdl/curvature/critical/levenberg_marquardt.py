@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt on the gradient of a function of a flat vector: the search of `critical_points`."""
+"""Levenberg-Marquardt on the gradient of a function of a flat vector, the search of `critical_points`."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -24,7 +24,7 @@ FlatLoss = Callable[[Float[Array, " p"]], Scalar]
 
 
 class Tolerances(NamedTuple):
-    """When a search ends, and what its end is called."""
+    """The tolerances that end a search and classify its end."""
 
     gradient: ScalarLike
     flat: ScalarLike
@@ -32,7 +32,7 @@ class Tolerances(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where a search is."""
+    """The state of a search."""
 
     flat: Float[Array, " p"]
     gradient: Float[Array, " p"]
@@ -47,7 +47,7 @@ class State(NamedTuple):
 
 
 class Conditions(NamedTuple):
-    """What holds at a point, as far as products with the Hessian tell; soft directions need its eigenvalues."""
+    """Properties of a point by products with its Hessian; soft directions need its eigenvalues."""
 
     is_small: Bool[Array, ""]
     """The gradient is small on the scale of the Hessian's norm."""
@@ -58,7 +58,7 @@ class Conditions(NamedTuple):
 
 
 def levenberg_marquardt(loss: FlatLoss, start: Float[Array, " p"], max_steps: int, tolerances: Tolerances) -> State:
-    """Where the search that `critical_points` describes ends, before the Newton steps of `polish`.
+    """The end of the search that `critical_points` describes, before the Newton steps of `polish`.
 
     >>> end = levenberg_marquardt(lambda w: jnp.sum((w**2 - 1) ** 2), jnp.array([0.7, 2.0]), 20, Tolerances(1e-5, 1e-4, 9.0))
     >>> print(end.flat.round(3))
@@ -105,9 +105,9 @@ def levenberg_marquardt(loss: FlatLoss, start: Float[Array, " p"], max_steps: in
 
 
 def polish(loss: FlatLoss, state: State, max_steps: int, tolerances: Tolerances) -> State:
-    """Newton steps, or shares of them, for as long as they are not small and lower the gradient.
+    """The state after Newton steps, or shares of them, for as long as they are not small and lower the gradient.
 
-    H² and its shift know nothing of eigenvalues below sqrt(eps) |H|; H itself, decomposed, knows them down to rounding.
+    H² with its shift loses eigenvalues below sqrt(eps) |H|; the decomposition of H has them down to rounding.
 
     >>> soft, end = jnp.array([1e12, 1.0]), Tolerances(1e-12, 1e-7, jnp.inf)
     >>> begin = State(jnp.array([0.0, 0.7]), jnp.array([0.0, 0.7]), jnp.diag(soft), *jnp.zeros(3), jnp.int32(0))
@@ -142,7 +142,7 @@ def polish(loss: FlatLoss, state: State, max_steps: int, tolerances: Tolerances)
 def newton_step(
     gradient: Float[Array, " p"], spectrum: Float[Array, " p"], vectors: Float[Array, "p p"]
 ) -> Float[Array, " p"]:
-    """H⁺ g, the pseudo-inverse without eigenvalues that are nothing but rounding.
+    """H⁺ g, with the pseudo-inverse that leaves out negligible eigenvalues.
 
     >>> print(newton_step(jnp.array([3.0, 1.0]), jnp.array([0.5, 0.0]), jnp.eye(2)))
     [6. 0.]
@@ -153,7 +153,7 @@ def newton_step(
 
 
 def is_short(step: Float[Array, " p"], flat: Float[Array, " p"], tolerances: Tolerances) -> Bool[Array, ""]:
-    """Whether a Newton step is so small that a critical point is as near as that.
+    """Whether a Newton step is small, so that a critical point is near.
 
     >>> print(is_short(jnp.array([1e-4]), jnp.array([1.0]), Tolerances(1e-6, 1e-4, 9.0)))
     True

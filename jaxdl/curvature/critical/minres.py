@@ -17,7 +17,7 @@ from jaxdl.types import Params
 
 
 class LeastSquares(NamedTuple):
-    """What `minres` found."""
+    """The result of `minres`."""
 
     solution: PyTree
     residual_norm: Scalar
@@ -54,13 +54,13 @@ class MinresState(NamedTuple):
 def minres(
     matvec: Callable[[Params], Params], right_side: Params, *, max_steps: int, tolerance: ScalarLike = 1e-6
 ) -> LeastSquares:
-    """The x that minimizes |A x - b| over growing Krylov spaces, for a symmetric A, definite or not, singular or not.
+    """The x that minimizes |A x - b| over growing Krylov spaces, for any symmetric A, indefinite or singular ones included.
 
-    Stops when |b - A x| <= tolerance |b|, or |A r| <= tolerance |A| |r| for the residual r, or after `max_steps`
-    products. Where b lies in the range of A, x is the solution of least norm, A† b; elsewhere it is one of least squares.
+    It stops when |b - A x| <= tolerance |b|, or |A r| <= tolerance |A| |r| for the residual r, or after `max_steps` products. If
+    b lies in the range of A, x is the solution of least norm, A† b; otherwise it is a least-squares solution.
 
     Args:
-        matvec: products with A of pytrees like `right_side`; where they are known, three more tell whether it is symmetric.
+        matvec: products with A of pytrees like `right_side`; three more test its symmetry where values are known.
         right_side: b.
         max_steps: the largest number of products.
         tolerance: relative; it may be traced.
@@ -87,7 +87,7 @@ def minres(
 
 
 def flat_minres(matvec: FlatMatvec, b: Float[Array, " p"], max_steps: int, tolerance: Scalar) -> MinresState:
-    """Where MINRES ends, on flat vectors.
+    """The end of MINRES on flat vectors.
 
     >>> print(flat_minres(lambda v: 2 * v, jnp.ones(2), 1, jnp.asarray(1e-6)).x)
     [0.5 0.5]

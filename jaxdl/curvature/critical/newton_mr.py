@@ -1,4 +1,4 @@
-"""Newton-MR: a critical point of a model too large for its Hessian, from products with it alone."""
+"""Newton-MR: a critical point of a model whose Hessian is too large to form, from products with it."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -22,13 +22,13 @@ NUM_HALVINGS = 30
 UNCOUNTED = -1
 """In the place of counts, and of a kind, where no key is given to count eigenvalues with."""
 MOST_ACCURATE = 4
-"""MINRES is not asked for a relative residual below this many units of rounding."""
+"""The smallest relative residual required of MINRES, in units of rounding."""
 SUFFICIENT = 1e-4
 """The share of the decrease of |g|² predicted by its slope that a step must bring (Armijo)."""
 
 
 class NewtonMR(NamedTuple):
-    """Where a search ended."""
+    """The end of a search."""
 
     params: Params
     value: Scalar
@@ -64,8 +64,8 @@ def newton_mr(
         w <- w + 2^-j p,   p = argmin |H p + g| over a Krylov space,
         with the first j such that |g(w + 2^-j p)|² <= |g|² + 2 SUFFICIENT 2^-j <p, H g>
 
-    The gradient is linearized once for each step. As with `critical_points`, where this ends need not be critical: look
-    at `kind`. For one start; use `jax.vmap` for many.
+    The gradient is linearized once for each step. As with `critical_points`, the end need not be critical: look at
+    `kind`. It takes one start; use `jax.vmap` for many.
 
     Args:
         loss: a scalar function of the parameters, twice differentiable.
@@ -75,7 +75,7 @@ def newton_mr(
         max_matvecs: the largest number of products with the Hessian in one step.
         solver_tolerance: of MINRES; lowered to |g| over |g| at the start, for superlinear convergence, but not below 4 eps.
         flat_tolerance: |H g| / (|g| |H|) up to which a place where no share of a step lowers |g| is gradient-flat and not
-            unfinished; by default eps^(1/4). |H| is what MINRES saw of it in the last step.
+            unfinished; by default eps^(1/4). |H| is estimated by MINRES in the last step.
         radius: points with |w| beyond it have diverged.
         key: with one, the eigenvalues at the end are counted by `inertia`, and a converged search has a kind. Where its
             counts are bounds, the kind is degenerate unless they allow for no other.
@@ -197,9 +197,9 @@ def _search(
     )
 
 
-def _counted(found: Inertia) -> tuple[Int[Array, "3"], Int[Array, ""]]:
+def _counted(result: Inertia) -> tuple[Int[Array, "3"], Int[Array, ""]]:
     """The counts, and the kind of a critical point that they, or their bounds, prove."""
-    counts, low = (jnp.stack(numbers).astype(jnp.int32) for numbers in (found.counts, found.low))
+    counts, low = (jnp.stack(numbers).astype(jnp.int32) for numbers in (result.counts, result.low))
     size = jnp.sum(counts, dtype=jnp.int32)
     kind = jnp.select(
         [(low[0] > 0) & (low[2] > 0), low[2] == size, low[0] == size],

@@ -1,6 +1,6 @@
-"""Critical points of any scalar function: found from many starts at once, and told from places that are only flat.
+"""Critical points of any scalar function, from many starts at once, distinguished from places that are only flat.
 
-Everything is dense: one search holds a Hessian, so this is for up to a few hundred parameters; `newton_mr` is for more.
+Every search holds a dense Hessian, so this is for up to a few hundred parameters; `newton_mr` is for more.
 """
 
 import enum
@@ -30,11 +30,11 @@ from jaxdl.rounding import negligible, product
 from jaxdl.types import Params
 
 SAFETY = 4
-"""An eigenvalue is told from zero when it exceeds this many times its change over one more Newton step."""
+"""An eigenvalue differs from zero if it exceeds this many times its change over one more Newton step."""
 
 
 class Kind(enum.IntEnum):
-    """What a point is."""
+    """The kind of a point at which a search ends."""
 
     MINIMUM = 0
     """critical, all eigenvalues positive"""
@@ -43,7 +43,7 @@ class Kind(enum.IntEnum):
     SADDLE = 2
     """critical, eigenvalues of both signs (and perhaps of zero)"""
     DEGENERATE = 3
-    """critical, no two signs, some eigenvalue zero: the Hessian does not tell whether it is a minimum, maximum or saddle"""
+    """critical, no two signs, some eigenvalue zero: the Hessian leaves open whether it is a minimum, maximum or saddle"""
     GRADIENT_FLAT = 4
     """not critical: the gradient is not zero but lies in the Hessian's kernel, so its norm has a stationary point"""
     DIVERGED = 5
@@ -53,7 +53,7 @@ class Kind(enum.IntEnum):
 
 
 class CriticalPoints(NamedTuple):
-    """What was found at one point; with a leading axis "starts" on everything when it comes from many."""
+    """The properties of one point, or of many, with a leading axis "starts" on every field."""
 
     params: Params
     value: Float[Array, "*starts"]
@@ -94,21 +94,21 @@ def critical_points(
         w <- w - (H² + s² I)⁻¹ H g,   s = damping |g| / (1 + |w|)
 
     A step that lowers |g| is taken. The damping adapts (Nielsen, 1999) and vanishes with the gradient, so that convergence
-    is quadratic, to isolated points and to manifolds of them alike (Fan and Yuan, 2005). Newton steps H⁺ g end the search,
-    for directions too soft to be seen in H². A point counts as
+    is quadratic, to isolated points and to manifolds of them (Fan and Yuan, 2005). Newton steps H⁺ g end the search, as H² does
+    not resolve soft directions. A point counts as
 
-    - critical where |g| <= gradient_tolerance |H| (1 + |w|), and |H⁺ g| <= sqrt(gradient_tolerance) (1 + |w|): the first
-      alone is blind to directions in which H is small, along which a small gradient may be far from its zero;
-    - gradient-flat where not, |H g| <= flat_tolerance |g| max(|H|, |g| / (1 + |w|)), and |H g| / |g| counts as zero. To
-      minimize |g| leads to such points too, often more often than to critical ones (Frye et al., 2021): they have no
-      index worth the name.
+    - critical if |g| <= gradient_tolerance |H| (1 + |w|), and |H⁺ g| <= sqrt(gradient_tolerance) (1 + |w|). The first condition
+      misses directions in which H is small, along which a small gradient may be far from its zero;
+    - gradient-flat if it is not critical, |H g| <= flat_tolerance |g| max(|H|, |g| / (1 + |w|)), and |H g| / |g| counts as zero.
+      Minimizing |g| leads to such points too, often more often than to critical ones (Frye et al., 2021). They have no
+      meaningful index.
 
-    A number counts as zero, as an eigenvalue, up to c eps |H| sqrt(n), plus four times the change of the spectrum over one
-    more Newton step: where that step changes the eigenvalues as much as they are large, as around a degenerate point, their
-    signs say nothing. H⁺ leaves out eigenvalues up to c eps |H| sqrt(n), whose directions no arithmetic of the type knows.
+    An eigenvalue counts as zero up to c eps |H| sqrt(n), plus four times the change of the spectrum over one more Newton step.
+    Around a degenerate point that step changes the eigenvalues by as much as their size, and their signs mean nothing. H⁺ leaves
+    out eigenvalues up to c eps |H| sqrt(n), which are rounding.
 
-    Only what lowers |g| is taken, and where a valley has to be climbed in |g| on the way, as Rosenbrock's from the left of
-    x = -1/4, a search ends elsewhere or unfinished.
+    As only steps that lower |g| are taken, a search that would have to raise |g| on its way, as Rosenbrock's from the left of
+    x = -1/4, ends elsewhere or unfinished.
 
     Args:
         loss: a scalar function of the parameters, twice differentiable.
@@ -122,7 +122,7 @@ def critical_points(
             networks of saturating units does.
 
     Returns:
-        A record of every start, in their order, whatever it reached; `distinct` reduces them to distinct critical points.
+        A record of every start, in their order, wherever it ended; `distinct` reduces them to distinct critical points.
 
     Raises:
         ValueError: starts without a common leading axis, or not of single or double precision; a loss that is not a real
@@ -166,7 +166,7 @@ def critical_point(
     flat_tolerance: ScalarLike | None = None,
     radius: ScalarLike = np.inf,
 ) -> CriticalPoints:
-    """What one given point is: the record that `critical_points` makes, without the search. Arguments as there.
+    """The record of one given point, as `critical_points` makes it, without the search. Arguments are the same.
 
     >>> saddle = critical_point(lambda w: w[0] ** 2 - w[1] ** 2, jnp.zeros(2))
     >>> print(saddle.inertia, Kind(int(saddle.kind)).name)
@@ -241,7 +241,7 @@ def _classify(loss: FlatLoss, flat: Float[Array, " p"], tolerances: Tolerances) 
 
 
 def check_points(name: str, loss: Callable[[Params], Scalar], starts: Params) -> None:
-    """Refuse, in the name of the caller, points without a common leading axis, and what `check_point` refuses.
+    """Refuse points without a common leading axis, and what `check_point` refuses.
 
     >>> check_points("critical_points", lambda w: w, jnp.ones(3))
     """
@@ -256,7 +256,7 @@ def check_points(name: str, loss: Callable[[Params], Scalar], starts: Params) ->
 
 
 def check_point(name: str, loss: Callable[[Params], Scalar], params: PyTree) -> None:
-    """Refuse, in the name of the caller, a point not of single or double precision, and a loss without a Hessian.
+    """Refuse a point not of single or double precision, and a loss without a Hessian.
 
     Raises:
         ValueError: what `check_floats` and `check_loss` refuse; a loss that jax cannot differentiate twice.

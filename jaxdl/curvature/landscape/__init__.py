@@ -1,4 +1,4 @@
-"""The loss around a model and between two: slices, barriers, and the symmetries that change parameters and no function."""
+"""The loss around a model and between two: slices, barriers, and symmetries, which change parameters but no function."""
 
 from jaxdl.curvature.landscape.hidden_units import Matched, match_hidden_units
 from jaxdl.curvature.landscape.reparametrization import Reparametrization, reparametrization

@@ -1,4 +1,4 @@
-"""Hidden units in another order: the permutation that brings one network nearest to another."""
+"""The permutation of hidden units that brings one network nearest to another."""
 
 import itertools
 import math
@@ -28,12 +28,12 @@ class Matched(NamedTuple):
 def match_hidden_units(
     reference: Mapping[str, Any], params: Mapping[str, Any], layers: Sequence[str], *, max_sweeps: int = 100
 ) -> Matched:
-    """The network `params` with its hidden units permuted so that its weights come as near to `reference` as they can.
+    """The network `params`, with its hidden units permuted so that its weights come nearest to `reference`.
 
         P_l <- argmin over permutations |W_l^ref - P_l W_l P_{l-1}ᵀ|² + |W_{l+1}^ref - P_{l+1} W_{l+1} P_lᵀ|², biases likewise
 
-    by one linear assignment for each hidden layer in turn, until none changes. The function computed stays the same. With
-    one hidden layer the match is the best there is; with more it is a local optimum. Runs on the host.
+    One linear assignment for each hidden layer in turn, until none changes. The function computed stays the same. With one
+    hidden layer the match is the best one; with more it is a local optimum. It runs on the host.
 
     Source: Ainsworth, Hayase and Srinivasa, "Git Re-Basin" (2023), section 3.2; Singh and Jaggi (2020).
 

@@ -1,4 +1,4 @@
-"""Reparametrization: how a Hessian changes when the parameters do and the function does not."""
+"""How a Hessian changes under a change of parameters that leaves the function alone."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from jaxdl.types import Key, Params
 
 
 class Reparametrization(NamedTuple):
-    """How far a linear change of the parameters is from one that leaves the function alone."""
+    """How far a linear change of the parameters is from a symmetry of the function."""
 
     value_gap: Scalar
     """|f(Tθ) - f(θ)| / max(|f(θ)|, 1)."""
@@ -32,10 +32,10 @@ def reparametrization(
     *,
     num_probes: int = 4,
 ) -> Reparametrization:
-    """Whether H(Tθ) = T⁻ᵀ H(θ) T⁻¹, as for every linear bijection T that leaves the function alone.
+    """The gaps in f(Tθ) = f(θ) and H(Tθ) = T⁻ᵀ H(θ) T⁻¹, which hold for every linear symmetry T of the function f.
 
-    Scaling one layer of a ReLU network up and the next one down is such a change: its eigenvalues, and with them every
-    measure of sharpness, become whatever one likes, while function and inertia stay. Without inverses, that is
+    Scaling one layer of a ReLU network up and the next one down is a symmetry. It changes eigenvalues, and so every measure of
+    sharpness, at will, while function and inertia stay. The second equation is tested without inverses, as
     Tᵀ H(Tθ) T v = H(θ) v for random v.
 
     Args:

@@ -1,7 +1,7 @@
-"""Slices of a loss surface, as numbers: through one model, or between two, and how high the barrier between them is.
+"""Slices of a loss surface through one model or between two, and the barrier between them.
 
-A slice shows what lies in its directions and nothing else: random directions miss every outlier of the spectrum, and
-two points that a straight line separates may be joined by a curve.
+A slice shows only its own directions. Random directions miss every outlier of the spectrum, and a curve may join two points
+that a straight line separates.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,12 +33,12 @@ def random_direction(key: Key, params: Params) -> Params:
 
 
 def filter_normalized(direction: Params, params: Params) -> Params:
-    """A direction in which every unit moves in proportion to the norm of its own incoming weights.
+    """The direction rescaled so that every unit moves in proportion to the norm of its own incoming weights.
 
         d_j <- d_j |w_j| / |d_j|   for the weights w_j into unit j, on the last axis of a kernel
 
-    so that networks which differ only by a rescaling of their units are drawn alike. What has fewer than two axes, such
-    as biases, does not move.
+    Networks that differ only by a rescaling of their units then look alike. Leaves with fewer than two axes, such as biases,
+    do not move.
 
     Source: Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss landscape of neural nets" (2018).
 
@@ -72,8 +72,8 @@ def line(
 ) -> Float[Array, " offsets"]:
     """The loss along a line: loss(params + t direction) for every offset t.
 
-    Any pytree shaped like the parameters is a direction: a random one, one that is filter-normalized, an eigenvector.
-    Memory is that of `batch_size` evaluations.
+    A direction is any pytree shaped like the parameters: a random or a filter-normalized one, or an eigenvector. `batch_size`
+    evaluations run at once.
 
     Raises:
         ValueError: a direction that is not shaped like the parameters; a batch of none.
@@ -97,7 +97,7 @@ def plane(
 ) -> Float[Array, "rows columns"]:
     """The loss on a plane: loss(params + s first + t second) for all offsets s (rows) and t (columns).
 
-    Arguments and errors as of `line`. Directions are used as they are: give orthogonal ones to draw true to scale.
+    Arguments and errors are those of `line`. Directions are used as given: orthogonal ones of equal norm are drawn to scale.
 
     >>> print(plane(lambda w: w[0] - w[1], jnp.zeros(2), *jnp.eye(2), jnp.arange(2.0), jnp.arange(3.0)))
     [[ 0. -1. -2.]
@@ -133,7 +133,7 @@ def interpolation(
     *,
     batch_size: int = 8,
 ) -> Float[Array, " fractions"]:
-    """The loss between two models: loss((1 - t) start + t end) for every fraction t. Errors as of `line`.
+    """The loss between two models: loss((1 - t) start + t end) for every fraction t. Errors are those of `line`.
 
     >>> print(interpolation(lambda w: (w**2 - 1) ** 2, jnp.array(-1.0), jnp.array(1.0), jnp.linspace(0, 1, 3)))
     [0. 1. 0.]
@@ -146,13 +146,13 @@ def interpolation(
 def barrier(
     values: Float[Array, "*batch fractions"], fractions: Float[Array, " fractions"]
 ) -> Float[Array, "*batch fractions"]:
-    """How far a loss between two models lies above the straight line between its ends: L(t) - (1 - t) L(0) - t L(1).
+    """The barrier between two models at every fraction t of the way: L(t) - (1 - t) L(0) - t L(1).
 
-    Its largest value is the barrier of Entezari et al. (2022), zero or below when none stands between. The first and
-    last value must be those at the fractions 0 and 1.
+    It is the height of the loss above the straight line between its ends. Its maximum is the barrier of Entezari et al. (2022),
+    which is zero when nothing stands between. The first and last value must be those at the fractions 0 and 1.
 
     Raises:
-        ValueError: as many values as fractions are expected, and fractions from 0 to 1.
+        ValueError: another number of values than of fractions; fractions that do not go from 0 to 1.
 
     >>> print(barrier(jnp.array([0.0, 3.0, 2.0]), jnp.linspace(0, 1, 3)).max())
     2.0

@@ -1,4 +1,4 @@
-"""Products of vectors with curvature matrices: of any scalar function, and of a model's risk over data in chunks."""
+"""Products of vectors with curvature matrices, of any scalar function or of a model's risk over chunks of data."""
 
 from jaxdl.curvature.products.gauss_newton import (
     Labels,

@@ -1,6 +1,6 @@
-"""Products of vectors with the curvature matrices built from a model's Jacobian: Gauss-Newton, Fisher, empirical Fisher.
+"""Products of vectors with the curvature matrices of a model's Jacobian: Gauss-Newton, Fisher, empirical Fisher.
 
-Each takes `(model, loss, variables, dataset)` and goes over the data in chunks where asked to, as `products.hvp_over`.
+Each takes `(model, loss, variables, dataset)`, and sums over chunks of the data if `chunk_size` is given, as `hvp_over` does.
 """
 
 from collections.abc import Callable
@@ -22,9 +22,9 @@ Labels = Callable[[Float[Array, "n out"]], tuple[Float[Array, "kinds n out"], Fl
 def ggn(model: Model, loss: Loss, variables: Variables, dataset: Dataset, *, chunk_size: int | None = None) -> Matvec:
     """Products with the generalized Gauss-Newton matrix G = sum_i w_i Jᵢᵀ (∇²_f lossᵢ) Jᵢ / sum_i w_i.
 
-    The Hessian without the curvature of the model; positive semidefinite where the loss is convex in the outputs, and
-    the whole Hessian where the model is linear, or every example is fitted so that ∇_f loss = 0. Arguments, result and
-    errors as of `hvp_over`.
+    It is the Hessian without the curvature of the model. It is positive semidefinite if the loss is convex in the outputs. It
+    is the whole Hessian if the model is linear, or fits every example so that ∇_f loss = 0. Arguments, result and errors are
+    those of `hvp_over`.
 
     Source: Schraudolph, "Fast curvature matrix-vector products for second-order gradient descent" (2002).
 
@@ -87,10 +87,10 @@ def fisher(
 def empirical_fisher(
     model: Model, loss: Loss, variables: Variables, dataset: Dataset, *, chunk_size: int | None = None
 ) -> Matvec:
-    """Products with sum_i w_i gᵢ gᵢᵀ / sum_i w_i, where gᵢ is the gradient of example i's loss: gradients' second moment.
+    """Products with the second moment of the gradients, sum_i w_i gᵢ gᵢᵀ / sum_i w_i, with gᵢ that of example i's loss.
 
-    Not an approximation of the Fisher matrix where labels are not the model's own (Kunstner, Balles and Hennig,
-    "Limitations of the empirical Fisher approximation", 2019). Arguments, result and errors as of `hvp_over`.
+    It does not approximate the Fisher matrix unless labels follow the model's own law (Kunstner, Balles and Hennig,
+    "Limitations of the empirical Fisher approximation", 2019). Arguments, result and errors are those of `hvp_over`.
 
     >>> from jaxdl import losses, models
     >>> data = Dataset(jnp.ones((2, 1)), jnp.array([[1.0], [3.0]]), jnp.ones(2))
@@ -106,7 +106,7 @@ def empirical_fisher(
 
 
 def softmax_labels(outputs: Float[Array, "n out"]) -> tuple[Float[Array, "out n out"], Float[Array, "out n"]]:
-    """Every class, with the probability that the logits give it: the law of `losses.softmax_cross_entropy`."""
+    """Every class with its probability by the logits, the law of `losses.softmax_cross_entropy`."""
     num_classes = outputs.shape[-1]
     classes = jnp.eye(num_classes, dtype=outputs.dtype)[:, None, :]
     return jnp.broadcast_to(classes, (num_classes, *outputs.shape)), jax.nn.softmax(outputs).T
@@ -115,7 +115,7 @@ def softmax_labels(outputs: Float[Array, "n out"]) -> tuple[Float[Array, "out n 
 def sigmoid_labels(outputs: Float[Array, "n out"]) -> tuple[Float[Array, "2*out n out"], Float[Array, "2*out n"]]:
     """Independent binary labels whose logits are the outputs: the law of `losses.sigmoid_cross_entropy`.
 
-    Their mean p and variance p (1 - p) at least, on 2 out points rather than 2^out: scores linear in y need no more.
+    They are 2 out points, rather than 2^out, with the right mean p and variance p (1 - p): scores linear in y need no more.
     """
     probabilities = jax.nn.sigmoid(outputs)
     return _of_moments(probabilities, probabilities * (1 - probabilities))
@@ -124,7 +124,7 @@ def sigmoid_labels(outputs: Float[Array, "n out"]) -> tuple[Float[Array, "2*out 
 def gaussian_labels(outputs: Float[Array, "n out"]) -> tuple[Float[Array, "2*out n out"], Float[Array, "2*out n"]]:
     """Independent labels of variance one around the outputs: the law of `losses.half_squared_error`.
 
-    Their mean and variance at least, on 2 out points: scores linear in y need no more.
+    They are 2 out points with the right mean and variance: scores linear in y need no more.
     """
     return _of_moments(outputs, jnp.ones_like(outputs))
 

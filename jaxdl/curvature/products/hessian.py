@@ -1,11 +1,11 @@
-"""Products of vectors with the Hessian of any scalar function, or of a risk, over its data in chunks.
+"""Products of vectors with the Hessian of a scalar function, or of a risk over chunks of data.
 
-`hvp` serves any scalar function. `hvp_over`, and the products of `jaxdl.curvature.products.gauss_newton`, take
-`(model, loss, variables, dataset)` and belong to the risk
+`hvp` serves any scalar function. `hvp_over`, like the products of `gauss_newton`, takes `(model, loss, variables, dataset)` and
+belongs to the risk
 
     L(params) = sum_i w_i loss(f(params, x_i), y_i) / sum_i w_i
 
-of `objectives.evaluation_risk`: the model as it predicts, its further collections frozen. `operators.restrict` picks a
+of `objectives.evaluation_risk`: the model predicts, and its further collections are frozen. `operators.restrict` selects a
 layer or a block.
 """
 
@@ -36,10 +36,10 @@ from jaxdl.types import Dataset, Loss, Model, Params, Variables
 
 
 def hvp(loss: Callable[[Params], Scalar], params: Params) -> Matvec:
-    """Products H v with the Hessian of any scalar function of a pytree, linearized once: about one gradient each.
+    """Products H v with the Hessian of any scalar function of a pytree; each costs about one gradient.
 
-    A loss of functions under `jax.custom_vjp`, whose rules are for gradients alone, is differentiated twice in reverse. One
-    array in two places is differentiated as two, with a warning: give tied weights once.
+    The gradient is linearized once. A loss of functions under `jax.custom_vjp`, which have rules for gradients only, is
+    differentiated twice in reverse. One array in two places is differentiated as two, with a warning: give tied weights once.
 
     Returns:
         `v -> H v`, between pytrees like the parameters. Call it as often as wanted, under `jit`, `vmap` and `scan`.
@@ -69,7 +69,7 @@ def hvp_over(
         loss: of each example.
         variables: where the curvature is taken; it is that of `variables["params"]`.
         dataset: examples and weights; the risk of no weight at all is zero.
-        chunk_size: examples that are in memory at a time. `None`: all, linearized once, which is the faster.
+        chunk_size: examples in memory at a time. `None`: all, linearized once, which is faster.
 
     Returns:
         `v -> H v`, between pytrees like `variables["params"]`.
@@ -105,7 +105,7 @@ def hvp_over(
 
 
 def check_deterministic(loss: Callable[[Params], Scalar], params: Params) -> None:
-    """Refuse a loss whose value differs between two evaluations: dropout or minibatches drawn behind its back.
+    """Refuse a loss whose value differs between two evaluations, as hidden dropout or minibatches make it.
 
     Raises:
         ValueError: two values that differ by more than rounding, or are not finite; a loss that is not a scalar. Under `jit`
@@ -136,7 +136,7 @@ def check_deterministic(loss: Callable[[Params], Scalar], params: Params) -> Non
 def sum_over_chunks(
     name: str, product: Callable[[Dataset], Matvec], params: Params, dataset: Dataset, chunk_size: int | None
 ) -> Matvec:
-    """The sum over chunks of the products of each, with weights that add up to one."""
+    """The sum of the products of all chunks, whose weights add up to one."""
     if chunk_size is not None:
         check_counts(name, 1, chunk_size=chunk_size)
     total = jnp.sum(dataset.weight)
@@ -164,7 +164,7 @@ def sum_over_chunks(
 
 
 def check_risk(name: str, model: Model, loss: Loss, variables: Variables, dataset: Dataset) -> Params:
-    """The parameters, once shapes are known to fit together."""
+    """The parameters, after a check that all shapes fit together."""
     if not isinstance(variables, Mapping) or "params" not in variables:
         got = sorted(variables) if isinstance(variables, Mapping) else type(variables).__name__
         msg = f'{name}: got variables of {got}, expected a mapping with "params", such as model.init returns'
@@ -208,5 +208,5 @@ def check_risk(name: str, model: Model, loss: Loss, variables: Variables, datase
 
 
 def weighted_loss(loss: Loss, outputs: Float[Array, "n out"], part: Dataset) -> Scalar:
-    """The sum of losses times weights, which `sum_over_chunks` has normalized."""
+    """The sum of losses times weights; `sum_over_chunks` has normalized the weights."""
     return jnp.sum(part.weight * loss(outputs, part.y))

@@ -1,7 +1,7 @@
-"""Products with derivatives: forward where jax knows how, and backward throughout where a rule knows no other way.
+"""Products with derivatives: forward over reverse, or reverse twice where a function has a rule for gradients only.
 
-A function under `jax.custom_vjp` has a rule for gradients and none for directions. The Hessian of a loss made of it is the
-derivative of a gradient, and equal to its own transpose: products with it need gradients only.
+A function under `jax.custom_vjp` has a rule for gradients and none for directions. The Hessian of its loss is the derivative of
+a gradient and equals its own transpose, so products with it need gradients only.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ NO_DIRECTIONS = "custom_lin"
 
 
 def linearized_gradient(name: str, loss: Callable[[Params], Scalar], at: Params) -> tuple[Params, Linear]:
-    """The gradient at a point, and products with the Hessian there, linearized once.
+    """The gradient at a point, and products with the Hessian there; the gradient is linearized once.
 
     Raises:
         ValueError: in the name of the caller, a loss without a second derivative in either mode.
@@ -42,9 +42,9 @@ def linearized_gradient(name: str, loss: Callable[[Params], Scalar], at: Params)
 
 
 def product_at(name: str, loss: Callable[[Params], Scalar], at: Params) -> Callable[..., Params]:
-    """`(loss, at, vector) -> H vector`, of which nothing is kept, for losses whose derivatives have the rules of this one's.
+    """`(loss, at, vector) -> H vector`, which keeps nothing, for losses whose derivatives have the rules of this one's.
 
-    Errors as of `linearized_gradient`.
+    Errors are those of `linearized_gradient`.
 
     >>> import jax.numpy as jnp
     >>> loss, at = lambda w: w[0] ** 2 * w[1], jnp.array([1.0, 2.0])
@@ -70,7 +70,7 @@ def product_at(name: str, loss: Callable[[Params], Scalar], at: Params) -> Calla
 def jacobian_products(
     name: str, function: Callable[[Params], Array], at: Params
 ) -> tuple[Array, Callable[[Params], Array], Callable[[Array], Params]]:
-    """A function's value, and products with its Jacobian and with the transpose of it. Errors as of `linearized_gradient`.
+    """A function's value, and products with its Jacobian and its transpose. Errors are those of `linearized_gradient`.
 
     >>> import jax.numpy as jnp
     >>> value, push, pull = jacobian_products("ggn", lambda w: w**2, jnp.array([3.0]))

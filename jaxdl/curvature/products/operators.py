@@ -30,7 +30,7 @@ from jaxdl.rounding import vector_norm
 from jaxdl.types import Key, Params
 
 Matvec = Callable[[Params], Params]
-"""A linear map of pytrees like the parameters, symmetric wherever a spectrum is asked for."""
+"""A linear map of pytrees like the parameters; spectra need a symmetric one."""
 FlatMatvec = Callable[[Float[Array, " p"]], Float[Array, " p"]]
 """The same on flat vectors."""
 
@@ -50,11 +50,11 @@ class Restricted(NamedTuple):
 
 
 def check_symmetric(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 2) -> None:
-    """Refuse an operator for which u · A v and v · A u differ by more than rounding, or A u and -3 A (-u/3), on random u, v.
+    """Refuse an operator that is not symmetric, or not linear, by its products with random u and v.
 
-    By more than `ASYMMETRY` eps (|A u| + |A v|), that is, which for normal u and v also tells an asymmetry of that size
-    relative to the Frobenius norm, in any dimension. The second tells what is not linear, or computes with fewer digits
-    than it returns, at the cost of one product. Under `jit` nothing is known yet, and no values are checked.
+    It is refused if u · A v and v · A u differ by more than `ASYMMETRY` eps (|A u| + |A v|). For normal u and v this shows an
+    asymmetry of that size relative to the Frobenius norm, in any dimension. It is also refused if A u and -3 A (-u/3) differ so:
+    it is then not linear, or computes with fewer digits than it returns. Under `jit` no values are known, and none are checked.
 
     Raises:
         ValueError: an asymmetric operator, or one that is not linear; one whose products are not finite, or so small that
@@ -72,7 +72,7 @@ def check_symmetric(matvec: Matvec, like: Params, key: Key, *, num_probes: int =
 
 
 def refuse_asymmetric(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"], key: Key, *, num_probes: int) -> None:
-    """What `check_symmetric` does, in the name of the caller and on flat vectors."""
+    """Does what `check_symmetric` does, for the function `name` and on flat vectors."""
     if isinstance(key, jax.core.Tracer):
         return
     limit = ASYMMETRY * float(jnp.finfo(zeros.dtype).eps)
@@ -98,7 +98,7 @@ def refuse_asymmetric(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"], 
 
 
 def refuse_nonlinear(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"]) -> None:
-    """Refuse, in the name of the caller, an operator for which A u is not -3 A (-u/3) at a random u, where values are known.
+    """Refuse an operator for which A u is not -3 A (-u/3) at a random u, where values are known.
 
     >>> refuse_nonlinear("trace", lambda v: v**2, jnp.zeros(2))
     Traceback (most recent call last):
@@ -147,7 +147,7 @@ def _refuse_values(name: str, difference: Scalar, norm: Scalar, images: tuple[Ar
 def flat_operator(
     name: str, matvec: Matvec, like: Params
 ) -> tuple[FlatMatvec, Float[Array, " p"], Callable[[Array], Params]]:
-    """The operator on flat vectors, a vector of zeros of their shape and type, and the way back to pytrees.
+    """The operator on flat vectors, a vector of zeros of their shape and type, and the map back to pytrees.
 
     Raises:
         ValueError: in the name of the caller, a `like` that `check_floats` refuses, or of half precision; a matvec that is
@@ -175,7 +175,7 @@ def flat_operator(
 
 
 def check_matvec(name: str, matvec: Any) -> None:
-    """Refuse, in the name of the caller, what is no function of one vector.
+    """Refuse anything but a function of one vector.
 
     >>> check_matvec("trace", jnp.eye(2))
     Traceback (most recent call last):
@@ -186,7 +186,7 @@ def check_matvec(name: str, matvec: Any) -> None:
 
 
 def dense(matvec: Matvec, like: Params, *, chunk_size: int = 4) -> Float[Array, "p p"]:
-    """The matrix of an operator, one product for each of its p columns, `chunk_size` of them at once.
+    """The matrix of an operator, from one product for each of its p columns, `chunk_size` at once.
 
     Rows and columns are in the order of `jax.flatten_util.ravel_pytree`. On CPUs about 4 at once are fastest.
 
@@ -204,7 +204,7 @@ def dense(matvec: Matvec, like: Params, *, chunk_size: int = 4) -> Float[Array, 
 
 
 def columns_of(matvec: FlatMatvec, zeros: Float[Array, " p"], *, chunk_size: int = 4) -> Float[Array, "p p"]:
-    """What `dense` returns, on flat vectors and without its checks.
+    """The matrix of an operator on flat vectors, without the checks of `dense`.
 
     >>> print(columns_of(lambda v: 2 * v, jnp.zeros(2)))
     [[2. 0.]
@@ -218,7 +218,7 @@ def columns_of(matvec: FlatMatvec, zeros: Float[Array, " p"], *, chunk_size: int
 
 
 def restrict(matvec: Matvec, like: Params, keep: PyTree[bool]) -> Restricted:
-    """The diagonal block P A Pᵀ of an operator that belongs to some of the parameters: a layer, all biases, ...
+    """The diagonal block P A Pᵀ of an operator for some of the parameters: a layer, all biases, ...
 
     Args:
         matvec: the whole operator A.
@@ -227,7 +227,7 @@ def restrict(matvec: Matvec, like: Params, keep: PyTree[bool]) -> Restricted:
             `jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)`.
 
     Returns:
-        The block's matvec, and its `like`: the parameters with `None` in the place of what is left out.
+        The block's matvec and its `like`, as a `Restricted`.
 
     Raises:
         ValueError: a `keep` that is no prefix of `like`, holds anything but booleans, or keeps nothing; leaves of `like` that

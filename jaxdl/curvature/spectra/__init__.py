@@ -1,4 +1,4 @@
-"""Eigenvalues of a symmetric operator, from products with it: both ends, density, counts, sums, and what they mean for descent."""
+"""Eigenvalues of a symmetric operator, from products with it: both ends, density, counts, sums, and their meaning for descent."""
 
 from jaxdl.curvature.spectra.conditioning import (
     Conditioning,

@@ -1,7 +1,7 @@
-"""Conditioning: what the eigenvalues of a Hessian predict for descent, and what changes them.
+"""Conditioning: rates of descent from the eigenvalues of a Hessian, and rescalings that improve them.
 
-Everything is a function of a symmetric matrix's eigenvalues, of the matrix, or of products with it. Predictions are for
-the quadratic with that Hessian, and hold near a minimum.
+Every function takes the eigenvalues of a symmetric matrix, the matrix, or products with it. Predictions are for the quadratic
+with that Hessian, and hold near a minimum.
 """
 
 import math
@@ -21,7 +21,7 @@ from jaxdl.types import Params
 
 
 class Descent(NamedTuple):
-    """A descent on a quadratic: its step and momentum, and the factor by which each iteration shrinks an error."""
+    """Step and momentum of a descent on a quadratic, and the factor by which each iteration shrinks an error."""
 
     step: Scalar
     momentum: Scalar
@@ -32,7 +32,7 @@ class Descent(NamedTuple):
 
 
 class Conditioning(NamedTuple):
-    """The range of a spectrum, and the best that descent can make of it."""
+    """The range of a spectrum, and the best constant steps on it."""
 
     largest: Scalar
     smallest: Scalar
@@ -49,12 +49,12 @@ class Conditioning(NamedTuple):
 
 
 class StepTest(NamedTuple):
-    """What a step of size ε against the gradient g is predicted to do: f(x - ε g) - f(x) = -ε g·g + ½ ε² g·Hg."""
+    """The predicted change by a step of size ε against the gradient g: f(x - ε g) - f(x) = -ε g·g + ½ ε² g·Hg."""
 
     gradient_term: Scalar
-    """g·g, the decrease for each unit of ε as the gradient promises it."""
+    """g·g, the decrease for each unit of ε that the gradient alone predicts."""
     curvature_term: Scalar
-    """½ ε g·Hg, what the curvature takes back of it."""
+    """½ ε g·Hg, the part of it that curvature takes back."""
     ratio: Scalar
     """curvature_term / gradient_term: above 1 the step goes up, however small the gradient still is."""
     predicted_change: Scalar
@@ -65,10 +65,11 @@ class StepTest(NamedTuple):
 def conditioning(
     values: Float[Array, " p"], *, ridge: ScalarLike = 0.0, tolerance: ScalarLike | None = None
 ) -> Conditioning:
-    """Condition number on the range, and the best constant steps with the rates they reach.
+    """The condition number on the range, and the best constant steps with their rates.
 
-    With κ = L / l, gradient descent with the step 2 / (l + L) shrinks the error by (κ - 1) / (κ + 1) in each iteration;
-    the heavy ball with the step 4 / (√L + √l)² and the momentum ((√κ - 1) / (√κ + 1))² by (√κ - 1) / (√κ + 1).
+    L and l are the largest and the smallest positive eigenvalue, and κ = L / l. Gradient descent with the step 2 / (l + L)
+    shrinks the error by (κ - 1) / (κ + 1) in each iteration. The heavy ball, with the step 4 / (√L + √l)² and the momentum
+    ((√κ - 1) / (√κ + 1))², shrinks it by (√κ - 1) / (√κ + 1).
 
     Args:
         values: eigenvalues, in any order; all of them, or as many as are known, the extreme ones among them.
@@ -127,7 +128,7 @@ def _condition(values: Float[Array, " p"], tolerance: ScalarLike | None) -> Cond
 
 
 def descent_rates(values: Float[Array, " p"], step: ScalarLike) -> Float[Array, " p"]:
-    """|1 - η λ|: the factor by which gradient descent shrinks the error along each eigenvector.
+    """The factor by which gradient descent shrinks the error along each eigenvector, |1 - η λ|.
 
     >>> print(descent_rates(jnp.array([0.0, 1.0, 2.0, 4.0]), 0.5))
     [1.  0.5 0.  1. ]
@@ -138,9 +139,9 @@ def descent_rates(values: Float[Array, " p"], step: ScalarLike) -> Float[Array, 
 
 
 def heavy_ball_rates(values: Float[Array, " p"], step: ScalarLike, momentum: ScalarLike) -> Float[Array, " p"]:
-    """The larger |z| of z² - (1 + β - η λ) z + β = 0, for x_{t+1} = x_t - η ∇f(x_t) + β (x_t - x_{t-1}).
+    """The factor by which the heavy ball x_{t+1} = x_t - η ∇f(x_t) + β (x_t - x_{t-1}) shrinks each eigenvector's error.
 
-    Where the roots are complex, √β whatever the eigenvalue; with β = 0, |1 - η λ|.
+    It is the larger |z| of z² - (1 + β - η λ) z + β = 0: √β where the roots are complex, and |1 - η λ| for β = 0.
 
     >>> print(heavy_ball_rates(jnp.array([0.0, 1.0, 4.0]), 0.5, 0.25))
     [1.  0.5 0.5]
@@ -162,7 +163,7 @@ def _rates(values: Float[Array, " p"], step: ScalarLike, momentum: ScalarLike) -
 
 
 def effective_dimension(values: Float[Array, " p"], strength: ScalarLike) -> Scalar:
-    """Σ λ_i / (λ_i + s): the number of directions that the data, and not a penalty of strength s > 0, decide.
+    """The number of directions that the data decide, rather than a penalty of strength s > 0: Σ λ_i / (λ_i + s).
 
     For eigenvalues of a positive semi-definite matrix; the strength may be traced.
 
@@ -175,7 +176,7 @@ def effective_dimension(values: Float[Array, " p"], strength: ScalarLike) -> Sca
 
 
 def step_test(matvec: Matvec, gradient: Params, step: ScalarLike) -> StepTest:
-    """The test for ill-conditioning: does ½ ε g·Hg exceed g·g, so that curvature undoes what the gradient promises?
+    """The test for ill-conditioning: if ½ ε g·Hg exceeds g·g, a step against the gradient goes up.
 
     Args:
         matvec: the Hessian, as of `hvp`.
@@ -211,7 +212,7 @@ def step_test(matvec: Matvec, gradient: Params, step: ScalarLike) -> StepTest:
 
 
 def rescaled(matrix: Float[Array, "p p"], scales: Float[Array, " p"]) -> Float[Array, "p p"]:
-    """S⁻¹ H S⁻¹: the Hessian after every input (or parameter) is divided by its scale.
+    """The Hessian after every input (or parameter) is divided by its scale: S⁻¹ H S⁻¹.
 
     `rescaled(matrix, jnp.sqrt(jnp.diagonal(matrix)))` standardizes: a diagonal of ones, as that of correlations.
 
@@ -228,9 +229,9 @@ def rescaled(matrix: Float[Array, "p p"], scales: Float[Array, " p"]) -> Float[A
 
 
 def whitening(matrix: Float[Array, "p p"], *, ridge: ScalarLike = 0.0) -> Float[Array, "p p"]:
-    """W = (H + λ)^-½ on the range of H + λ: W H W has, without a ridge, no eigenvalues but ones and zeros.
+    """The whitening matrix W = (H + λ)^-½ on the range of H + λ; without a ridge, W H W has eigenvalues one and zero only.
 
-    Inputs multiplied by the whitening of their second-moment matrix, x W, give least squares the condition number one.
+    Inputs times the whitening of their second-moment matrix, x W, give least squares the condition number one.
 
     Raises:
         ValueError: a matrix that is not of shape (p, p) or, where known, not symmetric.

@@ -1,4 +1,4 @@
-"""Spectral densities by stochastic Lanczos quadrature, with bands for what the probes saw and for the spectrum itself.
+"""Spectral densities by stochastic Lanczos quadrature, with a band for the probes' measure and one for the spectrum.
 
 A random direction v sees the spectrum with weights (v · u_j)², u_j the eigenvectors: its measure μ_v. After m Lanczos
 steps, the eigenvalues θ_i of the tridiagonal matrix and the squared first entries w_i of its eigenvectors are the nodes
@@ -10,13 +10,13 @@ and that no measure with the same Lanczos coefficients can leave the value at x 
 
     ρ(x) = 1 / Σ_{k<=m} p_k(x)² = (Σ √w_i c_i / (θ_i - x))² / (1 + Σ c_i² / (θ_i - x)²),
 
-the second form of which follows from the orthonormal polynomials' recurrence, with c_i = β_m s_mi the couplings of the
-nodes to what lies outside. Gauss's own sum up to x is one of those measures, so μ_v(x) is also within ρ(x) of it: beside
-a converged eigenvalue of high multiplicity, that leaves nothing open where the first band is as wide as its weight.
+The second form follows from the orthonormal polynomials' recurrence; c_i = β_m s_mi couples node i to what lies outside.
+Gauss's own sum up to x is one of those measures, so μ_v(x) is also within ρ(x) of it. Beside a converged eigenvalue of high
+multiplicity that leaves nothing open, where the first band is as wide as its weight.
 
-These bounds are those of the probes' measure, which no rounding aside can leave them. The spectrum can: what remains is the
-scatter over v. For normal v that is known too: the mean over P of them, weighted by |v|², of the mass of k eigenvalues out
-of p follows the Beta(kP/2, (p-k)P/2) distribution, exactly. With it, the band is widened to one for the spectrum.
+The probes' measure cannot leave these bounds, but for rounding. The spectrum can, because of the scatter over v. For normal v
+that scatter is known: the mean over P probes, weighted by |v|², of the mass of k eigenvalues out of p follows the
+Beta(kP/2, (p-k)P/2) distribution exactly. It widens the band to one for the spectrum.
 """
 
 from typing import NamedTuple
@@ -43,12 +43,12 @@ ERROR_PROBABILITY = 1e-3
 
 
 class SpectralDensity(NamedTuple):
-    """Gauss quadratures of the spectrum as seen by random directions: a density of atoms, to be smoothed in figures only."""
+    """Gauss quadratures of the spectrum, one for each random direction: a density of atoms, smoothed in figures only."""
 
     nodes: Float[Array, "probes steps"]
     """In increasing order."""
     weights: Float[Array, "probes steps"]
-    """They add up to one for each probe."""
+    """Those of each probe add up to one."""
     couplings: Float[Array, "probes steps"]
     """An eigenvalue lies as near to each node as the size of its coupling: zero, but for rounding, once it has converged."""
     probe_weights: Float[Array, " probes"]
@@ -70,7 +70,7 @@ class Quadratures(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What a share or a number of eigenvalues cannot be below, and what it cannot be above."""
+    """The ends of the range of a share or a number of eigenvalues."""
 
     low: Real[Array, "*any"]
     high: Real[Array, "*any"]
@@ -80,14 +80,14 @@ class Cumulative(NamedTuple):
     """The share of the eigenvalues that are at most x."""
 
     estimate: Float[Array, " x"]
-    """Within the probes' band: nodes that have not converged are spread to their neighbors."""
+    """It lies in the probes' band; nodes that have not converged are spread to their neighbors."""
     low: Float[Array, " x"]
-    """With `high`, the band for the spectrum, at each x: either bound fails with the error probability at most."""
+    """With `high`, the band for the spectrum: at each x, either bound fails with at most the error probability."""
     high: Float[Array, " x"]
     standard_error: Float[Array, " x"]
-    """What drawing the probes adds: (2 α (1 - α) / (p P + 2))^½, of the share α itself."""
+    """The scatter over probes, (2 α (1 - α) / (p P + 2))^½ for the share α."""
     probed_low: Float[Array, " x"]
-    """With `probed_high`, the band for the mean over *these* probes, which cannot fail; the spectrum is not bound to it."""
+    """With `probed_high`, the band for the mean over *these* probes. It cannot fail, but does not bind the spectrum."""
     probed_high: Float[Array, " x"]
 
 
@@ -104,8 +104,8 @@ def spectral_density(
         num_steps: of Lanczos, for each; the dimension, where that is less. The band narrows like 1 / num_steps.
 
     Returns:
-        Nodes and weights. `cumulative` gives the share of the eigenvalues below x, its bands and its standard error, and
-        `plots.density` the picture.
+        Nodes and weights. `cumulative` gives the share of the eigenvalues below x with bands and a standard error;
+        `plots.density` draws it.
 
     Raises:
         ValueError: no probes, or no steps; an asymmetric operator, products that are not finite (both unless traced); an
@@ -138,10 +138,10 @@ def spectral_density(
 
 
 def cumulative_band(density: SpectralDensity, x: Float[Array, " x"]) -> Bounds:
-    """Bounds that every probe's own μ_v(x) = Σ_{λ_j <= x} (v · u_j)² cannot leave; those of the spectrum are `cumulative`'s.
+    """Bounds on every probe's own μ_v(x) = Σ_{λ_j <= x} (v · u_j)², which cannot fail; `cumulative` has the spectrum's.
 
-    Nodes within rounding of x, `ROUNDING` eps |A|, count as either below or above it, whichever is worse: the bounds are
-    those of an operator as near to A as that.
+    Nodes within rounding of x, `ROUNDING` eps |A|, count as below or above it, whichever is worse: the bounds are those of an
+    operator as near to A as that.
 
     >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), num_probes=2)
     >>> low, high = cumulative_band(density, jnp.array([-0.5, 2.5]))
@@ -180,12 +180,12 @@ def cumulative_band(density: SpectralDensity, x: Float[Array, " x"]) -> Bounds:
 def cumulative(
     density: SpectralDensity, x: Float[Array, " x"], *, error_probability: float = ERROR_PROBABILITY
 ) -> Cumulative:
-    """The share of the eigenvalues that are at most x: estimate, band, standard error, and the band for these probes alone.
+    """The share of the eigenvalues that are at most x: estimate, band, standard error, and the band for these probes only.
 
     The probes' mass X of a share α of all eigenvalues has P(X beyond x) <= exp(-(pP/2) KL(α | x)) on either side, by
-    Chernoff's bound for the Beta distribution. The band holds all shares that this allows for the masses within the probes'
-    band: at one x the spectrum is outside with twice the `error_probability` at most, at m of them somewhere with 2 m times
-    as much. Where products were not finite, both bands are from 0 to 1.
+    Chernoff's bound for the Beta distribution. The band holds all shares that this allows for the masses in the probes' band.
+    At one x the spectrum lies outside with probability at most 2 `error_probability`, at some of m points with at most m times
+    that. Where products were not finite, both bands go from 0 to 1.
 
     >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), num_probes=2)
     >>> print(cumulative(density, jnp.array([-0.5, 2.5])).estimate.round(6))
@@ -222,9 +222,9 @@ def cumulative(
 def eigenvalue_counts(
     density: SpectralDensity, x: Float[Array, " x"], *, error_probability: float = ERROR_PROBABILITY
 ) -> Bounds:
-    """Bounds on the number of eigenvalues that are at most x, of which each fails with `error_probability` at most.
+    """Bounds on the number of eigenvalues that are at most x; each fails with at most `error_probability`.
 
-    The whole numbers inside the band of `cumulative` for the spectrum. Where products were not finite, 0 and p.
+    They are the whole numbers inside the band of `cumulative` for the spectrum, and 0 and p where products were not finite.
 
     >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), num_probes=2)
     >>> low, high = eigenvalue_counts(density, jnp.array([-0.5, 2.5]))
@@ -266,7 +266,7 @@ def _check_points(name: str, density: SpectralDensity, x: Float[Array, " x"]) ->
 
 
 def _farthest(mass: Float[Array, " x"], end: float, limit: Scalar) -> Float[Array, " x"]:
-    """The share α nearest to the end, 0 or 1, that has KL(α | mass) <= limit."""
+    """The share α nearest to the end, 0 or 1, with KL(α | mass) <= limit."""
 
     def halve(bracket: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
         near, far = bracket

@@ -1,8 +1,8 @@
 """Eigenpairs at both ends of a symmetric operator's spectrum, each certified by its residual.
 
-Thick-restart Lanczos (Wu and Simon, 2000), with two additions. What has converged is confirmed by a fresh Krylov space,
-orthogonal to it and begun at random: a Krylov space holds one direction only of every eigenspace, and a restarted one
-never sees the others. And every residual is recomputed by a product of its own, since a recurrence believes itself.
+The method is thick-restart Lanczos (Wu and Simon, 2000), with two additions. A fresh Krylov space, orthogonal to the pairs
+that have converged and started at random, confirms them: one Krylov space holds only one direction of every eigenspace, and a
+restarted one never sees the others. And every residual is recomputed by a product of its own, as a recurrence can drift.
 """
 
 from typing import NamedTuple
@@ -40,12 +40,12 @@ class Eigenpairs(NamedTuple):
     vectors: Params
     """Of norm one and orthogonal; every leaf of the parameters with a leading axis "pairs"."""
     residual_bounds: Float[Array, " pairs"]
-    """|A y - θ y| + 10 eps |A|: *an* eigenvalue of a symmetric A lies this near to each value; of others nothing follows."""
+    """|A y - θ y| + 10 eps |A|: *an* eigenvalue of a symmetric A lies within this distance of each value."""
     converged: Bool[Array, " pairs"]
     """The bound is at most the tolerance, and a fresh random Krylov space found no other value in this place."""
     num_matvecs: Int[Array, ""]
     norm: Scalar
-    """The norm of A, as far as it was seen."""
+    """The largest |A v| seen for a unit vector v: at most the norm of A, and close to it."""
 
 
 class _Search(NamedTuple):
@@ -59,7 +59,7 @@ class _Search(NamedTuple):
 
 
 class _Round(NamedTuple):
-    """What a search claims, and what the beginning of the next one found about it."""
+    """The claims of a search, and their check by the beginning of the next one."""
 
     rows: Float[Array, "pairs+1 p"]
     """The vectors claimed, and a random one: where the next search begins. The first begins with the start and zeros."""
@@ -88,8 +88,8 @@ def eigenpairs(
 ) -> Eigenpairs:
     """The largest and the smallest eigenvalues of a symmetric operator, with eigenvectors and certified residuals.
 
-    A small residual proves that *an* eigenvalue is near, not that it is the k-th. That none was missed, a second copy of
-    a multiple one above all, is what the confirmation by a random Krylov space makes very likely.
+    A small residual proves that *an* eigenvalue is near, not that it is the k-th. The confirmation by a random Krylov space
+    makes it very likely that none was missed, such as a second copy of a multiple one.
 
     Args:
         matvec: the operator, as of `hvp`; it may close over traced values, and everything here may be vmapped. Under
@@ -176,7 +176,7 @@ def _decompose(matrix: Float[Array, "p p"], top: int, bottom: int, tolerance: fl
 
 
 def _ends(size: int, top: int, bottom: int) -> np.ndarray:
-    """Where both ends are among values in increasing order, themselves in decreasing order."""
+    """The positions of both ends, in decreasing order, among values in increasing order."""
     return np.concatenate([np.arange(size - 1, size - 1 - top, -1), np.arange(bottom - 1, -1, -1)])
 
 
@@ -190,7 +190,7 @@ def _search(
     tolerance: float,
     max_cycles: int,
 ) -> Eigenpairs:
-    """Rounds of a fresh Krylov space and its restarts, until a fresh one finds what the round before has claimed."""
+    """Rounds of a fresh Krylov space and its restarts, until a fresh one confirms the claims of the round before."""
     num_pairs, dtype = top + bottom, start.dtype
     floor = FLOOR * float(jnp.finfo(dtype).eps)
     # Beside the wanted ones, neighbors are kept at a restart: they keep the Krylov space rich.

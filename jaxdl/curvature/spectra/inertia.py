@@ -1,8 +1,8 @@
-"""Inertia: how many eigenvalues are negative, zero and positive, and how that depends on what is called zero.
+"""Inertia: the numbers of negative, zero and positive eigenvalues, and how they depend on the tolerance of zero.
 
-In trained networks most eigenvalues are nearly zero, and a bare index, the number of negative ones, means nothing: at
-initialization half of the spectrum may lie within a thousandth of its norm. So every count comes with its tolerance and
-with bounds, and beside it stands the whole curve of negative counts as the tolerance grows.
+In trained networks most eigenvalues are nearly zero; at initialization half of the spectrum may lie within a thousandth of its
+norm. A bare index, the number of negative eigenvalues, then means nothing. So every count comes with its tolerance, with
+bounds, and with the whole curve of negative counts as the tolerance grows.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ CountAtMost = Callable[[Float[Array, " x"]], tuple[Int[Array, " x"], Int[Array, 
 
 
 class Counts(NamedTuple):
-    """Eigenvalues below -tolerance, from there to the tolerance, and above it; all -1 where they are not finite."""
+    """The numbers of eigenvalues below -tolerance, up to the tolerance, and above it; -1 where they are not finite."""
 
     negative: Int[Array, ""]
     """The index of a critical point."""
@@ -68,8 +68,8 @@ def inertia(
 ) -> Inertia:
     """The numbers of negative, zero and positive eigenvalues of a symmetric operator.
 
-    Up to `dense_size` the matrix is formed and they are exact. Beyond it they are estimated from a spectral density and
-    bounded by `eigenvalue_counts`: guaranteed but for what the random directions miss.
+    Up to `dense_size` the matrix is formed, and they are exact. Beyond it they are estimated from a spectral density, with the
+    bounds of `eigenvalue_counts`, each of which fails with at most `error_probability`.
 
     Args:
         matvec: the operator, as of `hvp`.
@@ -113,7 +113,7 @@ def inertia(
 
 
 def inertia_of(values: Float[Array, " p"], *, factor: ScalarLike = 10) -> Inertia:
-    """The same, exactly, from all eigenvalues, in any order: of a matrix, `inertia_of(jnp.linalg.eigvalsh(matrix))`.
+    """The exact inertia from all eigenvalues, in any order; of a matrix, `inertia_of(jnp.linalg.eigvalsh(matrix))`.
 
     Raises:
         ValueError: no eigenvalues; ones that are not finite, unless traced.

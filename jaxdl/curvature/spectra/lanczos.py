@@ -1,8 +1,8 @@
-"""The Lanczos kernel: orthonormal Krylov bases of a symmetric operator on vectors, of fixed shape and safe at breakdowns.
+"""The Lanczos kernel: orthonormal Krylov bases of a symmetric operator on vectors, of fixed shape, safe at breakdowns.
 
 Vectors are flat here; `operators.flat_operator` brings an operator on pytrees to that form. Every new vector is
-orthogonalized against the whole basis by classical Gram-Schmidt, twice (twice is enough: Giraud, Langou and
-Rozloznik, 2005). Without it, converged eigenvalues return as ghosts.
+orthogonalized against the whole basis by classical Gram-Schmidt, twice (twice is enough: Giraud, Langou and Rozloznik, 2005).
+Otherwise copies of converged eigenvalues would appear.
 """
 
 from typing import NamedTuple
@@ -57,11 +57,11 @@ class Tridiagonal(NamedTuple):
 
 
 def tridiagonalize(key: Key, matvec: FlatMatvec, start: Float[Array, " p"], num_steps: int) -> Tridiagonal:
-    """Lanczos' tridiagonal matrix T = Q A Qᵀ of a symmetric A, whose Q has orthonormal rows, the first along `start`.
+    """Lanczos' tridiagonal matrix T = Q A Qᵀ of a symmetric A; the rows of Q are orthonormal, the first along `start`.
 
-    At a breakdown, where the Krylov space of `start` is exhausted, β is 0 and Q continues with a random vector, so that
-    multiple eigenvalues appear as often as they should. The Gauss quadrature of `start` reads only the block before
-    the first zero: later weights are zero, as the first entries of T's eigenvectors show by themselves.
+    At a breakdown the Krylov space of `start` is exhausted. Then β is 0 and Q continues with a random vector, so that multiple
+    eigenvalues appear with their multiplicity. The Gauss quadrature of `start` reads only the block before the first zero: later
+    weights are zero, as the first entries of T's eigenvectors are.
 
     Args:
         key: for the vectors that replace exhausted directions.
@@ -70,8 +70,8 @@ def tridiagonalize(key: Key, matvec: FlatMatvec, start: Float[Array, " p"], num_
         num_steps: products with A, and rows of Q.
 
     Returns:
-        The two diagonals and the basis, of shapes fixed by `num_steps` and p; where the basis is not used, XLA drops it. NaN
-        from the first product on whose norm is not finite.
+        The two diagonals and the basis, of shapes fixed by `num_steps` and p; XLA drops a basis that is not used. Everything is
+        NaN from the first product whose norm is not finite.
 
     Raises:
         ValueError: more steps than dimensions, or none; a start of zeros, or not finite, where known; a matvec that changes
@@ -104,13 +104,13 @@ def tridiagonalize(key: Key, matvec: FlatMatvec, start: Float[Array, " p"], num_
 
 
 def start_along(given: Float[Array, " p"], drawn: Float[Array, " p"]) -> Float[Array, " p"]:
-    """A vector given for a warm start, or the random one drawn where it is zero or not finite."""
+    """A given vector for a warm start, or a random one if that is zero or not finite."""
     norm = vector_norm(given)
     return jnp.where((norm > 0) & jnp.isfinite(norm), given, drawn)
 
 
 def begin(rows: Float[Array, "*given p"], columns: int) -> Krylov:
-    """A basis that holds one unit vector, or a few orthonormal ones by rows, and none of its `columns` filled."""
+    """A basis of one unit vector, or of a few orthonormal ones by rows, with none of its `columns` filled."""
     given = jnp.atleast_2d(rows)
     basis = jnp.zeros((columns + 1, given.shape[1]), given.dtype)
     return Krylov(

@@ -1,4 +1,4 @@
-"""Log-determinants: exact for small operators, by stochastic Lanczos quadrature for large positive definite ones."""
+"""Log-determinants, exact for small operators, and by stochastic Lanczos quadrature for large positive definite ones."""
 
 import jax
 import jax.numpy as jnp
@@ -21,12 +21,12 @@ def logdet(
     num_steps: int = 64,
     dense_size: int = DENSE_SIZE,
 ) -> ProbeEstimate:
-    """Log |det A| = Σ log |λ_j|: the Gauss quadrature of p log λ, averaged over random directions.
+    """The log-determinant log |det A| = Σ log |λ_j|: the Gauss quadrature of p log λ, averaged over random directions.
 
-    Up to `dense_size` the matrix is formed, and the result exact. Beyond it, the logarithm has its pole inside the
-    spectrum of an indefinite operator, where no quadrature is any good: you must state that it is positive definite. The
-    result is nan where that shows to be false. Gauss quadrature errs upwards, less so with more steps (fewer are needed
-    for small condition numbers); the standard error covers the probes alone.
+    Up to `dense_size` the matrix is formed, and the result is exact. Beyond it, no quadrature works for an indefinite operator,
+    as the logarithm has its pole inside the spectrum: you must state that the operator is positive definite. The result is nan
+    if that turns out to be false. Gauss quadrature errs upwards, less so with more steps and for smaller condition numbers. The
+    standard error covers the probes only.
 
     Args:
         matvec: a symmetric operator, as of `hvp`.

@@ -1,13 +1,13 @@
-"""Trace, diagonal and squared Frobenius norm from a few products, unbiased for any square operator, with standard errors.
+"""Trace, diagonal and squared Frobenius norm of any square operator from a few products, unbiased, with standard errors.
 
-Leave-one-out estimators (XTrace and XDiag: Epperly, Tropp and Webber, 2024). The products Y = AΩ with random probes show
-where A is large: what lies in the span Q of Y is computed exactly, and only the rest is estimated. To keep it unbiased,
-each probe in turn estimates the rest for the span of the others. Nothing here needs A to be definite.
+The estimators are leave-one-out ones (XTrace and XDiag: Epperly, Tropp and Webber, 2024). The products Y = AΩ with random
+probes show where A is large. The part of A in the span Q of Y is computed exactly, and only the rest is estimated. To keep that
+unbiased, each probe in turn estimates the rest for the span of the others. A need not be definite.
 
-The estimates t_i so made are correlated, and their scatter alone understates the variance of their mean, by up to a half.
-It is corrected here without further products. Let t_i^j be estimate i with probe j left out of the span as well. Then
-cov(t_i, t_j) = E (t_i - t_i^j) (t_j - t_j^i), exactly, since whatever depends on one of the two probes alone has mean zero
-given the other.
+These estimates t_i are correlated, and their scatter understates the variance of their mean by up to a half. It is corrected
+here without further products. Let t_i^j be estimate i with probe j left out of the span as well. Then
+cov(t_i, t_j) = E (t_i - t_i^j) (t_j - t_j^i) exactly, since a term that depends on one of the two probes has mean zero given
+the other.
 """
 
 from typing import NamedTuple
@@ -26,14 +26,14 @@ from jaxdl.types import Key, Params
 CHUNK_SIZE = 4
 """Products at once; on CPUs about 4 are fastest."""
 INFLATION = 3
-"""The most by which the correlations may multiply the variance; beyond it, their own noise speaks."""
+"""The most by which the correlations may multiply the variance; beyond it, they are mostly noise."""
 
 
 class ProbeEstimate(NamedTuple):
-    """An estimate, its standard error, and the number of products it took; with every column known, the error is 0.
+    """An estimate from random probes, its standard error, and the number of products; 0 is the error of an exact result.
 
-    The standard error covers the probes, and not rounding. Its square is unbiased but for the bounds of `INFLATION`; over
-    many seeds it was 0.8 to 1.9 times the variance, the low end with 4 probes, the high end where the spectrum decays fast.
+    The standard error covers the probes, not rounding. Its square is unbiased but for the bounds of `INFLATION`. Over many seeds
+    it was 0.8 to 1.9 times the variance: the low end with 4 probes, the high end where the spectrum decays fast.
     """
 
     estimate: PyTree[Array]
@@ -42,7 +42,7 @@ class ProbeEstimate(NamedTuple):
 
 
 class _Sketch(NamedTuple):
-    """What 2k products know of A. P_i projects on the span of all Y but y_i; all vectors are rows."""
+    """A summary of A from 2k products. P_i projects on the span of all Y but y_i; all vectors are rows."""
 
     basis: Float[Array, "k p"]
     """Q, orthonormal, which spans Y; rows of zeros make up for a lower rank."""
@@ -59,17 +59,17 @@ class _Sketch(NamedTuple):
 
 
 class _Pairs(NamedTuple):
-    """Leaving out j besides i takes one more direction from the span: u_ij = scale_ij (s_j - cosine_ij s_i)."""
+    """The direction that leaving out j besides i takes from the span: u_ij = scale_ij (s_j - cosine_ij s_i)."""
 
     cosine: Float[Array, "k k"]
     scale: Float[Array, "k k"]
-    """Zero on the diagonal, and where s_i and s_j are too close to be told apart."""
+    """Zero on the diagonal, and where s_i and s_j are too close to distinguish."""
     shift: Float[Array, "k k"]
     """u_ij · ω_i, by which the residual r_i moves along u_ij."""
 
 
 def trace(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 16) -> ProbeEstimate:
-    """The sum of the eigenvalues: mean over i of tr(P_i A) + (p - rank P_i) r_i · A r_i / |r_i|².
+    """The trace, the mean over i of tr(P_i A) + (p - rank P_i) r_i · A r_i / |r_i|².
 
     Args:
         matvec: a linear operator, such as `hvp`'s; it need not be symmetric.
@@ -101,10 +101,10 @@ def trace(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 16) -> Pr
 
 
 def squared_frobenius_norm(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 16) -> ProbeEstimate:
-    """The sum of all squared entries, which for a symmetric operator is that of all squared eigenvalues.
+    """The sum of all squared entries, which for a symmetric operator is the sum of all squared eigenvalues.
 
-    The mean over i of |A P_i|² + (p - rank P_i) |A r_i|² / |r_i|². Arguments, result and errors are those of `trace`. The
-    square is what can be estimated without bias; the norm itself is its root, with standard error / (2 root).
+    It is the mean over i of |A P_i|² + (p - rank P_i) |A r_i|² / |r_i|². Arguments, result and errors are those of `trace`. The
+    square can be estimated without bias; the norm is its root, with a standard error of standard_error / (2 root).
 
     >>> result = squared_frobenius_norm(lambda v: jnp.arange(4.0) * v, jnp.zeros(4), jax.random.key(0))
     >>> print(*result)
@@ -120,7 +120,7 @@ def squared_frobenius_norm(matvec: Matvec, like: Params, key: Key, *, num_probes
 
 
 def diagonal(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 16) -> ProbeEstimate:
-    """The diagonal, as a pytree like the parameters: mean over i of diag(A P_i) + ω_i ⊙ A r_i, with probes of signs.
+    """The diagonal, as a pytree like the parameters: the mean over i of diag(A P_i) + ω_i ⊙ A r_i, with random signs ω_i.
 
     Arguments, result and errors are those of `trace`; the standard error is a pytree too, one for each entry.
 

@@ -1,4 +1,4 @@
-"""The largest eigenvalues along a training, measured inside its compiled loop and warm-started from one time to the next."""
+"""The largest eigenvalues along a training, measured inside its compiled loop, each time from a warm start."""
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
@@ -18,9 +18,9 @@ from jaxdl.types import Key, Params
 State = TypeVar("State")
 
 COLD = 20
-"""Products of the first measurement, which knows no eigenvectors yet."""
+"""Products of the first measurement, which has no eigenvectors to start from."""
 FRESH = 0.1
-"""The share of a random vector in a warm start: what grows elsewhere is seen, too."""
+"""The share of a random vector in a warm start, which shows what grows elsewhere."""
 
 
 class Track(NamedTuple):
@@ -44,11 +44,11 @@ def track(
     top: int = 1,
     num_matvecs: int = 4,
 ) -> tuple[State, Track]:
-    """Train, and measure the largest eigenvalues before the first step and after every `num_steps_between` of them.
+    """The last state of a training, and the largest eigenvalues before it and after every `num_steps_between` steps.
 
-    Each measurement is a short Lanczos run from the sum of the eigenvectors found before, and some noise. It costs
+    Each measurement is a short Lanczos run from the sum of the last eigenvectors and some noise. It costs
     about `num_matvecs` gradients and a half: ten times as many steps between two measurements add about a quarter to a
-    long training on the same data. Their accuracy is in the bounds; where they are too wide, give more products.
+    long training on the same data. The bounds show the accuracy; if they are too wide, take more products.
 
     Args:
         key: for the first start, and the noise in the others.

@@ -1,8 +1,8 @@
 """A branch and a small eigendecomposition that stay cheap under `vmap`.
 
-`vmap` turns a `lax.cond` on a batched flag into both of its branches, and a decomposition into a batch of them, over which LAPACK
-spreads on the threads of a CPU: for small matrices that costs more than it gains. Both functions have the values of their plain
-counterparts, member by member.
+`vmap` turns a `lax.cond` on a batched flag into both of its branches. It turns a decomposition into a batch, over which LAPACK
+spreads the threads of a CPU; for small matrices that costs more than it gains. Both functions return, for each member, the
+values of their plain counterparts.
 """
 
 import jax
@@ -16,7 +16,7 @@ from jaxdl.rounding import product
 
 @custom_vmap
 def anywhere(flag: Bool[Array, ""]) -> Bool[Array, ""]:
-    """Whether a flag is set; under `vmap`, whether any member's is, as one flag that a `lax.cond` can branch on.
+    """Whether a flag is set; under `vmap`, whether that of any member is, as one flag for a `lax.cond`.
 
     >>> branch = lambda x: jax.lax.cond(anywhere(x < 0), lambda: jnp.where(x < 0, 0, x), lambda: x)
     >>> print(jax.vmap(branch)(jnp.array([1.0, -1.0])))
@@ -33,10 +33,10 @@ def _(axis_size: int, in_batched: list[bool], flags: Bool[Array, " members"]) ->
 
 @jax.custom_jvp
 def eigh(upper: Float[Array, "n n"]) -> tuple[Float[Array, " n"], Float[Array, "n n"]]:
-    """Eigenvalues, in increasing order, and eigenvectors, by columns, of a small symmetric matrix; its upper triangle is read.
+    """Eigenvalues, in increasing order, and eigenvectors, by columns, of a small symmetric matrix, from its upper triangle.
 
-    Under `vmap` one after the other on a CPU, and all at once elsewhere. Derivatives are those of simple eigenvalues,
-    dλ_i = v_i · dA v_i and dv_j = Σ_i v_i (v_i · dA v_j) / (λ_j - λ_i), without the terms of equal ones.
+    Under `vmap` matrices are decomposed one after the other on a CPU, and all at once elsewhere. Derivatives are those of simple
+    eigenvalues, dλ_i = v_i · dA v_i and dv_j = Σ_i v_i (v_i · dA v_j) / (λ_j - λ_i), without the terms of equal ones.
 
     >>> print(jax.vmap(eigh)(jnp.array([[[0.0, 1.0], [0.0, 0.0]]]))[0])
     [[-1.  1.]]
