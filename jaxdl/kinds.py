@@ -1,6 +1,6 @@
-"""The door for single arguments: counts, real numbers, flags, keys and functions; one of the wrong kind is refused by name.
+"""Checks of single arguments: counts, real numbers, flags, keys and functions.
 
-Errors begin with `name`: that of the argument, or of the function that took it, which then says by `what` the argument's own.
+Errors begin with `name`, the name of the argument, or of the function that was called; then `what` is that of the argument.
 """
 
 import decimal
@@ -82,7 +82,7 @@ def check_scalar(
 
 
 def check_counts(name: str, low: int, **counts: Any) -> None:
-    """Refuse, among several arguments by name, what is no whole number from `low`: see `as_count`.
+    """Refuse, among several named arguments, anything but whole numbers from `low`; see `as_count`.
 
     >>> check_counts("trace", 1, num_probes=0)
     Traceback (most recent call last):
@@ -94,7 +94,7 @@ def check_counts(name: str, low: int, **counts: Any) -> None:
 
 
 def check_numbers(name: str, low: int | float, high: int | float = math.inf, **numbers: Any) -> None:
-    """Refuse, among several arguments by name, what is no scalar from `low` to `high`: see `check_scalar`.
+    """Refuse, among several named arguments, anything but scalars from `low` to `high`; see `check_scalar`.
 
     >>> check_numbers("minres", 0, tolerance=float("nan"))
     Traceback (most recent call last):
@@ -112,7 +112,7 @@ def check_numbers(name: str, low: int | float, high: int | float = math.inf, **n
 
 
 def as_strength(name: str, value: Any, *, what: str = "strength") -> Any:
-    """A scalar, traced or a number at hand that is finite and not negative; decimals and fractions become floats.
+    """A scalar that is traced, or finite and not negative; decimals and fractions become floats.
 
     >>> as_strength("ridge", decimal.Decimal("0.5"))
     0.5

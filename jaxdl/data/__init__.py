@@ -1,4 +1,4 @@
-"""Where examples come from: problems with a known truth, real data and the laws that resample it, minibatch orders."""
+"""Examples: problems with a known truth, real data, laws of resampling, and orders of minibatches."""
 
 from jaxdl.data import orders, problems, real, resampling
 

@@ -1,7 +1,7 @@
 """Data sets from arrays.
 
-Whatever enters is checked here: real numbers only, one label and one weight for each row. What the caller's container holds
-and an array cannot (masks, units, sparse entries) is refused, never dropped.
+Every input is checked here: real numbers only, with one label and one weight for each row. Content that an array cannot hold
+(masks, units, sparse entries) is refused, never dropped.
 """
 
 from typing import Any
@@ -72,7 +72,7 @@ def from_arrays(x: Any, y: Any, *, weight: Any = None, num_classes: int | None =
 
 
 def _finite(name: str, values: np.ndarray, dtype: np.dtype) -> Float[np.ndarray, "..."]:
-    """`values` as `dtype`, refused unless every entry is finite and stays apart from the others."""
+    """`values` as `dtype`, refused unless every entry is finite and different ones stay different."""
     check_finite(name, values)
     return as_type(name, values, dtype)
 
@@ -98,7 +98,7 @@ def _one_hot(labels: np.ndarray, num_classes: int, dtype: np.dtype) -> Float[np.
 
 
 def _refuse_another_order(name: str, x: Any, other: Any) -> None:
-    """Rows are matched by position; pandas matches them by label, and a caller may count on that."""
+    """Refuse rows labeled in another order: rows are matched by position, but pandas matches them by label."""
     labels: Any = getattr(x, "index", None)
     others: Any = getattr(other, "index", None)
     if not (hasattr(labels, "equals") and hasattr(others, "equals")) or labels.equals(others):

@@ -1,4 +1,4 @@
-"""The cells of one column of a text table: numbers as they are written, or what is wrong with the first that is none."""
+"""The cells of one column of a text table as numbers, or an error about the first that is none."""
 
 import math
 import re
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 MISSING = {"", "?", ".", "na", "n/a", "#n/a", "nan", "null", "none", "missing", "<na>", "inf", "infinity"}
-"""How people write that a cell holds no number, in small letters and without a sign."""
+"""How people mark a missing number, in small letters and without a sign."""
 # What Python's float reads and no spreadsheet means, such as 1_2, nan or digits of other scripts, is no number here.
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?([0-9]+)(\.0*)?")
@@ -49,7 +49,7 @@ def _is_changed(text: str, number: float) -> bool:
 
 
 def _remedy(name: str, cell: str, cells: Sequence[str], decimal: str) -> str:
-    """What to do about a column with a cell that is no number."""
+    """The remedy for a column with a cell that is no number."""
     if cell.lower().lstrip("+-") in MISSING:
         return f"it is missing or infinite: remove or impute such rows, or pass leave_out=[{name!r}]"
     if decimal == "," and "." in cell and NUMBER.fullmatch(cell):

@@ -1,8 +1,7 @@
 """Orders of minibatches: `(key, num_examples, batch_size, num_steps) -> "steps batch"`, the rows that each step uses.
 
-Convention for uneven sizes: orders that go through the data in epochs write their epochs one after the other and cut
-the line into batches. No example is ever left out; where `batch_size` does not divide `num_examples` a batch may
-straddle two epochs, and then hold an example twice.
+Orders by epochs write their epochs one after the other and cut that line into batches. No example is left out. Where
+`batch_size` does not divide `num_examples`, a batch may straddle two epochs, and then contain an example twice.
 """
 
 import math
@@ -19,7 +18,7 @@ MAX_ENTRIES = 2**31 - 1
 
 
 def with_replacement(key: Key, num_examples: int, batch_size: int, num_steps: int) -> Int[Array, "steps batch"]:
-    """Each row drawn uniformly and independently: the order of most theory of stochastic gradients.
+    """Rows drawn uniformly and independently, as in most theory of stochastic gradients.
 
     >>> with_replacement(jax.random.key(0), 10, 4, 3).shape
     (3, 4)
@@ -29,7 +28,7 @@ def with_replacement(key: Key, num_examples: int, batch_size: int, num_steps: in
 
 
 def reshuffled_each_epoch(key: Key, num_examples: int, batch_size: int, num_steps: int) -> Int[Array, "steps batch"]:
-    """A new permutation of the rows for each epoch: the order of most practice.
+    """A new permutation of the rows for each epoch, as in most practice.
 
     >>> jnp.sort(reshuffled_each_epoch(jax.random.key(0), 6, 3, 4).reshape(2, 6), axis=1)
     Array([[0, 1, 2, 3, 4, 5],

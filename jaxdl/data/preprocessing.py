@@ -14,7 +14,7 @@ def standardized(train: Dataset, *others: Dataset) -> tuple[Dataset, ...]:
     """`x ↦ (x - m) / s` for every data set, with the weighted mean m and standard deviation s of `train` alone.
 
     `m = Σ w x / Σ w` and `s² = Σ w (x - m)² / Σ w`, the convention that divides by n. A column that is constant in
-    `train` carries nothing to learn: it becomes zero in every data set. Of images each pixel is a column.
+    `train` becomes zero in every data set. In images, each pixel is a column.
 
     Raises:
         ValueError: data sets with different numbers of features, entries that are NaN or infinite, or whatever
@@ -31,7 +31,7 @@ def standardized(train: Dataset, *others: Dataset) -> tuple[Dataset, ...]:
 
 
 def standardized_targets(train: Dataset, *others: Dataset) -> tuple[Dataset, ...]:
-    """`standardized` for y instead of x: errors are then in units of the training targets' standard deviation.
+    """`y ↦ (y - m) / s` for every data set, as `standardized` does for x; errors are then in units of the training targets' s.
 
     >>> from jaxdl.data.real import from_arrays
     >>> standardized_targets(from_arrays([[0.0], [0.0]], [10.0, 30.0]))[0].y.tolist()

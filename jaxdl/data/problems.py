@@ -1,4 +1,4 @@
-"""Problems whose truth is known: where inputs fall, how labels are drawn, and the mean and noise of those labels."""
+"""Problems with a known truth: the laws of inputs and labels, and the mean and noise of those labels."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,11 +14,11 @@ from jaxdl.rounding import product
 from jaxdl.types import Dataset, Key, Keys
 
 TEST_POINTS_SEED = 40_961
-"""Seed of every random set of test points: not a seed people use, or the points would be somebody's training inputs."""
+"""Seed of every random set of test points; a common seed could make them somebody's training inputs."""
 
 
 class Problem(NamedTuple):
-    """A joint law of inputs and labels, with the two conditional moments that a squared error is split against.
+    """A joint law of inputs and labels, with the conditional mean and noise that decompose a squared error.
 
     Every factory below returns one; build another by giving the five functions, or four of them to `regression`.
 
@@ -56,7 +56,7 @@ class Problem(NamedTuple):
         return Dataset(x, self.labels(key_labels, x), jnp.ones(num_examples, x.dtype))
 
     def sample_at(self, keys: Keys, x: Float[Array, "n features"]) -> Dataset:
-        """Fresh labels at fixed inputs, all weights one: the fixed-design half of the variance.
+        """Fresh labels at fixed inputs, all weights one, for the variance of a fixed design.
 
         Reads the source `"labels"` where `keys` has it, otherwise `"data"`.
         """

@@ -1,6 +1,6 @@
-"""Real examples: the sets bundled with scikit-learn, files, arrays and data frames; and their standardization.
+"""Real examples from scikit-learn's bundled sets, files, arrays and data frames, and their standardization.
 
-Whatever enters is checked at the door: numbers only, all of them finite, one label and one weight for each row.
+Every input is checked: finite numbers only, with one label and one weight for each row.
 Loaders run on the host; the standardizations also work under `jit` and `vmap`.
 """
 

@@ -1,9 +1,8 @@
 """Ways to draw many training sets, each with its law: what a variance over the draws estimates, and how to convert it.
 
-The laws are exact for the sample mean of n independent examples of variance s², and hold to first order for smooth
-learners. None of them gives the bias from real data alone: one data set never separates bias² from noise. Draws from one
-data set center on what that data set says, not on the population's truth, so that their bias² + noise holds the data set's
-own deviation as well; laws say how much.
+The laws are exact for the sample mean of n independent examples of variance s², and hold to first order for smooth learners.
+None of them gives the bias from real data, as one data set never separates bias² from noise. Draws from one data set center on
+that data set and not on the population, so their bias² + noise contains the data set's own deviation. Each law states how much.
 """
 
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from jaxdl.types import Dataset, Key, Keys, Sampler
 
 
 class Resampling(NamedTuple):
-    """A sampler that knows its law: `variance_factor` times the raw variance estimates that of fresh draws.
+    """A sampler with its law: `variance_factor` times the variance over draws estimates that of fresh draws.
 
     >>> law = subsample(Dataset(jnp.zeros((20, 1)), jnp.zeros((20, 1)), jnp.ones(20)), 5)
     >>> law.training_size, round(law.variance_factor, 4)
@@ -34,9 +33,9 @@ class Resampling(NamedTuple):
     variance_factor: float
     """What to multiply the variance over draws by to estimate the variance over fresh sets of `training_size`."""
     estimand: str
-    """The same in a sentence, with what the draws do to bias and risk."""
+    """The same in a sentence, with the effect of the draws on bias and risk."""
     excess_factor: float = 0.0
-    """How many times the variance over draws their bias² + noise exceeds that of fresh sets as large as a draw."""
+    """The excess of bias² + noise over that of fresh sets as large as a draw, in units of the variance over draws."""
 
 
 class DisjointParts(NamedTuple):
@@ -53,7 +52,7 @@ class DisjointParts(NamedTuple):
 
 
 def fresh(problem: Problem, num_examples: int) -> Resampling:
-    """Fresh draws from a known problem: the only law under which bias, variance and noise all mean what they say.
+    """Fresh draws from a known problem, the only law under which bias, variance and noise need no conversion.
 
     For the sample mean the variance over draws is `s²/n`. Reads `"inputs"` and `"labels"` where the keys have them,
     otherwise `"data"`.
@@ -81,10 +80,10 @@ def bootstrap(dataset: Dataset, *, as_weights: bool = False) -> Resampling:
     """As many rows as there are, n, drawn with replacement (Efron, 1979).
 
     For the sample mean the variance over draws has expectation `s²(n-1)/n²`, so `n/(n-1)` times it estimates `s²/n`.
-    The draws center on this data set, not on the population: what looks like bias² + noise has expectation `s² + s²/n`.
-    About 63.2 % of the rows occur in a draw, some of them twice: a learner that interpolates sees labels repeated, and
-    a split of a draw leaks its rows. With `as_weights=True` a draw keeps x and y in place and multiplies the weights by
-    the counts of the same draw: equal in law and in result for every learner that minimizes a weighted sum of losses.
+    The draws center on this data set, not on the population: their bias² + noise has expectation `s² + s²/n`. About 63.2 %
+    of the rows occur in a draw, some of them more than once, so a learner that interpolates meets repeated labels, and a
+    split of a draw leaks rows. With `as_weights=True` a draw keeps x and y in place and multiplies the weights by the counts
+    of the same draw: the result is the same for every learner that minimizes a weighted sum of losses.
 
     Raises:
         ValueError: fewer than two examples, or arrays whose shapes do not fit together.
@@ -111,13 +110,12 @@ def bootstrap(dataset: Dataset, *, as_weights: bool = False) -> Resampling:
 
 
 def bag(dataset: Dataset) -> Resampling:
-    """`bootstrap(dataset, as_weights=True)`, with the law of predictions at the rows that a draw leaves out.
+    """Bags: `bootstrap(dataset, as_weights=True)`, with the law of predictions at the rows out of the bag.
 
-    Row by row, over the draws that leave it out: each row is judged by runs that never saw it, and no test set is needed
-    (Breiman, 1996, Out-of-bag estimation). For the sample mean the variance over draws has expectation
-    `s²(n-2)/(n(n-1))`, so `(n-1)/(n-2)` times it estimates `s²/n`. Draws center on the other n - 1 rows: bias² + noise has
+    Each row is predicted by the runs that left it out, so no test set is needed (Breiman, 1996, Out-of-bag estimation).
+    For the sample mean the variance over draws has expectation `s²(n-2)/(n(n-1))`, so `(n-1)/(n-2)` times it estimates `s²/n`. Draws center on the other n - 1 rows: bias² + noise has
     expectation `s² + s²/(n-1)`, an excess of `n/(n-2)` times the variance, and the risk `s²(1 + 2/n)` is that of n/2 fresh
-    examples. `left_out(dataset, draw)` tells the rows; `decomposition.out_of_bag` folds the predictions.
+    examples. `left_out(dataset, draw)` returns the rows; `decomposition.out_of_bag` decomposes the predictions.
 
     Raises:
         ValueError: fewer than three examples, or arrays whose shapes do not fit together.
@@ -139,9 +137,9 @@ def bag(dataset: Dataset) -> Resampling:
 
 
 def left_out(dataset: Dataset, draw: Dataset) -> Bool[Array, " n"]:
-    """The rows of `dataset` that weigh zero in `draw`, a draw by `bag(dataset)` or another that changes weights alone.
+    """The rows of `dataset` that weigh zero in `draw`, a draw by `bag(dataset)` or another that changes only weights.
 
-    Rows that weigh zero in the data set itself belong to neither. Draws that repeat rows say nothing of this kind.
+    Rows that weigh zero in the data set itself do not count. Draws that repeat rows have no such rows.
 
     Raises:
         ValueError: a draw of another length than the data set.
@@ -188,7 +186,7 @@ def subsample(dataset: Dataset, num_examples: int) -> Resampling:
 
 
 def half_sample(dataset: Dataset) -> Resampling:
-    """Half of n rows, m = ⌊n/2⌋, drawn without replacement and read as an estimate at size n (McCarthy, 1969).
+    """Half of n rows, m = ⌊n/2⌋, drawn without replacement, as an estimate at size n (McCarthy, 1969).
 
     For the sample mean the variance over draws has expectation `s²(1/m - 1/n)`, which is `s²/n` already when n is even:
     the factor `m/(n-m)` is then one. Only the variance is that of size n: bias and risk are those of size m, so the two

@@ -1,7 +1,7 @@
-"""Tables of text, as people keep them: read exactly, or refused with the option that reads them.
+"""Tables of text: read exactly, or refused with the option that reads them.
 
-Nothing is guessed. A cell that spreadsheets would not call a number is none; a row number is not a feature; what is missing is
-said to be missing. The file is looked at again only to say what is wrong with it.
+Nothing is guessed. A cell is a number only if a spreadsheet would call it one. Row numbers are not features. Missing cells are
+refused. The file is read again only to describe an error.
 """
 
 import csv
@@ -55,7 +55,7 @@ def from_csv(
         target: the name or names of the columns of y. Whole labels from 0 turn one-hot by `num_classes`, as in `from_arrays`.
         features: the columns of x, in this order; all but the targets unless given. Only a column that is named here may be
             called index or Unnamed: 0, as pandas does, or hold the row numbers, 0 to n-1 or 1 to n: elsewhere the first column is
-            then taken for an index and refused. A first column of whole numbers in order, with few gaps, is told.
+            then taken for an index and refused. A first column of whole numbers in order, with few gaps, brings a warning.
         leave_out: columns that are not read, whatever they hold; `""` is a column without a name.
         categories: for each column of text its values. It becomes one-hot in their order, in x as in y.
         names: of all columns, for a file without a header.
@@ -181,7 +181,7 @@ def _lines(file: Path, text: str, delimiter: str) -> list[list[str]]:
 
 
 def _header(file: Path, header: Sequence[str], *, is_given: bool) -> list[str]:
-    """The names of the columns, once they can be told apart, from data and from each other."""
+    """The names of the columns, refused if they are numbers or repeated."""
     columns, argument = [name.strip() for name in header], "names" if is_given else "path"
     if any(NUMBER.fullmatch(name) for name in columns):
         msg = (
@@ -243,19 +243,19 @@ def _refuse_ragged(file: Path, rows: Sequence[Sequence[str]], columns: Sequence[
 
 
 def _refuse_index(file: Path, inputs: Sequence[str], first: np.ndarray | None) -> None:
-    """Refuse row numbers among the features, by their name or, in the `first` column, by what they are; tell what may be some.
+    """Refuse row numbers among the features, by their name or as the values of the `first` column, and warn of likely ones.
 
-    Of three rows or more: of fewer, 0 and 1 in order are nothing special.
+    It takes three rows or more, as 0 and 1 in order are common.
     """
-    found = [name for name in inputs if INDEX.fullmatch(name)]
+    indices = [name for name in inputs if INDEX.fullmatch(name)]
     values = None if first is None or first.shape[1] > 1 else first[:, 0]
-    if not found and values is not None and len(values) >= 3:
+    if not indices and values is not None and len(values) >= 3:
         is_counted = any((values == np.arange(start, start + len(values))).all() for start in (0, 1))
-        found = [inputs[0]] if is_counted else []
-    if found:
+        indices = [inputs[0]] if is_counted else []
+    if indices:
         msg = (
-            f"path: got row numbers in column {found[0]!r} of {file}, expected features; pass leave_out={found}, or, if it is one, "
-            "name the columns of x by features=[...]"
+            f"path: got row numbers in column {indices[0]!r} of {file}, expected features; pass leave_out={indices}, or, if it "
+            "is one, name the columns of x by features=[...]"
         )
         raise ValueError(msg)
     if values is None or len(values) < FEWEST_ROWS or (values != np.round(values)).any():

@@ -1,4 +1,4 @@
-"""Problems with exact answers, to hold any estimator against: `study, exact = truths.belkin_hsu_xu(n=40, p=60)`."""
+"""Problems with exact answers, by which any estimator can be tested: `study, exact = truths.belkin_hsu_xu(n=40, p=60)`."""
 
 from jaxdl.truths.certify import (
     ReportCard,

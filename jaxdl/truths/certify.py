@@ -1,4 +1,4 @@
-"""`certify` and `report_cards`: does a tool return the right answer, on average, where the right answer is known?"""
+"""`certify` and `report_cards` test whether a tool returns the exact answer on average, where that is known."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -19,7 +19,7 @@ LARGEST_DEVIATION = 4.0  # standard errors; by chance in fewer than 1 of 1,000 n
 
 
 class Sample(NamedTuple):
-    """One term of one study, as a tool estimates it once for each seed; `slack` is the rounding that it is allowed."""
+    """A tool's estimates of one term of one study, one for each seed; `slack` is the rounding allowed."""
 
     study: str
     term: str
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 class ReportCard(NamedTuple):
-    """What `certify` found."""
+    """The result of `certify`: a row for each term of each study."""
 
     rows: tuple[Row, ...]
 
@@ -64,12 +64,12 @@ class ReportCard(NamedTuple):
 
 
 class ReportCards(NamedTuple):
-    """The report cards of several tools, by name: all of them saw the same predictions and labels."""
+    """The report cards of several tools, by name; all of them had the same predictions and labels."""
 
     cards: Mapping[str, ReportCard]
 
     def __str__(self) -> str:
-        """Side by side, a line for each term: exact value, and each tool's average with its verdict; a dash for no answer."""
+        """A line for each term: the exact value, and each tool's average with its verdict, or a dash for no answer."""
         tables = {tool: {(row.study, row.term): row for row in card.rows} for tool, card in self.cards.items()}
         exact = {place: row.exact for rows in tables.values() for place, row in rows.items()}
         # Sorted by study, because a term that only a later tool knows comes last otherwise.
@@ -90,25 +90,25 @@ class ReportCards(NamedTuple):
 
 
 def unbiased(study: Study, predictions: Predictions, labels: Labels) -> TermEstimates:
-    """Our own estimator, by the loss of the study, from all that is known of the truth."""
+    """The estimates of jaxdl by the loss of the study, with the target known."""
     del labels
     return study.decompose(predictions, study.target).estimates
 
 
 def unbiased_from_labels(study: Study, predictions: Predictions, labels: Labels) -> TermEstimates:
-    """Our own estimator, from replicate labels alone: it sees no more than scikit-learn's recipe does, nor the mean."""
+    """The estimates of jaxdl from replicate labels only, without the mean."""
     return study.decompose(predictions, Target(replicates=labels)).estimates
 
 
 def certify(
     studies: Iterable[tuple[Study, Exact]], key: Key, *, estimator: Estimator = unbiased, num_seeds: int = 20
 ) -> ReportCard:
-    """Compare an estimator's average over seeds with the exact answers of the studies.
+    """The report card of an estimator: its averages over seeds beside the exact answers of the studies.
 
-    A term is right when the average lies within 4 of its own standard errors (taken over seeds, so that no estimator's word is
-    taken for its precision), or within the rounding of the exact value where nothing is random. The estimate of a
-    bias² that is zero, from few levels, is skewed like χ² of one degree of freedom less its mean: a right one then fails 1 time in
-    40 with 20 seeds, 1 in 1,000 with 200.
+    A term is right if the average lies within 4 of its standard errors, or within the rounding of the exact value where nothing
+    is random. Standard errors are taken over seeds, not from the estimator. The estimate of a bias² that is zero, from few
+    levels, is skewed like χ² of one degree of freedom less its mean: a right one then fails 1 time in 40 with 20 seeds, and 1 in
+    1,000 with 200.
 
     Raises:
         ValueError: fewer than two seeds, no studies, an estimate of something that the study has no exact value for.
@@ -123,10 +123,10 @@ def certify(
 def report_cards(
     studies: Iterable[tuple[Study, Exact]], key: Key, *, estimators: Mapping[str, Estimator], num_seeds: int = 20
 ) -> ReportCards:
-    """The report cards of several estimators, which all see the same predictions and labels; print it to see them side by side.
+    """The report cards of several estimators on the same predictions and labels; print them to see them side by side.
 
     Raises:
-        ValueError: as `certify`.
+        ValueError: see `certify`.
 
     >>> from jaxdl import truths
     >>> tools = {"jaxdl": unbiased, "mlxtend": truths.mlxtend_recipe}
@@ -139,35 +139,35 @@ def report_cards(
         of_study = jax.random.fold_in(key, index)  # so that studies do not share the luck of their labels
         for tool, samples in sample(study, exact, of_study, estimators=estimators, num_seeds=num_seeds).items():
             rows[tool] += map(judge_sample, samples)
-    silent = [tool for tool, found in rows.items() if not found]
+    silent = [tool for tool, own in rows.items() if not own]
     if silent or not rows:
         msg = (
             f"nothing was estimated by {silent or 'anyone'}; pass studies whose terms the estimators know, for example "
         )
         msg += "[truths.sample_mean()]"
         raise ValueError(msg)
-    return ReportCards({tool: ReportCard(tuple(found)) for tool, found in rows.items()})
+    return ReportCards({tool: ReportCard(tuple(own)) for tool, own in rows.items()})
 
 
 def sample(
     study: Study, exact: Exact, key: Key, *, estimators: Mapping[str, Estimator], num_seeds: int
 ) -> dict[str, list[Sample]]:
-    """What each estimator makes of the same predictions and labels of a study, drawn anew for each seed."""
+    """The estimates of each estimator from the same predictions and labels of a study, drawn anew for each seed."""
     if num_seeds < 2:
         msg = f"got num_seeds={num_seeds}; a standard error over seeds needs at least 2"
         raise ValueError(msg)
     known = dict(exact)
     if "bias_squared" in exact and "noise" in exact:
         known["bias_squared_plus_noise"] = np.asarray(exact["bias_squared"] + exact["noise"])
-    found: dict[str, list[TermEstimates]] = {tool: [] for tool in estimators}
+    estimates: dict[str, list[TermEstimates]] = {tool: [] for tool in estimators}
     for seed in range(num_seeds):
         key_runs, key_labels = jax.random.split(jax.random.fold_in(key, seed))
         predictions, labels = study.predictions(key_runs), study.draw_labels(key_labels)
         for tool, estimator in estimators.items():
-            found[tool].append(estimator(study, predictions, labels))
+            estimates[tool].append(estimator(study, predictions, labels))
     # Rounding of sums over runs: what is left of a difference that is zero in exact arithmetic.
     slack = study.tolerance + 1e-6 * max(float(np.abs(value).max()) for value in exact.values())
-    return {tool: _samples(study.name, known, estimates, slack) for tool, estimates in found.items()}
+    return {tool: _samples(study.name, known, own, slack) for tool, own in estimates.items()}
 
 
 def judge_sample(sample: Sample) -> Row:

@@ -1,4 +1,4 @@
-"""Classifiers whose decompositions are integrals and sums: logits with a normal law, and votes with known probabilities."""
+"""Classifiers with exact decompositions: logits with a normal law, and votes with known probabilities."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Linear regression on fixed inputs: ridge and gradient descent as spectral filters, exact at every step."""
+"""Linear regression on fixed inputs: ridge and gradient descent as spectral filters, with exact terms at every step."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -54,9 +54,10 @@ def stopped_descent(
     num_labels: int = 64,
     num_inits: int = 32,
 ) -> tuple[Study, Exact]:
-    """Gradient descent on |Xw - y|²/(2n) from w_0 ~ N(0, tau² I), stopped at several times: a training loop with an exact answer.
+    """Gradient descent on |Xw - y|²/(2n) from w_0 ~ N(0, tau² I), stopped at several times.
 
-    Filter g = 1 - (1 - eta s²/n)^t (Ali, Kolter & Tibshirani, 2019); at the training inputs, with X = U diag(s) V',
+    It is a training loop with an exact answer, by the filter g = 1 - (1 - eta s²/n)^t (Ali, Kolter & Tibshirani, 2019). At the
+    training inputs, with X = U diag(s) V',
 
         bias² = (1/n) sum (1 - g)² s² (v'b)²,  V_labels = (sigma²/n) sum g²,  V_init = (tau²/n) sum (1 - g)² s²,
 

@@ -1,4 +1,4 @@
-"""Gaussian predictions with a known covariance over test points: not only the terms are exact, but also their errors."""
+"""Gaussian predictions with a known covariance over test points: the terms and their standard errors are exact."""
 
 import jax
 import jax.numpy as jnp
@@ -68,7 +68,7 @@ def covariance(x: Float[np.ndarray, " points"], variance: float) -> Float[np.nda
 
 
 def square_root(matrix: Float[np.ndarray, "points points"]) -> Float[np.ndarray, "points points"]:
-    """R with R R' = `matrix`; by eigenvectors, because smooth covariances are singular in double precision."""
+    """R with R R' = `matrix`, by eigenvectors, as smooth covariances are singular in double precision."""
     values, vectors = np.linalg.eigh(matrix)
     return vectors * np.sqrt(np.maximum(values, 0))
 

@@ -1,4 +1,4 @@
-"""The Ishigami function: three sources, one of which acts through an interaction alone (Ishigami & Homma, 1990)."""
+"""The Ishigami function of three sources, one of which acts only through an interaction (Ishigami & Homma, 1990)."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""One data set, bootstrapped: what `bias_variance_decomp` of mlxtend is given, and what its numbers then estimate."""
+"""One data set and its bootstrap, the input of mlxtend's `bias_variance_decomp`, with the terms that it should estimate."""
 
 from typing import NamedTuple
 
@@ -28,8 +28,8 @@ def bootstrapped_least_squares(
 ) -> tuple[Study, Exact]:
     """Least squares on mlxtend's bootstrap of one data set, beside the exact terms of least squares itself.
 
-    No estimator passes, ours included: the fault is not in a formula but in the design. `belkin_hsu_xu` with
-    `p = num_features` has the same exact terms, and the fresh draws that give them:
+    No estimator passes, jaxdl's included, because the fault lies in the design and not in a formula. `belkin_hsu_xu` with
+    `p = num_features` has the same exact terms, and fresh draws that give them:
 
         bias² = 0,   variance = sigma² p / (n - p - 1),   noise = sigma²
 
@@ -61,7 +61,7 @@ def one_data_set(key: Key, num_examples: int, num_features: int, noise_std: floa
 
 
 def run_mlxtend(data: OneDataSet, y_test: Float[Array, " points"], *, num_rounds: int) -> PlugIn:
-    """What mlxtend itself returns, with scikit-learn's `LinearRegression` without an intercept.
+    """The numbers of mlxtend itself, with scikit-learn's `LinearRegression` without an intercept.
 
     Its numbers equal those of `mlxtend_recipe` on the predictions of `bootstrapped_least_squares`.
 

@@ -1,4 +1,4 @@
-"""scikit-learn's published bias-variance example: what its trees' predictions decompose into without the plug-in's inflation."""
+"""scikit-learn's published bias-variance example, decomposed without the inflation of its plug-in formula."""
 
 import numpy as np
 from jaxtyping import Float
@@ -12,9 +12,9 @@ NUM_REPEATS, NUM_TRAIN, NUM_TEST, NOISE_STD = 50, 50, 1000, 0.1
 def published_trees(*, bagged: bool = False) -> tuple[Study, Exact]:
     """50 regression trees (or bags of trees) on 50 points each, as in scikit-learn's "single estimator versus bagging".
 
-    The example prints bias² 0.0003 for the tree, of which all is inflation: it is the variance divided by the number of
-    repeats. Exact values are those of the unbiased formulas on the example's own data, to six decimals: the mean is
-    f(x) = exp(-x²) + 1.5 exp(-(x - 2)²), the noise the variance of the example's replicate labels.
+    The example prints bias² 0.0003 for the tree. All of it is inflation: it is the variance divided by the number of repeats.
+    The exact values are those of the unbiased formulas on the example's own data, to six decimals. The mean is
+    f(x) = exp(-x²) + 1.5 exp(-(x - 2)²), and the noise is the variance of the example's replicate labels.
 
     Raises:
         ImportError: without scikit-learn.

@@ -1,4 +1,4 @@
-"""Random effects with known variances: one learner's table of predictions, crossed, nested, and averaged over seeds."""
+"""Random effects with known variances: tables of predictions, crossed, nested, or averaged over seeds."""
 
 import jax
 import jax.numpy as jnp
@@ -39,8 +39,8 @@ def crossed_effects(
 def nested_effects(*, variances: Variances = VARIANCES, num_data: int = 32, num_inits: int = 4) -> tuple[Study, Exact]:
     """The runs of `crossed_effects` with seeds drawn anew for each data set, as Neal et al. (2018) split the variance.
 
-    Var E[f|data] = V_D, but E Var[f|data] = V_S + V_DS: what a nested design calls the variance of the seeds holds all of
-    their interaction with the data.
+    Var E[f|data] = V_D, but E Var[f|data] = V_S + V_DS: the variance of the seeds in a nested design contains all of their
+    interaction with the data.
 
     >>> study, exact = nested_effects(variances=(1.0, 0.5, 2.0))
     >>> float(exact["init(data)",])
@@ -55,7 +55,7 @@ def nested_effects(*, variances: Variances = VARIANCES, num_data: int = 32, num_
 def ensemble_mean(
     *, variances: Variances = VARIANCES, num_members: int = 4, num_data: int = 32, num_inits: int = 8
 ) -> tuple[Study, Exact]:
-    """The mean of B members of `crossed_effects` that share their data: what an ensemble over seeds can remove.
+    """The mean of B members of `crossed_effects` that share their data, as an ensemble over seeds.
 
         Var = V_D + (V_S + V_DS)/B
 

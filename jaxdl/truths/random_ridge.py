@@ -1,4 +1,4 @@
-"""Ridge regression on one random feature: an exact split by source where shrinkage itself is random."""
+"""Ridge regression on one random feature: an exact split by source, where the shrinkage is random."""
 
 import math
 

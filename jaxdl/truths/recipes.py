@@ -1,8 +1,7 @@
-"""What people use: other tools' formulas, applied to the predictions of a study, under the names that those tools give.
+"""The formulas of other tools, applied to the predictions of a study.
 
-A recipe knows one list of runs, so that crossed or nested runs are pooled. It also knows labels of the test points,
-drawn anew for each seed. What is printed as bias² is held against bias². For a loss that it does not know, a recipe
-returns nothing.
+A recipe takes one list of runs, so crossed or nested runs are pooled. It also takes labels of the test points, drawn anew for
+each seed. A number that the tool prints as bias² is compared with bias². A recipe returns nothing for a loss that it lacks.
 """
 
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ TermEstimates = Mapping[Term, Float[Array, "*times"]]
 
 
 def plug_in_recipe(study: Study, predictions: Predictions, labels: Labels) -> TermEstimates:
-    """The usual recipe where the mean is known: bias² from the mean prediction as it is, and the variance with divisor K.
+    """The usual plug-in formulas for a known mean: bias² of the mean prediction, and the variance with divisor K.
 
     For K independent runs its bias² is too large by variance/K, its variance too small by the same amount.
     """
@@ -39,8 +38,8 @@ def mlxtend_recipe(study: Study, predictions: Predictions, labels: Labels) -> Te
 
         avg_expected_loss = mean |f_k - y|²,   avg_bias = mean |fbar - y|²,   avg_var = mean |f_k - fbar|²
 
-    `avg_bias` is documented as the average squared bias; it holds the noise, which the documentation leaves aside. So it
-    is reported twice: as bias², and in the favorable reading as bias² + noise.
+    `avg_bias` is documented as the average squared bias, but contains the noise. So it is reported twice: as bias², and in a
+    favorable reading as bias² + noise.
     """
     if study.loss is not None:
         return {}
@@ -73,7 +72,7 @@ def sklearn_recipe(study: Study, predictions: Predictions, labels: Labels) -> Te
 
 
 def variance_of_the_mean(study: Study, exact: Exact, levels: tuple[int, ...]) -> Float[Array, "*times"]:
-    """The variance of the mean of all runs: what a plug-in adds to bias², on average, and takes from the total variance.
+    """The variance of the mean of all runs, which a plug-in adds to bias², on average, and takes from the total variance.
 
         sum_u V_u / prod_{j in u} L_j      crossed, with L_j levels of factor j; V/K for K independent runs
         sum_d V_d / (L_1 ... L_d)          nested, with V_d of the factor at depth d

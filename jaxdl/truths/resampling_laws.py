@@ -1,8 +1,8 @@
-"""The laws of resampling, exact for the sample mean: what draws from one data set decompose into, on average over data sets.
+"""The laws of resampling for the sample mean: the exact terms of draws from one data set, on average over data sets.
 
-The mean of n labels y ~ N(0, sigma²) is resampled as `data.resampling` does it. Each `predictions(key)` draws from one data set,
-which is drawn from the key as well: exact values are expectations over both, so that estimates are to be averaged over keys, as
-`certify` does. What the draws call bias² is the deviation of their center from the truth; the procedure itself has none.
+The mean of n labels y ~ N(0, sigma²) is resampled by `data.resampling`. Each `predictions(key)` draws a data set from the key,
+and resamples that one. Exact values are expectations over both, so estimates must be averaged over keys, as `certify` does. The
+bias² of the draws is the deviation of their center from the truth; the procedure itself has none.
 """
 
 import functools
@@ -24,7 +24,7 @@ from jaxdl.types import Dataset, Key, Keys
 def bootstrap_law(*, num_examples: int = 20, noise_std: float = 1.0, num_draws: int = 200) -> tuple[Study, Exact]:
     """The mean of n rows drawn with replacement: variance sigma²(n-1)/n², bias² + noise sigma²(1 + 1/n).
 
-    The truth for fresh sets of n is sigma²/n and sigma²: draws center on their data set, and its deviation counts as bias.
+    For fresh sets of n these are sigma²/n and sigma²; draws center on their data set, and its deviation counts as bias.
 
     >>> _, exact = bootstrap_law(num_examples=20)
     >>> [round(float(exact[term]), 6) for term in ("total_variance", "bias_squared", "risk")]
@@ -40,7 +40,7 @@ def subsample_law(
 ) -> tuple[Study, Exact]:
     """The mean of m of n rows, drawn without replacement: variance sigma²(1/m - 1/n), bias² + noise sigma²(1 + 1/n).
 
-    The truth for fresh sets of m is sigma²/m and sigma²; at m = n/2 the variance is that of n fresh examples.
+    For fresh sets of m these are sigma²/m and sigma²; at m = n/2 the variance is that of n fresh examples.
 
     Raises:
         ValueError: m outside 1 to n - 1.
@@ -90,7 +90,7 @@ def disjoint_law(*, num_parts: int = 4, num_examples: int = 20, noise_std: float
 def _over_draws(
     name: str, law: Callable[[Dataset], Resampling], num_examples: int, noise_std: float, num_draws: int
 ) -> Study:
-    """A study whose predictions all come from one data set: a source with a single level, which follows the root key."""
+    """A study whose predictions come from one data set, a source with a single level that follows the root key."""
 
     def trial(keys: Keys) -> Float[Array, " 1"]:
         dataset = _population_draw(keys["population"], num_examples, noise_std)

@@ -1,4 +1,4 @@
-"""The mean of a sample: the simplest learner, whose variance everyone knows."""
+"""The mean of a sample, the simplest learner."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""The Sobol g-function: a product of sources, in which every interaction is present (Saltelli & Sobol, 1995)."""
+"""The Sobol g-function, a product of sources with every interaction (Saltelli & Sobol, 1995)."""
 
 import itertools
 import math

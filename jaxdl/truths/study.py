@@ -1,4 +1,4 @@
-"""A study whose answer is known: how to obtain its predictions, and what they must decompose into."""
+"""A study with a known answer: how to obtain its predictions, and their exact terms."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -46,21 +46,21 @@ class Study(NamedTuple):
     trial: Trial | None = None
     design: Design | None = None
     tolerance: float = 0.0
-    """By how much the exact values are rounded."""
+    """The rounding of the exact values."""
     labels: Callable[[Key], Float[np.ndarray, "replicates *points"]] | None = None
     """Independent labels of every test point; `None`: normal, with the target's mean and noise."""
     loss: Callable[..., Decomposition] | None = None
-    """The function of `jaxdl.decomposition` that takes the predictions apart; `None`: `squared_error`."""
+    """The function of `jaxdl.decomposition` that decomposes the predictions; `None`: `squared_error`."""
 
     def decompose(self, predictions: Num[np.ndarray, "..."], target: Target) -> Decomposition:
-        """The predictions, taken apart by the study's own loss."""
+        """The decomposition of the predictions by the study's own loss."""
         loss = squared_error if self.loss is None else self.loss
         if self.design is None:
             return loss(predictions, factors=self.factors, target=target, dims=self.dims)
         return loss(predictions, design=self.design, target=target, dims=self.dims)
 
     def draw_labels(self, key: Key) -> Float[np.ndarray, "replicates *points"]:
-        """Labels of the test points: what a tool has that does not know the mean."""
+        """Replicate labels of the test points, for tools that do not know the mean."""
         if self.labels is not None:
             return self.labels(key)
         mean = np.asarray(self.target.mean, np.float64)
@@ -81,5 +81,5 @@ def simulated(name: str, trial: Trial, design: Design, target: Target, dims: tup
 
 
 def generator_of(key: Key) -> np.random.Generator:
-    """NumPy's generator, seeded by a key: for random numbers that never enter a compiled program."""
+    """NumPy's generator, seeded by a key, for random numbers outside of compiled programs."""
     return np.random.default_rng(np.asarray(jax.random.key_data(key)))

@@ -1,4 +1,4 @@
-"""All studies that can be drawn at any size, in one list."""
+"""The list of all studies that can be drawn at any size."""
 
 from jaxdl.truths.classifiers import normal_logits, votes
 from jaxdl.truths.fixed_design import ridge_regression, stopped_descent
@@ -19,8 +19,8 @@ def suite(
 ) -> list[tuple[Study, Exact]]:
     """Eighteen problems with exact bias, variance by source, noise and risk: `certify(suite(), key)` is the whole report card.
 
-    Sixteen in the squared error, those of independent runs first, then two whose `loss` is another: the cross-entropy of normal
-    logits (at 100 runs or more, as its estimates are corrected to first order only) and votes in the 0-1 loss.
+    Sixteen are in the squared error, those of independent runs first. The last two have another `loss`: the cross-entropy of
+    normal logits (with 100 runs or more, as its estimates are corrected to first order only) and votes in the 0-1 loss.
 
     Args:
         num_runs: runs of an independent design.
