@@ -113,9 +113,10 @@ def bag(dataset: Dataset) -> Resampling:
     """Bags: `bootstrap(dataset, as_weights=True)`, with the law of predictions at the rows out of the bag.
 
     Each row is predicted by the runs that left it out, so no test set is needed (Breiman, 1996, Out-of-bag estimation).
-    For the sample mean the variance over draws has expectation `s²(n-2)/(n(n-1))`, so `(n-1)/(n-2)` times it estimates `s²/n`. Draws center on the other n - 1 rows: bias² + noise has
-    expectation `s² + s²/(n-1)`, an excess of `n/(n-2)` times the variance, and the risk `s²(1 + 2/n)` is that of n/2 fresh
-    examples. `left_out(dataset, draw)` returns the rows; `decomposition.out_of_bag` decomposes the predictions.
+    For the sample mean the variance over draws has expectation `s²(n-2)/(n(n-1))`, so `(n-1)/(n-2)` times it estimates `s²/n`.
+    Draws center on the other n - 1 rows: their bias² + noise has expectation `s² + s²/(n-1)`, an excess of `n/(n-2)` times the
+    variance. The risk `s²(1 + 2/n)` is that of n/2 fresh examples. `left_out(dataset, draw)` returns the rows, and
+    `decomposition.out_of_bag` decomposes the predictions.
 
     Raises:
         ValueError: fewer than three examples, or arrays whose shapes do not fit together.
