@@ -6,7 +6,7 @@ from jaxdl.decomposition.bregman import BregmanLoss, bregman, cross_entropy
 from jaxdl.decomposition.comparison import Comparison, EnsembleForecast, compare, ensemble_forecast
 from jaxdl.decomposition.derive import Derived, derive
 from jaxdl.decomposition.jensen import JensenGap, jensen_gap
-from jaxdl.decomposition.loss_decomposition import LossDecomposition
+from jaxdl.decomposition.loss import LossDecomposition
 from jaxdl.decomposition.noise_bracket import NoiseBracket, bias_squared_interval, bracket
 from jaxdl.decomposition.potentials import Potential
 from jaxdl.decomposition.probabilities import log_probabilities

@@ -20,7 +20,7 @@ from jaxdl.kinds import as_count, check_flag
 from jaxdl.statistics import t_interval
 
 if TYPE_CHECKING:
-    from jaxdl.decomposition.loss_decomposition import LossDecomposition
+    from jaxdl.decomposition.loss import LossDecomposition
 
 Array = np.ndarray
 FIXED_POINTS = "these test points"
@@ -71,8 +71,8 @@ def assemble(
         raise ValueError(msg)
     if random_points is False and reference is not None and reference.labels_are_random:
         warnings.warn(
-            "random_points: got False for a target of random labels; standard errors of what is compared with them speak of test "
-            "points and labels drawn anew all the same, as `populations` says, those of variances of these test points",
+            "random_points: got False for a target of random labels; standard errors of what is compared with them include "
+            "the sampling of test points and labels all the same, as `populations` says; those of variances do not",
             stacklevel=3,
         )
     if reference is not None and reference.noise is not None:

@@ -12,7 +12,7 @@ from jaxdl.decomposition.class_labels import resolve_classes
 from jaxdl.decomposition.doubles import finite_doubles
 from jaxdl.decomposition.estimates import Estimates, Term, term_names
 from jaxdl.decomposition.grouped import NUM_GROUPS, GroupedMeans
-from jaxdl.decomposition.loss_decomposition import LossDecomposition
+from jaxdl.decomposition.loss import LossDecomposition
 from jaxdl.decomposition.potentials import Potential
 from jaxdl.decomposition.probabilities import warn_of_probabilities
 from jaxdl.decomposition.squared_error import given_fixed

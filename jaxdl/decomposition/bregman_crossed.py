@@ -1,4 +1,4 @@
-"""Jensen gaps of a crossed table: every order in which sources can be told apart, and Shapley's shares.
+"""Jensen gaps of a crossed table: every order in which sources can be separated, and Shapley's shares.
 
 For each set u of factors let J_u = E A(E[η|u]): nothing is known at u = {}, everything at the full set. Telling factor j after u
 explains J_{u+j} - J_u of the total J_all - J_{}. A is applied to means over the other factors' levels, which makes J_u too large
@@ -81,7 +81,7 @@ class _Ensembles:
 
 
 def _steps(num_factors: int) -> list[tuple[int, Subset]]:
-    """Factor j told after the set u, for every j and every u without it."""
+    """The gap that factor j adds after the set u, for every j and every u without it."""
     return [(j, u) for u in subsets_of(num_factors) for j in range(num_factors) if j not in u]
 
 

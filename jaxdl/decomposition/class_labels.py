@@ -37,7 +37,7 @@ class ClassTarget(NamedTuple):
 
     @property
     def has_single_labels(self) -> bool:
-        """Whether noise and bias cannot be told apart by the labels alone."""
+        """Whether the labels alone cannot separate noise from bias."""
         return self.num_annotators is not None and bool((self.num_annotators < 2).any())
 
 

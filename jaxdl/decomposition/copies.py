@@ -6,7 +6,7 @@ agree in all digits, and every repeated row is a copy. Where labels are rounded,
 
 A copy that went through another file differs by rounding: continuous labels are compared as far as single precision holds them.
 
-Rows of equal input are compared in a random order: that of the table may tell of their errors, and after a sort by label,
+Rows of equal input are compared in a random order: the order of the table may depend on their errors, and after a sort by label,
 neighbours differ by less than two labels do.
 """
 
@@ -37,7 +37,7 @@ class Rows(NamedTuple):
     num_copies: int = 0
     """Rows that were left out."""
     may_hold_copies: bool = False
-    """Whether some rows may be copies that cannot be told from measurements."""
+    """Whether some rows may be copies that look like measurements."""
     note: str = ""
     """What was done, for the explanation of an estimate."""
 
@@ -96,7 +96,7 @@ def without_copies(inputs: Float[Array, "n features"], labels: Float[Array, "n o
     if not repeated:
         return Rows(inputs, labels)
     warnings.warn(
-        f"{repeated} of {len(both)} rows are {kind}: they tell nothing of the noise and are left out. If every row was measured, "
+        f"{repeated} of {len(both)} rows are {kind}: they say nothing of the noise and are left out. If every row was measured, "
         "pass measured_apart=True",
         stacklevel=4,
     )

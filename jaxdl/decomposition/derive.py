@@ -39,8 +39,8 @@ def derive(statistic: Callable[..., Any], *results: Decomposition, level: float 
         Var = sum over units of (L - 1)/L · sum over levels l of (g(T without l) - mean)²,      interval g(T) ± t · √Var
 
     with g the statistic, T the terms, and Satterthwaite's degrees of freedom for t. The units are the factors of the design, or
-    groups of its runs; test points are one more where a term that was read speaks of points drawn anew (`populations`). A level
-    that diverged in one setting alone changes nothing there when it is left out.
+    groups of its runs; test points are one more where the population of a term that was read is points drawn anew. A level that
+    diverged in one setting alone changes nothing there when it is left out.
 
     The jackknife holds for smooth functions: sums, ratios, logarithms, slopes, where a parabola turns. For one that jumps, such as
     the position of the lowest of several settings, it does not.

@@ -180,7 +180,7 @@ def residual(
 
     For a linear smoother, fitted = S y, the expectation is sigma² + |(I - S) f|² / (n - df) when df = 2 tr S - tr S Sᵀ. In least
     squares this is the number of parameters: "unbiased" when the model holds f, "upper" when it may not. A smaller df, such as
-    the tr S of ridge regression, and a smoother chosen by these labels err downwards: hence "either" unless told otherwise.
+    the tr S of ridge regression, and a smoother chosen by these labels err downwards: hence "either" unless stated otherwise.
 
     Raises:
         ValueError: degrees of freedom outside 0 to n, shapes that do not fit, NaN or infinity.
@@ -216,7 +216,7 @@ def replicates(
 ) -> NoiseEstimate:
     """The variance of labels at equal x, pooled over all x: sum_x sum_i |y_xi - mean y_x|² / sum_x (n_x - 1).
 
-    Unbiased whatever the mean: no smoothness is asked of it. Rows whose x occurs once tell nothing and are left out; where the
+    Unbiased whatever the mean: no smoothness is asked of it. Rows whose x occurs once are left out; where the
     noise changes with x, it is that of the others.
 
     Raises:

@@ -34,8 +34,10 @@ def reliability_note(strata: Strata, design: Design, num_points: int) -> str:
             more = (
                 f"more levels of {name}, or more test points" if points > num_points / 2 else f"more levels of {name}"
             )
-            told = f"intervals that rest on {levels} levels of {name} and {points:.2g} effective test points are rough"
-            notes.append(f"{told}; {more} would help")
+            problem = (
+                f"intervals that rest on {levels} levels of {name} and {points:.2g} effective test points are rough"
+            )
+            notes.append(f"{problem}; {more} would help")
         excess = strata.kurtosis[index] * strata.effective_points[index]  # as that of one point
         own_freedom = float(freedom[varies].max()) / float(strata.effective_points[index][varies].max())
         count = float(strata.counts[index])
@@ -43,9 +45,11 @@ def reliability_note(strata: Strata, design: Design, num_points: int) -> str:
         by_chance = (FARTHEST_BY_CHANCE + OF_FEW_LEVELS / _levels(design, index, count)) * error
         if excess[varies].max() > max(LEAST_KURTOSIS, by_chance):
             kurtosis = 3 + float(excess[varies].max())
-            told = f"effects of {name} have heavy tails (kurtosis {kurtosis:.2g} at {points:.2g} effective test points)"
+            problem = (
+                f"effects of {name} have heavy tails (kurtosis {kurtosis:.2g} at {points:.2g} effective test points)"
+            )
             sources = name.replace(" and ", " or ")
-            notes.append(f"{told}: their intervals may be too low; more levels of {sources} would help")
+            notes.append(f"{problem}: their intervals may be too low; more levels of {sources} would help")
     return "; ".join(notes)
 
 

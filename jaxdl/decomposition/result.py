@@ -1,4 +1,4 @@
-"""The result of a decomposition: every number with its standard error, its estimand and the population that it speaks of."""
+"""The result of a decomposition: every number with its standard error, its estimand and its population."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -65,8 +65,8 @@ class Decomposition:
     @property
     def notes(self) -> tuple[str, ...]:
         """All notes, those of one setting with its number."""
-        told = (f"setting {index}: {note}" for index, note in enumerate(self.setting_notes) if note)
-        return (*self.study_notes, *told)
+        of_settings = (f"setting {index}: {note}" for index, note in enumerate(self.setting_notes) if note)
+        return (*self.study_notes, *of_settings)
 
     @property
     def variance(self) -> Mapping[Any, Float[Array, "*axes"]]:

@@ -9,7 +9,7 @@ from jaxdl.decomposition.crossed import crossed_estimates
 from jaxdl.decomposition.doubles import LARGEST
 from jaxdl.decomposition.estimates import Estimates, Term
 from jaxdl.decomposition.grouped import GroupedMeans, GroupedMoments
-from jaxdl.decomposition.loss_decomposition import LossDecomposition
+from jaxdl.decomposition.loss import LossDecomposition
 from jaxdl.decomposition.target import Reference, Target, resolve
 from jaxdl.designs import Component, Design
 

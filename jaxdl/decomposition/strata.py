@@ -72,7 +72,7 @@ class Pairs(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """What pairs of effects tell of their law."""
+    """Moments of the law of effects, estimated from pairs of them."""
 
     square: Float[Array, " times"]
     """(tr C)²."""
@@ -84,7 +84,7 @@ class Moments(NamedTuple):
 def moments(pairs: Pairs, counts: Sequence[int], axis: int) -> Moments:
     """Unbiased moments of effects centred along every axis of a table of `counts`; pairs differ along `axis`.
 
-    With fewer than four levels there the cumulant is not told from the rest, and taken for zero.
+    With fewer than four levels there the cumulant cannot be separated from the rest, and is taken for zero.
 
     >>> gram = np.array([[2.0, -1, -1, 0], [-1, 2, 0, -1], [-1, 0, 2, -1], [0, -1, -1, 2]])
     >>> one = np.ones(1)

@@ -159,7 +159,7 @@ def check_shape(name: str, value: Array, shape: tuple[int, ...]) -> None:
 
 
 def check_no_labels(mean: Float[Array, "points out"], noise: Array | None) -> None:
-    """Refuse labels of classes that are handed over as their mean; zeros and ones in a single column may be either, and are told.
+    """Refuse labels of classes given as their mean; warn about zeros and ones in a single column, which may be either.
 
     With the noise known there is nothing to mistake.
     """
@@ -193,8 +193,8 @@ def warn_of_copies(replicates: Num[Array, "replicates points ..."], *, may_tie: 
         return
     if num_different < len(replicates):
         warnings.warn(
-            f"replicates: got {len(replicates)} rows of labels, of which {num_different} differ: copies of labels tell nothing of "
-            "the noise, which comes out too small. Leave out the copies, and pass a single row as Target(labels=...)",
+            f"replicates: got {len(replicates)} rows of labels, of which {num_different} differ: copies of labels say "
+            "nothing of the noise, which comes out too small. Leave out the copies, and pass a single row as Target(labels=...)",
             stacklevel=2,
         )
 

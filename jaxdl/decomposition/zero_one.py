@@ -15,7 +15,7 @@ from jaxdl.decomposition.class_labels import ClassTarget, check_predicted, class
 from jaxdl.decomposition.crossed import crossed_estimates, jackknifed
 from jaxdl.decomposition.estimates import Estimates, Term
 from jaxdl.decomposition.grouped import GroupedMeans, GroupedMoments
-from jaxdl.decomposition.loss_decomposition import LossDecomposition
+from jaxdl.decomposition.loss import LossDecomposition
 from jaxdl.decomposition.squared_error import component_estimand, given_fixed
 from jaxdl.decomposition.target import Reference, Target
 from jaxdl.designs import Design

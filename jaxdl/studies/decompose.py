@@ -12,15 +12,9 @@ from jaxdl import ensembles
 from jaxdl.admission import as_numbers
 from jaxdl.decomposition import Decomposition, LossDecomposition, Target, squared_error
 from jaxdl.decomposition.assemble import assemble, check_options
-from jaxdl.decomposition.loss_decomposition import (
-    canonical,
-    check_dims,
-    check_levels,
-    check_loss,
-    point_shape,
-    warn_of_fixed,
-)
+from jaxdl.decomposition.loss import check_loss
 from jaxdl.decomposition.named_axes import check_names_of_target
+from jaxdl.decomposition.predictions import canonical, check_dims, check_levels, point_shape, warn_of_fixed
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design, check_design
 from jaxdl.ensembles import Chunk, DivergedRunsError, Engine

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Num
 
 from jaxdl.decomposition.estimates import Estimates
 from jaxdl.decomposition.grouped import GroupedMeans
-from jaxdl.decomposition.loss_decomposition import LossDecomposition
+from jaxdl.decomposition.loss import LossDecomposition
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design
 from jaxdl.ensembles import Chunk, DivergedRun
