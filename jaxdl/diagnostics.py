@@ -1,12 +1,12 @@
-"""What to do next: the textbooks' recipe from training and validation error to a remedy.
+"""The textbooks' recipe from training and validation error to a remedy.
 
     training error  >> reference       underfitting: a better optimizer, if it lowers the training error; else more capacity
     validation error >> training error overfitting: more data or regularization
-    neither                            nothing: what is left is noise
+    neither                            nothing: the rest is noise
 
-Training comes first, as in the texts: a model that does not fit its own training data is not helped by more of them. The
-reference is the error that one expects to be possible. It decides everything: the recipe sees two numbers, and noise in
-the labels raises both of them just as a lack of capacity does. Hence `diagnose_with_noise`.
+Training error comes first, as in the texts: more data do not help a model that does not fit its training data. The reference
+is the error that one expects to be possible, and everything depends on it: noise in the labels raises both errors, just as a
+lack of capacity does. `diagnose_with_noise` therefore takes an estimate of the noise.
 """
 
 import enum
@@ -18,13 +18,13 @@ from jaxdl.decomposition.noise import NoiseEstimate
 
 
 class Remedy(enum.StrEnum):
-    """What lowers the validation error."""
+    """The change that lowers the validation error."""
 
     CAPACITY = "more capacity"
     OPTIMIZER = "a better optimizer"
     DATA = "more data or regularization"
     NONE = "none"
-    """what is left is noise, or too small to be told from it"""
+    """the rest is noise, or too small to be distinguished from it"""
 
 
 class MeasuredError(NamedTuple):
@@ -35,7 +35,7 @@ class MeasuredError(NamedTuple):
 
 
 class Diagnosis(NamedTuple):
-    """A remedy, and the numbers that speak for it in one sentence."""
+    """A remedy, and the reason for it in one sentence with the numbers."""
 
     remedy: Remedy
     reason: str
@@ -52,21 +52,21 @@ def diagnose(
 ) -> Diagnosis:
     """The remedy that the gaps between reference, training and validation error call for.
 
-    A gap counts when it is larger than the share `worthwhile` of the validation error, by a one-sided normal test of this
-    level that takes the errors as independent. Gaps are looked at in this order: none counts between validation and
-    reference, nothing to do; between training and reference, underfitting; between validation and training, overfitting;
-    where only their sum counts, the larger one.
+    A gap counts if it exceeds the share `worthwhile` of the validation error, by a one-sided normal test of this level that
+    treats the errors as independent. If none counts between validation and reference, there is nothing to do. A gap between
+    training and reference means underfitting, one between validation and training overfitting. If only their sum counts, the
+    larger one decides.
 
-    It cannot see noise in the labels: where the reference was set without it, for clean labels, say, a noisy problem looks
-    like one of a lack of capacity, and the remedy is wrong. Nor can it see a validation set of another law. Give
-    `diagnose_with_noise` an estimate of the noise instead.
+    It cannot detect noise in the labels: with a reference for clean labels, a noisy problem looks like a lack of capacity, and
+    the remedy is wrong. Nor can it detect a validation set of another law. Give `diagnose_with_noise` an estimate of the noise
+    instead.
 
     Args:
         training: the error on the training examples.
         validation: the error on others of the same law.
         reference: the error that one expects to be possible, for these labels: that of an expert, of the best known model.
         trained_longer: the training error of the same model trained longer, or with another step size; without it a lack
-            of capacity and a poor optimizer cannot be told apart, and the reason says so.
+            of capacity cannot be distinguished from a poor optimizer, as the reason then states.
         worthwhile: the share of the validation error below which a gap is not worth a remedy.
         level: of the tests.
 
@@ -120,10 +120,9 @@ def diagnose_with_noise(
 ) -> Diagnosis:
     """The same recipe with the noise in the labels, estimated from the data, as the reference.
 
-    No model's expected squared error is below the noise, and some model's is near it, so that it is the right reference
-    for the squared error, summed over outputs as in `jaxdl.decomposition.noise`. Estimators that err upwards (`rice`,
-    `nearest_neighbor`) hide underfitting of their own size; one from repeated labels (`replicates`) errs in neither
-    direction.
+    No model's expected squared error is below the noise, and some model's is near it. So it is the right reference for the
+    squared error, summed over outputs as in `jaxdl.decomposition.noise`. Estimators that err upwards (`rice`,
+    `nearest_neighbor`) hide underfitting of the size of their error; one from repeated labels (`replicates`) is unbiased.
 
     Raises:
         ValueError: as `diagnose`; an estimate that bounds the noise from below only.

@@ -18,7 +18,7 @@ REQUIREMENT = re.compile(
 )
 """One line of a package's metadata, such as `xarray>=2024.1; extra == "xarray"`."""
 EXTRAS = ("experiments", "xarray", "test")
-"""Those that the report speaks of; the others are for people who work on jaxdl itself."""
+"""The extras in the report; the others are for people who work on jaxdl itself."""
 
 
 class Requirement(NamedTuple):
@@ -55,19 +55,19 @@ class Finding(NamedTuple):
 
 
 def examine() -> Iterator[Finding]:
-    """All findings, one after the other; the last three are problems with exact answers, of a few seconds each."""
+    """All findings, in order; the last three are problems with exact answers, of a few seconds each."""
     yield from packages()
-    found = list(devices())
-    yield from found
-    if not any(finding.remedy for finding in found):
+    present = list(devices())
+    yield from present
+    if not any(finding.remedy for finding in present):
         yield from known_answers()
 
 
 def requirements() -> list[Requirement]:
-    """What jaxdl's own metadata says that it needs."""
+    """The packages that jaxdl's metadata requires."""
     lines = importlib.metadata.requires("jaxdl") or []
-    found = [Requirement(**match.groupdict("")) for line in lines if (match := REQUIREMENT.match(line))]
-    return [requirement for requirement in found if requirement.name != "jaxdl"]
+    matches = [match for line in lines if (match := REQUIREMENT.match(line))]
+    return [Requirement(**match.groupdict("")) for match in matches if match["name"] != "jaxdl"]
 
 
 def packages() -> Iterator[Finding]:

@@ -1,9 +1,10 @@
-"""Learning curves: how the risk falls with the number of training examples, and what more of them would bring.
+"""Learning curves: the fall of the risk with the number of training examples, and its extrapolation.
 
     E(n) = floor + amplitude n^-exponent
 
-The floor is the noise and the bias that more data leave; the exponent is 1 for well-specified parametric models, and
-2s/(2s + d) at best for functions of smoothness s in d dimensions (Stone, 1982). All is NumPy and SciPy, on the host.
+The floor is the noise plus the bias that more data do not remove. The exponent is 1 for well-specified parametric models, and
+2s/(2s + d) at best for functions of smoothness s in d dimensions (Stone, 1982). Everything runs on the
+host, in NumPy and SciPy.
 """
 
 import math
@@ -20,13 +21,13 @@ from jaxdl.statistics.intervals import as_floats, check_level
 Array = np.ndarray
 Real = int | float | np.number
 EXPONENTS = (0.05, 4.0)
-"""The exponents that are searched: slower laws cannot be told from a constant, faster ones end at their floor at once."""
+"""The range of exponents: slower laws look constant, and faster ones reach their floor at once."""
 NUM_EXPONENTS = 48
 NUM_REFINEMENTS = 34
 
 
 class LearningCurve(NamedTuple):
-    """A fitted curve, and of the measurements what intervals need."""
+    """A fitted curve, with the measurements that its intervals need."""
 
     floor: float
     amplitude: float
@@ -49,8 +50,8 @@ def fit(
 ) -> LearningCurve:
     """The curve of least sum over sizes of ((risk - E(n)) / standard_error)², with amplitude >= 0.
 
-    By variable projection (Golub & Pereyra, 1973): at a given exponent the other two are a linear fit, so that only the
-    exponent is searched, over all of `EXPONENTS`. There are no starting values and no local minima to fall into.
+    It uses variable projection (Golub & Pereyra, 1973): at a given exponent the other two parameters are a linear fit, so only
+    the exponent is searched, over all of `EXPONENTS`. It needs no starting values and misses no minimum.
 
     Args:
         sizes: numbers of training examples, all different and at least three.
@@ -104,13 +105,13 @@ def predictive_interval(
     num_resamples: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """Where a measurement of the risk at `size`, with this standard error, will fall: by the parametric bootstrap.
+    """The interval of a measurement of the risk at `size`, with this standard error, by the parametric bootstrap.
 
     Risks are drawn again around the fitted curve, with their standard errors (from Student's law where these were
     estimated), and fitted again; to each new curve's value at `size` a new measurement error is added. The interval holds
     the middle `level` of the sums. A standard error of zero gives the interval of the expected risk itself.
 
-    It knows nothing of risks that follow no power law: look at `curve.misfit`.
+    It assumes a power law; `curve.misfit` tests that.
 
     Raises:
         ValueError: a size that is not positive, a negative standard error, a level outside (0, 1), fewer than 1 resample.
@@ -148,7 +149,7 @@ def size_needed(curve: LearningCurve, risk: Real) -> float:
 def size_needed_interval(
     curve: LearningCurve, risk: Real, *, level: float = 0.9, num_resamples: int = 1000, seed: int = 0
 ) -> Interval:
-    """Where the n for a wanted risk lies, by the same bootstrap; its upper end is infinite when the floor may be higher.
+    """The interval of the n for a wanted risk, by the same bootstrap; its upper end is infinite if the floor may be higher.
 
     Raises:
         ValueError: a level outside (0, 1), fewer than 1 resample.

@@ -1,7 +1,7 @@
 """Losses of single examples: `(predictions "*n out", targets "*n out") -> "*n"`.
 
-They sum over outputs and never over examples: reducing, with the examples' weights, is what `jaxdl.objectives` does. Whole numbers
-and lists of numbers are taken as floats.
+They sum over outputs and never over examples: `jaxdl.objectives` reduces, with the examples' weights. Whole numbers and lists of
+numbers are taken as floats.
 """
 
 import functools

@@ -1,6 +1,7 @@
-"""Objectives: what training minimizes. The one place where losses are reduced over examples.
+"""Objectives, which training minimizes. Losses are reduced over examples here and nowhere else.
 
-Each checks, while a program is traced, that its data set fits together and that its loss gives one number for each example.
+An objective checks, while a program is traced, that its data set fits together and that its loss gives one number for each
+example.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ def empirical_risk(model: Model, loss: Loss) -> Objective:
     """The weighted mean loss of the model *as it trains*: sum_i w_i loss(f(x_i), y_i) / sum_i w_i.
 
     Dropout and batch statistics are active (`model.train_apply`, where the model has one). Weights that sum to zero, as
-    those of a minibatch may, give zero: such a batch teaches nothing.
+    those of a minibatch may, give zero.
 
     Returns:
         An objective, `(variables, dataset, key) -> (value, variables)`, with the model's further collections updated.
@@ -43,7 +44,7 @@ def evaluation_risk(model: Model, loss: Loss) -> Objective:
     For held-out examples. Variables are returned as they came, and the key is ignored. The loss may count errors.
 
     Raises:
-        ValueError: as `empirical_risk`.
+        ValueError: see `empirical_risk`.
 
     >>> from jaxdl import losses, models
     >>> risk = evaluation_risk(models.constant(), losses.squared_error)
@@ -86,13 +87,13 @@ def with_activity_penalty(
     penalty: Penalty,
     strength: ScalarLike,
 ) -> Objective:
-    """An objective plus strength times the weighted mean, over examples, of a penalty of what the network makes of each.
+    """An objective plus strength times the weighted mean, over examples, of a penalty of each example's activations.
 
         value + strength sum_i c_i penalty(h_i) / sum_i c_i,  h = activity(variables, x)
 
-    With `penalties.l1` it asks for sparse codes (Goodfellow, Bengio and Courville, 2016, section 7.10). Activations are values at
-    examples and no parameters: hence this function beside `regularized`. They are computed once more than the objective does;
-    where `activity` repeats the first layers of a deterministic model, the compiler shares the work.
+    With `penalties.l1` it favors sparse codes (Goodfellow, Bengio and Courville, 2016, section 7.10). Unlike `regularized`, it
+    penalizes values at examples and not parameters. They are computed once more than by the objective; if `activity` repeats the
+    first layers of a deterministic model, the compiler shares the work.
 
     Args:
         objective: what to add to.
@@ -142,12 +143,12 @@ def with_activity_penalty(
 
 
 def map_estimate(model: Model, likelihood: Loss, prior: Penalty) -> Objective:
-    """The negative log posterior density of the parameters, without its constant: what the most probable ones minimize.
+    """The negative log posterior density of the parameters, without its constant; the most probable ones minimize it.
 
         sum_i c_i likelihood(f(x_i), y_i) + prior(w)
 
-    A *sum* over examples, as in Bayes' rule: the prior weighs as one body of evidence, so that its share falls with the number
-    of examples, where in `regularized(empirical_risk(...), ...)` the penalty keeps its share.
+    It is a *sum* over examples, as in Bayes' rule, so the share of the prior falls with the number of examples. In
+    `regularized(empirical_risk(...), ...)` the penalty keeps its share.
 
     Args:
         model: what is fitted, as it trains.

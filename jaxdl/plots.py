@@ -1,6 +1,6 @@
 """Figures of the result types, drawn with matplotlib.
 
-No computation but clipping stacks at zero and smoothing spectra, both of which the figures say.
+They compute nothing but clipping stacks at zero and smoothing spectra; the figures state both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = np.ndarray
-# Okabe & Ito's palette, told apart by color-blind readers and in gray.
+# Okabe & Ito's palette, which color-blind readers can distinguish, and which works in gray.
 BIAS_COLOR, NOISE_COLOR, RISK_COLOR = "#0072B2", "#BBBBBB", "#000000"
 VARIANCE_COLORS = ("#E69F00", "#009E73", "#CC79A7", "#F0E442", "#56B4E9", "#D55E00", "#999933")
 BIASES = ("bias_squared", "bias_squared_plus_noise", "bias", "bias_plus_noise")
@@ -31,9 +31,9 @@ FIGURE_SIZE = (10.0, 4.0)
 
 
 def decomposition(result: Decomposition, *, label: str | None = None, logarithmic: bool = False) -> "Figure":
-    """Two panels: the parts of the risk, stacked; and every term on its own with its 95 % interval.
+    """A figure of two panels: the parts of the risk, stacked, and every term with its 95 % interval.
 
-    Along settings or times, whichever the result has; as bars when it has neither.
+    They are drawn along settings or times, whichever the result has, and as bars if it has neither.
 
     Raises:
         ValueError: no result of a decomposition, or one with both settings and times; select one of them first.
@@ -70,7 +70,7 @@ def decomposition(result: Decomposition, *, label: str | None = None, logarithmi
 
 
 def density(result: SpectralDensity, *, width: float | None = None) -> "Figure":
-    """Two panels: the density of the eigenvalues, smoothed; and their cumulative share, not smoothed, with its bands.
+    """A figure of two panels: the smoothed density of the eigenvalues, and their cumulative share with its bands.
 
     Every node becomes a normal density of standard deviation `width`, by default a hundredth of the range of the nodes.
     Narrower than the spacing of the nodes, it shows them and not the spectrum.
@@ -107,7 +107,7 @@ def density(result: SpectralDensity, *, width: float | None = None) -> "Figure":
 
 
 def new_figure(size: tuple[float, float] = FIGURE_SIZE) -> "Figure":
-    """An empty figure that no global state knows of."""
+    """An empty figure, outside of matplotlib's global state."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -134,7 +134,7 @@ def colors_of(parts: Sequence[Term]) -> list[str]:
 
 
 def stacked(axes: "Axes", x: Num[Array, " x"], parts: Mapping[str, Num[Array, " x"]], *, colors: Sequence[str]) -> None:
-    """Areas on top of each other; negative estimates are drawn as zero, here and nowhere else."""
+    """Draws areas on top of each other; negative estimates are drawn as zero, here and nowhere else."""
     heights = [np.maximum(as_numbers(f"parts[{label!r}]", values), 0) for label, values in parts.items()]
     axes.stackplot(x, *heights, labels=list(parts), colors=list(colors), alpha=0.85, linewidth=0)
     if any((np.asarray(values) < 0).any() for values in parts.values()):
@@ -150,7 +150,7 @@ def bands(
     *,
     colors: Sequence[str],
 ) -> None:
-    """A line for each estimate, and its 95 % interval as error bars."""
+    """Draws a line for each estimate, with its 95 % interval as error bars."""
     for (label, (estimate, (low, high))), color in zip(lines.items(), colors, strict=True):
         # nan where there is no interval: none is drawn. Of an estimate below zero the interval begins at zero.
         reach = np.maximum(np.stack([estimate - low, high - estimate]), 0)

@@ -1,4 +1,4 @@
-"""Learners: `(keys, dataset) -> variables`. Closed forms, Newton's method and descents are interchangeable."""
+"""Learners, `(keys, dataset) -> variables`: closed forms, Newton's method and descents are interchangeable."""
 
 from jaxdl.learners.closed_form import least_squares, least_squares_qr, ridge
 from jaxdl.learners.descent import gradient_descent, minibatch_descent

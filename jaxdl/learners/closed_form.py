@@ -4,8 +4,8 @@ Each minimizes over the weights w, with phi = features(x) and the data set's wei
 
     sum_i c_i |phi_i w - y_i|² + strength |w|²,
 
-a sum and not a mean, without a factor 1/2. A `mask "p"` of ones and zeros leaves features out: theirs are zero weights,
-at an unchanged shape, so that one compilation serves a sweep over polynomial degrees or numbers of features.
+a sum and not a mean, without a factor 1/2. A `mask "p"` of ones and zeros leaves features out: their weights
+are zero, at an unchanged shape, so one compilation serves a sweep over polynomial degrees or numbers of features.
 
 A learner reads the source `"init"` only where the model draws something besides its weights (`models.random_features`).
 """
@@ -28,10 +28,10 @@ from jaxdl.types import Dataset, Keys, Learner, Model, Variables
 
 
 def least_squares(model: Model, *, mask: Real[Array, " p"] | Sequence[float] | None = None) -> Learner:
-    """Weighted least squares; among all minimizers the one of smallest norm, as when parameters outnumber examples.
+    """Weighted least squares; among several minimizers, the one of smallest norm.
 
-    By the singular value decomposition of the weighted features: singular values below eps max(n, p) times the
-    largest count as zero. Robust at any shape and rank; `least_squares_qr` is ten times faster at full column rank.
+    It uses the singular value decomposition of the weighted features; singular values below eps max(n, p) times the largest
+    count as zero. It is robust at any shape and rank; `least_squares_qr` is ten times faster at full column rank.
 
     Args:
         model: a model with `features`.
@@ -62,11 +62,11 @@ def least_squares(model: Model, *, mask: Real[Array, " p"] | Sequence[float] | N
 
 
 def least_squares_qr(model: Model, *, mask: Real[Array, " p"] | Sequence[float] | None = None) -> Learner:
-    """Weighted least squares at full column rank, without LAPACK: many small fits at once, on any number of devices.
+    """Weighted least squares at full column rank, without LAPACK, for many small fits at once on any number of devices.
 
-    By modified Gram-Schmidt on the augmented matrix [phi, y], which is backward stable (Björck, 1967). Features that
-    the mask leaves out are skipped. Columns that turn out to depend on earlier ones, to within eps max(n, p), make all
-    weights NaN: a result to be reported, not a wrong one. `least_squares` handles them.
+    It uses modified Gram-Schmidt on the augmented matrix [phi, y], which is backward stable (Björck, 1967). Features that
+    the mask leaves out are skipped. If a column depends on earlier ones, to within eps max(n, p), all weights are NaN;
+    `least_squares` handles that.
 
     Args:
         model: a model with `features`, at most as many as there are examples.
@@ -103,8 +103,8 @@ def least_squares_qr(model: Model, *, mask: Real[Array, " p"] | Sequence[float] 
 def ridge(model: Model, strength: ScalarLike, *, mask: Real[Array, " p"] | Sequence[float] | None = None) -> Learner:
     """Weighted ridge regression: argmin_w sum_i c_i |phi_i w - y_i|² + strength |w|². Intercepts are penalized too.
 
-    By the normal equations, of size p for p <= n and in their dual form, of size n, otherwise. For an intercept that
-    is free of the penalty, center features and targets and leave it out.
+    It solves the normal equations, of size p for p <= n, and otherwise in their dual form, of size n. For an intercept
+    without a penalty, center features and targets and leave it out.
 
     Args:
         model: a model with `features`.
@@ -142,7 +142,7 @@ def ridge(model: Model, strength: ScalarLike, *, mask: Real[Array, " p"] | Seque
 def _weighted_problem(
     name: str, model: Model, keys: Keys, dataset: Dataset, mask: Real[Array, " p"] | None
 ) -> tuple[Variables, Float[Array, "n p"], Float[Array, "n out"]]:
-    """What the model draws besides its weights, then features and targets times the root of each example's weight."""
+    """The model's frozen variables, then features and targets times the root of each example's weight."""
     dataset = admitted_examples(name, dataset)
     if dataset.y.ndim != 2:
         msg = f"{name}: got y of shape {dataset.y.shape}, expected (n, out); flatten its outputs: y.reshape(len(y), -1)"
@@ -233,7 +233,7 @@ def _is_whole(array: Any) -> bool:
 
 
 def _checked(name: str, model: Model, mask: Any) -> Any:
-    """The mask as an array, once model and mask are of the right kind."""
+    """The mask as an array, after a check of model and mask."""
     check_model(name, model)
     if model.features is None:
         msg = (

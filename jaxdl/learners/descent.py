@@ -1,8 +1,8 @@
 """Gradient descent with any optax optimizer: on all examples, or on minibatches in any order.
 
-The learners read the source `"init"`, and `"dropout"` where the model is stochastic. The variables they return hold a
-further collection, `variables["report"]`, with an int32 `"diverged_at"`: the first step count t at which the objective
-of the parameters after t steps, or the parameters returned, were not finite; -1 if there was none.
+The learners read the source `"init"`, and `"dropout"` where the model is stochastic. Their variables have one more
+collection, `variables["report"]`. Its int32 `"diverged_at"` is the first step count t at which the objective of the
+parameters after t steps, or the parameters returned, were not finite; -1 if there was none.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -82,8 +82,8 @@ def minibatch_descent(
 ) -> Learner:
     """Stochastic descent: each step follows the gradient of the objective on one minibatch.
 
-    Reads the source `"order"` besides. A minibatch carries the weights of its rows, and its objective is *its*
-    weighted mean; without weights this is an unbiased estimate of the full gradient, with them nearly so.
+    It reads the source `"order"` as well. A minibatch carries the weights of its rows, and its objective is its own weighted
+    mean. Without weights its gradient is an unbiased estimate of the full one, with them nearly so.
 
     Args:
         model: what is trained; its `init` gives the start.
@@ -183,7 +183,7 @@ def _checked(
     num_steps: int,
     times: Sequence[int] | Int[Array, " times"] | None,
 ) -> tuple[int, tuple[int, ...] | None]:
-    """The number of steps and the times to stop at, once all arguments are of the right kind."""
+    """The number of steps and the times to stop at, after a check of all arguments."""
     check_model(name, model)
     check_objective(name, objective)
     check_optimizer(name, optimizer)

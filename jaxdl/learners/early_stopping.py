@@ -1,4 +1,4 @@
-"""Gradient descent that stops when held-out examples say so."""
+"""Gradient descent that stops when the error on held-out examples no longer falls."""
 
 from typing import NamedTuple
 
@@ -24,12 +24,12 @@ def early_stopping(
     patience: int,
     validation_fraction: float = 0.2,
 ) -> Learner:
-    """Full-batch descent that returns the variables of smallest validation objective seen.
+    """Full-batch descent that returns the variables with the smallest validation objective.
 
-    Reads the sources `"init"`, `"split"`, and `"dropout"` where the model is stochastic. A random part of the examples,
-    drawn from `"split"`, has no weight in training, and all others have none in validation. After every step the
-    validation objective is taken; training ends when it has not fallen for `patience` steps (Prechelt, 1998), or after
-    `num_steps`.
+    It reads the sources `"init"`, `"split"`, and `"dropout"` where the model is stochastic. A random part of the examples,
+    drawn from `"split"`, has no weight in training, and all others have none in validation. The
+    validation objective is computed after every step. Training ends when it has not fallen for `patience` steps (Prechelt,
+    1998), or after `num_steps`.
 
     Args:
         model: what is trained; its `init` gives the start.
@@ -106,7 +106,7 @@ def early_stopping(
             "best_at": end.best_at,
             "stopped_at": end.num_taken,
         }
-        # Bootstrap weights may leave a part empty: then nothing was learned, or nothing watched, and that is to be seen.
+        # Bootstrap weights may leave a part empty: then nothing was learned, or nothing watched, and NaN shows it.
         is_judged = (jnp.sum(training_part.weight) > 0) & (jnp.sum(validation_part.weight) > 0)
         params = jax.tree.map(lambda leaf: jnp.where(is_judged, leaf, jnp.nan), end.best_variables["params"])
         return {**end.best_variables, "params": params, "report": report}

@@ -1,4 +1,4 @@
-"""Newton's method with a dense Hessian: convex problems of at most a few thousand parameters, to the last digit."""
+"""Newton's method with a dense Hessian, for convex problems of at most a few thousand parameters."""
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +19,8 @@ def newton(model: Model, objective: Objective, *, num_steps: int, damping: Scala
     """Newton's method: w <- w - s (H + damping I)⁻¹ g, with the gradient g and the dense Hessian H of the objective.
 
     The step size s is the largest of 1, 1/2, 1/4, ..., 2^-NUM_HALVINGS that does not raise the objective, and 0 if all
-    of them do: steps near the solution are full ones, hence one step solves a quadratic, and a smooth convex objective
-    is approached quadratically (Boyd and Vandenberghe, 2004, 9.5).
+    of them do. Steps near the solution are full ones. So one step solves a quadratic, and convergence on a smooth convex
+    objective is quadratic (Boyd and Vandenberghe, 2004, 9.5).
 
     Args:
         model: a model that trains as it predicts.

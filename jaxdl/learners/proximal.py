@@ -1,4 +1,4 @@
-"""Proximal-gradient descent: for penalties with a corner, to weights that are exactly zero."""
+"""Proximal-gradient descent, for penalties with a corner: it reaches weights that are exactly zero."""
 
 from typing import Any, NamedTuple
 
@@ -33,14 +33,14 @@ def proximal_gradient(
     num_steps: int,
     accelerated: bool = True,
 ) -> Learner:
-    """Full-batch descent on objective + strength * penalty, of which the penalty enters by its proximal operator alone.
+    """Full-batch descent on objective + strength * penalty, where the penalty enters by its proximal operator.
 
         w <- proximal(v - η ∇objective(v), η strength),  v = w
 
-    (ISTA), or accelerated, with v ahead of w by Nesterov's momentum (FISTA; Beck and Teboulle, 2009), which is dropped
-    whenever it points uphill (O'Donoghue and Candès, 2015). Subgradient steps jump over a corner for ever; these land on it:
-    with `penalties.soft_threshold` weights are zero to the last bit. For a convex objective of smoothness L and η <= 1/L either
-    converges, in general after O(1/steps) and O(1/steps²); for any other a critical point is approached at best.
+    (ISTA), or accelerated, with v ahead of w by Nesterov's momentum (FISTA; Beck and Teboulle, 2009), which is dropped whenever
+    it points uphill (O'Donoghue and Candès, 2015). Subgradient steps jump over a corner for ever, but these land on it: with
+    `penalties.soft_threshold` weights are exactly zero. For a convex objective of smoothness L and η <= 1/L both converge, in
+    general like O(1/steps) and O(1/steps²). For any other objective they approach a critical point at best.
 
     Args:
         model: what is trained; its `init` gives the start.
@@ -55,7 +55,7 @@ def proximal_gradient(
     Returns:
         A learner that reads the sources `"init"`, and `"dropout"` where the model is stochastic, `(keys, dataset) -> variables`.
         `variables["report"]` holds `"diverged_at"` as in `gradient_descent`, and `"residual"`, the norm of the last step divided
-        by η, which is zero where nothing is left to gain: the gradient's norm, had there been no penalty.
+        by η, which is zero at a solution; without a penalty it is the gradient's norm.
 
     Raises:
         ValueError: what is no model, objective or operator; a number of steps that is no whole number, or negative; a strength that
@@ -115,7 +115,7 @@ def proximal_gradient(
             return State({**updated, "params": params}, momentum, first_bad)
 
         variables = initial_variables(name, model, keys, dataset.x)
-        # Whole numbers as inputs say nothing of precision.
+        # Whole numbers as inputs have no precision to follow.
         is_float = jnp.issubdtype(dataset.x.dtype, jnp.floating)
         one = jnp.ones((), dataset.x.dtype if is_float else float)
         start = State(variables, _Momentum(variables["params"], one, jnp.inf * one), jnp.int32(-1))

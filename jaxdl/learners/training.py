@@ -1,8 +1,8 @@
-"""One step of training, which all descents share: the state it carries, and what it reports.
+"""The step of training that all descents share, its state, and its report.
 
-Training differentiates `variables["params"]` and carries all other collections along. Learners return a further one,
-`variables["report"]`, with an int32 `"diverged_at"`: the first step count t at which the objective of the parameters
-after t steps, or the parameters returned, were not finite; -1 if there was none.
+Training differentiates `variables["params"]` and carries all other collections along. Learners return one more collection,
+`variables["report"]`. Its int32 `"diverged_at"` is the first step count t at which the objective of the parameters after t
+steps, or the parameters returned, were not finite; -1 if there was none.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from jaxdl.types import Dataset, Keys, Model, Objective, Params, Variables
 
 
 class State(NamedTuple):
-    """What the next step needs."""
+    """The state that the next step needs."""
 
     variables: Variables
     optimizer_state: Any
@@ -88,7 +88,7 @@ def diverged_at(state: State, index: Array | int) -> Int[Array, ""]:
 
 
 def check_same_arrays(name: str, before: Variables, after: Variables) -> None:
-    """Refuse variables that a step changes in more than their values: the next one could not take them."""
+    """Refuse a step that changes names, shapes or types of variables: the next one could not take them."""
     shapes = [
         jax.tree.map(lambda leaf: (jnp.shape(leaf), jnp.result_type(leaf)), dict(each)) for each in (before, after)
     ]

@@ -1,4 +1,4 @@
-"""What is fitted: factories of `types.Model`, from a constant to any flax module."""
+"""Factories of `types.Model`, from a constant to any flax module."""
 
 from jaxdl.models.linear_in_parameters import (
     constant,

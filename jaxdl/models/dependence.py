@@ -1,6 +1,6 @@
-"""What the outputs of a function depend on: its argument, or random numbers, found by following its equations as traced.
+"""Whether the outputs of a function depend on its argument, or on random numbers, by its equations as jax traces them.
 
-Counts of draws tell less: a key may be split for nothing, and numbers may be drawn from a key that no stream counts.
+A count of draws would not do: a key may be split for nothing, and numbers may be drawn from a key that no stream counts.
 """
 
 from collections.abc import Callable, Collection
@@ -24,7 +24,7 @@ def depends(function: Callable[[Any], Any], argument: Any) -> bool:
 
 
 def depends_on_draws(function: Callable[[Any], Any], argument: Any) -> bool:
-    """Whether an array among the outputs depends on random numbers that the function draws, from whatever key.
+    """Whether an array among the outputs depends on random numbers that the function draws, from any key.
 
     >>> depends_on_draws(lambda shift: shift + jax.random.normal(jax.random.key(0)), 1.0)
     True

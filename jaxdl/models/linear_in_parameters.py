@@ -1,4 +1,4 @@
-"""Models that are linear in their parameters: outputs = features(x) @ weights, so that closed forms apply."""
+"""Models that are linear in their parameters, outputs = features(x) @ weights, for which closed forms exist."""
 
 from collections.abc import Callable
 
@@ -122,7 +122,7 @@ def polynomial(degree: int, basis: Basis = legendre, *, num_outputs: int = 1, in
 
 
 def degree_mask(max_degree: int, degree: ScalarLike) -> Float[Array, " p"]:
-    """One for the columns 0, ..., degree of a basis up to `max_degree`, zero for the others.
+    """A mask: one for the columns 0, ..., degree of a basis up to `max_degree`, zero for the others.
 
     `degree` may be traced: one basis and one compilation then serve a sweep over degrees.
 
@@ -147,11 +147,11 @@ def random_features(
     num_outputs: int = 1,
     init_std: ScalarLike = 0.0,
 ) -> Model:
-    """A network of one hidden layer whose first layer stays as drawn: f(x) = a(x K + b) w / sqrt(num_features).
+    """A network of one hidden layer with a frozen random first layer: f(x) = a(x K + b) w / sqrt(num_features).
 
     The frozen K and b live in `variables["features"] = {"kernel", "bias"}`, drawn by `init`: the entries of K are
-    N(0, 1/features) and those of b are N(0, 1). The factor 1 / sqrt(num_features) keeps the kernel that the features
-    span of one size, whatever their number (Rahimi and Recht, 2007).
+    N(0, 1/features) and those of b are N(0, 1). With the factor 1 / sqrt(num_features), the size of the kernel that
+    the features span does not depend on their number (Rahimi and Recht, 2007).
 
     Args:
         num_features: width of the hidden layer, the number of features.

@@ -1,4 +1,4 @@
-"""Adapters: any module of flax's linen as a `types.Model`."""
+"""The adapter that makes any module of flax's linen a `types.Model`."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,8 +27,8 @@ def from_flax(
 
     Args:
         module: called as `module(x, **train_kwargs)` while training and `module(x, **eval_kwargs)` otherwise.
-        train_kwargs: what the module calls training, such as `{"train": True}` or `{"deterministic": False}`.
-        eval_kwargs: the opposite, such as `{"train": False}`; used to initialize too.
+        train_kwargs: the module's arguments for training, such as `{"train": True}` or `{"deterministic": False}`.
+        eval_kwargs: its arguments for evaluation and initialization, such as `{"train": False}`.
         mutable: collections that training updates, such as `("batch_stats",)`.
         stochastic: whether training draws from the random stream `"dropout"`.
 
@@ -77,13 +77,13 @@ def from_flax(
             return method(*args, **kwargs)
 
         with nn.intercept_methods(note_layers):
-            variables = {"params": {}, **_told("initialized", lambda: module.init(key, x, **eval_kwargs))}
+            variables = {"params": {}, **_call("initialized", lambda: module.init(key, x, **eval_kwargs))}
             if layers and not any(layers.values()):
                 # Off as it predicts: left out of training only where training would switch it on.
                 if (not train_kwargs or train_kwargs == eval_kwargs) and _takes_flags(module):
                     layers = dict.fromkeys(layers, True)
                 else:
-                    _told("trained", lambda: jax.eval_shape(lambda: _called_in_training(variables, x)))
+                    _call("trained", lambda: jax.eval_shape(lambda: _called_in_training(variables, x)))
         left_out = sorted(name for name, is_on in layers.items() if is_on)
         if left_out:
             msg = (
@@ -102,11 +102,11 @@ def from_flax(
 
     def apply(variables: Variables, x: Array) -> Array:
         # A pair only where collections are mutable.
-        return _told("evaluated", lambda: module.apply(variables, x, **eval_kwargs))  # type: ignore[no-any-return]
+        return _call("evaluated", lambda: module.apply(variables, x, **eval_kwargs))  # type: ignore[no-any-return]
 
     def train_apply(variables: Variables, x: Array, key: Key | None) -> tuple[Array, Variables]:
         rngs = {} if key is None else {"dropout": key}
-        outputs, updated = _told(
+        outputs, updated = _call(
             "trained", lambda: module.apply(variables, x, **train_kwargs, rngs=rngs, mutable=list(mutable))
         )
         return outputs, updated_variables(variables, updated)
@@ -149,10 +149,10 @@ _SWITCHES: dict[type[nn.Module], str] = {nn.Dropout: "deterministic", nn.BatchNo
 
 
 def _is_switched_off(layer: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    """Whether a call of dropout or normalization says, or else its attribute, that nothing is drawn or moved."""
+    """Whether a call of dropout or normalization, or its attribute, switches it off."""
     (switch,) = (switch for kind, switch in _SWITCHES.items() if isinstance(layer, kind))
-    told = kwargs.get(switch, args[1] if len(args) > 1 else None)
-    is_off = getattr(layer, switch) if told is None else told
+    given = kwargs.get(switch, args[1] if len(args) > 1 else None)
+    is_off = getattr(layer, switch) if given is None else given
     return isinstance(is_off, bool | np.bool_) and bool(is_off)
 
 
@@ -167,8 +167,8 @@ def _takes_flags(module: nn.Module) -> bool:
     return any(parameter.kind is not inspect.Parameter.VAR_POSITIONAL for parameter in further)
 
 
-def _told(what: str, call: Callable[[], Any]) -> Any:
-    """The result of a call of a linen module, with flax's errors about what `from_flax` was not told in its words."""
+def _call(what: str, call: Callable[[], Any]) -> Any:
+    """The result of a call of a linen module; errors of flax about missing arguments become errors of `from_flax`."""
     try:
         return call()
     except errors.InvalidRngError as error:

@@ -1,4 +1,4 @@
-"""Built-in networks: short flax modules behind `types.Model`."""
+"""Built-in networks: short flax modules as `types.Model`."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ class _Mlp(nn.Module):
     @nn.compact
     def __call__(self, x: Array, *, deterministic: bool = True) -> Array:
         def dense(width: int) -> nn.Dense:
-            # flax draws float32 parameters unless told otherwise; here precision follows the inputs.
+            # flax draws float32 parameters by default; here precision follows the inputs.
             return nn.Dense(width, kernel_init=nn.initializers.he_normal(), param_dtype=x.dtype)
 
         for width in self.widths:
@@ -93,7 +93,7 @@ def mlp_of_width(max_width: int, width: ScalarLike, num_outputs: int, *, output_
 
         f(x) = sum_{k < width} v_k relu(u_k · x + c_k) + b
 
-    Units beyond `width` are silent: they feel no gradient, so that training is that of the narrow network, to the letter.
+    Units beyond `width` are silent: their gradient is zero, so training is exactly that of the narrow network.
     Kernels are normal with variance 2 / fan-in (He et al., 2015), where the fan-in of the output is `width`; the output's
     standard deviation is multiplied by `output_scale`, with which a regression can start near zero. Biases are zero.
 

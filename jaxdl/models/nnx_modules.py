@@ -1,4 +1,4 @@
-"""Adapters: any module of flax's nnx as a `types.Model`."""
+"""The adapter that makes any module of flax's nnx a `types.Model`."""
 
 import functools
 import inspect
@@ -20,9 +20,9 @@ from jaxdl.types import Key, Model, Variables
 def from_nnx(build: Callable[[nnx.Rngs], nnx.Module], *, stochastic: bool = False) -> Model:
     """Any nnx module as a model: its `nnx.Param`s under `"params"`, its other state under `"state"`.
 
-    A module is built anew wherever it is applied and filled with the variables; inside `jit` this costs nothing, since
-    what initializes it is unused and removed. Training and evaluation are flax's own modes: `module.train()` and
-    `module.eval()` set `deterministic` and `use_running_average` wherever a submodule has them.
+    A module is built anew at each application and filled with the variables; inside `jit` this costs nothing, as the unused
+    initialization is removed. Training and evaluation are flax's own modes: `module.train()` and `module.eval()` set
+    `deterministic` and `use_running_average` wherever a submodule has them.
 
     Args:
         build: makes the module from its random streams: a function of them, or a class that takes them as `rngs`.

@@ -1,8 +1,8 @@
-"""Penalties: functions of the parameters alone, `params -> scalar`; and their proximal operators, `(params, strength) -> params`.
+"""Penalties of the parameters, `params -> scalar`, and their proximal operators, `(params, strength) -> params`.
 
 Every leaf counts, intercepts and biases included. To penalize a part only, select it:
 `lambda params: l2(params["kernel"])`, and `lambda params, strength: {**params, "kernel": soft_threshold(params["kernel"],
-strength)}`. Penalties of a network's activations are no functions of the parameters: see `objectives.with_activity_penalty`.
+strength)}`. For penalties of a network's activations see `objectives.with_activity_penalty`.
 
 ================== =========================== ============================
 penalty            proximal operator           zeros

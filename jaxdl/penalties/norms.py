@@ -1,4 +1,4 @@
-"""Sums over the parameters of a function of each, or of the norm of each group."""
+"""Penalties that are sums over the parameters of a function of each, or of the norm of each group."""
 
 import math
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def l2(params: PyTree[Array]) -> Scalar:
 
 
 def l1(params: PyTree[Array]) -> Scalar:
-    """Sum of absolute values: |w|_1. Its gradient is sign(w), zero at zero, so that a zero weight is left in place.
+    """Sum of absolute values: |w|_1. Its gradient is sign(w), zero at zero, so a zero weight stays.
 
     >>> print(l1({"weights": jnp.array([1.0, -2.0])}))
     3.0
@@ -40,10 +40,10 @@ def l1(params: PyTree[Array]) -> Scalar:
 
 
 def lq(q: ScalarLike) -> Penalty:
-    """Sum of powers of absolute values, sum_i |w_i|^q: the q-th power of a norm for q >= 1, and no norm for q < 1.
+    """Sum of powers of absolute values, sum_i |w_i|^q: the q-th power of a norm for q >= 1, and not a norm for q < 1.
 
     `lq(1)` is `l1` and `lq(2)` is `l2`. For q < 1 the penalty is not convex, and its slope at zero is infinite (Frank and
-    Friedman, 1993); the gradient is *given* as zero there, so that a zero weight is left in place.
+    Friedman, 1993); its gradient there is defined as zero, so a zero weight stays.
 
     Args:
         q: a positive exponent; it may be traced.
@@ -62,7 +62,7 @@ def lq(q: ScalarLike) -> Penalty:
 
 
 def elastic_net(l1_share: ScalarLike) -> Penalty:
-    """A mixture: share |w|_1 + (1 - share) |w|², so that a share of 1 is `l1` and one of 0 is `l2`.
+    """The mixture share |w|_1 + (1 - share) |w|²: a share of 1 is `l1`, and one of 0 is `l2`.
 
     Zou and Hastie (2005). Without a factor 1/2 in the squares, as in `l2`: the penalty alpha (r |w|_1 + (1 - r) |w|² / 2) of
     scikit-learn and glmnet is ours of strength alpha (1 + r) / 2 and share 2r / (1 + r).
@@ -96,7 +96,7 @@ def group(axis: int = -1) -> Penalty:
     `lambda params: group()(params["weights"].reshape(num_groups, -1))`. Groups of all sizes weigh alike; Yuan and Lin's
     factor is the root of their size.
 
-    Its gradient is w_g / |w_g|, and zero at zero, so that a group of zeros is left in place.
+    Its gradient is w_g / |w_g|, and zero at zero, so a group of zeros stays.
 
     Returns:
         A penalty, `params -> scalar`.
@@ -122,7 +122,7 @@ def group_norms(leaf: Array, axis: int) -> Array:
 
 
 def check_exponent(name: str, q: ScalarLike) -> None:
-    """Refuse an exponent that is no positive scalar; of a traced one only the shape is known."""
+    """Refuse an exponent that is not a positive scalar; of a traced one only the shape is known."""
     check_scalar(
         name,
         q,

@@ -1,15 +1,13 @@
-"""Choosing hyperparameters on held-out examples: splits, cross-validation, and searches that are one vmapped program.
+"""The choice of hyperparameters on held-out examples: splits, cross-validation, and searches as one vmapped program.
 
-Which data see what:
+* A `Split` divides the rows of a data set into those for training and those for validation. `validate` trains on the former and
+  scores on the latter. `cross_validate` does so for every fold, so each example is scored once, by a model that never saw it.
+* `search` compares settings by such scores. Every setting has the same rows and keys, so differences are paired.
+* The score of the best setting is the smallest of many noisy ones, hence too good (Cawley & Talbot, 2010). Report its error on
+  examples that took part in neither training nor validation. `tuned` makes one learner of the choice and the final training,
+  whose error a test set, an outer `cross_validate`, or `decompose` can estimate.
 
-* A `Split` parts one data set into rows that a learner trains on and rows that judge it. `validate` trains on the former and
-  scores on the latter; `cross_validate` does so for every fold, so that each example judges once, a model that never saw it.
-* `search` compares settings by such scores, and every setting meets the same rows and the same keys: differences are paired.
-* The score of the winner is the smallest of many noisy ones, hence too good (Cawley & Talbot, 2010). Report the winner's error
-  on examples that took part in neither training nor validation. `tuned` makes one learner of the choice and the final
-  training, which any honest estimate may judge: a test set, `cross_validate` again (nested), or `decompose`.
-
-Everything is a pure function of keys and traced settings: it works under `jit` and `vmap`, at fixed shapes. Settings are
+Everything is a pure function of keys and traced settings, and works under `jit` and `vmap` at fixed shapes. Settings are
 pytrees with one leading axis, as `decompose` and `ensembles.run` take them.
 """
 

@@ -1,4 +1,4 @@
-"""Validation and cross-validation of any learner, and the learner that tunes itself by it."""
+"""Validation and cross-validation of any learner, and a learner that tunes itself by cross-validation."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from jaxdl.types import Dataset, Keys, Learner, Objective
 
 
 class CrossValidation(NamedTuple):
-    """What `cross_validate` found. The folds share their training rows: their spread is no standard error of the risk."""
+    """The result of `cross_validate`. The folds share training rows, so their spread is not a standard error of the risk."""
 
     risk: Scalar
     """The weighted mean over all validated examples."""
@@ -26,11 +26,11 @@ class CrossValidation(NamedTuple):
 
 
 def validate(learner: Learner, validation: Objective, dataset: Dataset, keys: Keys, *, split: Split) -> Scalar:
-    """Train on one part of a data set, judge on the other.
+    """The validation objective of a learner that trains on one part of a data set, on the other part.
 
     Args:
-        learner: what is judged; it meets the training rows alone.
-        validation: the judge, such as `objectives.evaluation_risk(model, loss)`.
+        learner: it gets the training rows only.
+        validation: an objective such as `objectives.evaluation_risk(model, loss)`.
         dataset: training and validation rows.
         keys: the learner's.
         split: from `hold_out`, or one fold of `k_fold`.
@@ -59,26 +59,26 @@ def cross_validate(
 ) -> CrossValidation:
     """The validation objective over all folds: sum_k W_k R_k / sum_k W_k, with W_k the weight of fold k.
 
-    With a weighted mean of losses as the objective this is their weighted mean over the whole data set. It estimates the
-    risk of the learner at the size of the training part, not of the final model. Every fold trains with keys of its own,
-    each folded from the learner's by the fold's number, and all folds train as one batch.
+    For a weighted mean of losses this is the weighted mean over the whole data set. It estimates the risk of the learner at the
+    size of the training part, not that of the final model. Every fold has keys of its own, folded from the learner's with the
+    fold's number. All folds train as one batch.
 
     Args:
-        learner: what is judged.
-        validation: the judge, such as `objectives.evaluation_risk(model, loss)`.
+        learner: it trains on each fold's training rows.
+        validation: an objective such as `objectives.evaluation_risk(model, loss)`.
         dataset: all rows.
         keys: the learner's.
         splits: from `k_fold`, or any splits with a leading axis.
 
     Raises:
-        ValueError: as `validate`; a single split, without the leading axis.
+        ValueError: a single split, without the leading axis; see `validate`.
 
     >>> from jaxdl import learners, losses, models, objectives
     >>> model = models.constant()
     >>> risk = objectives.evaluation_risk(model, losses.squared_error)
     >>> data = Dataset(jnp.ones((4, 1)), jnp.ones((4, 1)), jnp.ones(4))
-    >>> found = cross_validate(learners.ridge(model, 2.0), risk, data, {}, splits=k_fold(jax.random.key(0), 4, 2))
-    >>> print(found.risk, found.per_fold)
+    >>> result = cross_validate(learners.ridge(model, 2.0), risk, data, {}, splits=k_fold(jax.random.key(0), 4, 2))
+    >>> print(result.risk, result.per_fold)
     0.25 [0.25 0.25]
     """
     dataset = _admitted("cross_validate", learner, validation, dataset, splits)
@@ -103,12 +103,12 @@ def tuned(
 ) -> Learner:
     """The learner that chooses its setting by cross-validation on its own training set, then trains on all of it.
 
-    Reads the source `"split"`, besides those of the learner: folds are drawn anew with it, and all settings share them.
-    The choice is a part of the learner, so that whatever judges the learner judges the choice with it.
+    It reads the source `"split"` besides those of the learner: folds are drawn from it, and all settings share them. The choice
+    is a part of the learner, so every estimate of the learner's error includes it.
 
     Args:
         learner_of: `setting -> learner`, for a traced setting.
-        validation: the judge within the training set, such as `objectives.evaluation_risk(model, loss)`.
+        validation: an objective such as `objectives.evaluation_risk(model, loss)`, for parts of the training set.
         settings: a pytree with one leading axis, such as from `grid` or `draws`.
         num_folds: folds of the training set.
 
@@ -116,7 +116,8 @@ def tuned(
         A learner, `(keys, dataset) -> variables`; `variables["selection"]` is the `Search`.
 
     Raises:
-        ValueError: what is no function of a setting, or no objective; fewer folds than two; as `cross_validate` and `search`.
+        ValueError: `learner_of` is not a function of a setting, or `validation` not an objective; fewer folds than two; see
+            `cross_validate` and `search`.
 
     >>> from jaxdl import learners, losses, models, objectives
     >>> model = models.constant()
@@ -140,14 +141,14 @@ def tuned(
         def score(setting: Any) -> Scalar:
             return cross_validate(learner_of(setting), validation, dataset, keys, splits=splits).risk
 
-        found = search(score, settings)
-        return {**learner_of(found.best)(keys, dataset), "selection": found}
+        result = search(score, settings)
+        return {**learner_of(result.best)(keys, dataset), "selection": result}
 
     return learner
 
 
 def _admitted(name: str, learner: Learner, validation: Objective, dataset: Dataset, split: Split) -> Dataset:
-    """The data set, once all arguments are of the right kind and the split's rows are there."""
+    """The data set, after a check of all arguments and of the split's rows."""
     check_learner(name, learner)
     check_objective(name, validation, what="validation")
     if not isinstance(split, Split):

@@ -1,4 +1,4 @@
-"""Searches over traced hyperparameters: all settings are scored as one batch, by a score that says on which data."""
+"""Searches over traced hyperparameters: all settings are scored as one batch."""
 
 import math
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from jaxdl.types import Key
 
 Setting = PyTree
 Settings = PyTree
-"""Settings side by side: a `Setting` whose every leaf has a leading axis "settings"."""
+"""Several settings: a `Setting` whose every leaf has a leading axis "settings"."""
 Score = Callable[[Any], Scalar]
 """`setting -> score`, the smaller the better."""
 Law = Callable[[Key], Scalar]
@@ -34,10 +34,10 @@ class Search(NamedTuple):
 
 
 def search(score: Score, settings: Settings) -> Search:
-    """Score every setting, in one batch, and find the smallest.
+    """The scores of all settings, computed as one batch, and the setting with the smallest.
 
-    The score decides what the choice is made on: `validate(...)` or `cross_validate(...).risk`, with rows and keys that
-    `score` closes over, the same for every setting.
+    A score is usually `validate(...)` or `cross_validate(...).risk`, with rows and keys that `score` closes over, so that they
+    are the same for every setting.
 
     Args:
         score: `setting -> scalar`; hyperparameters are traced.
@@ -50,8 +50,8 @@ def search(score: Score, settings: Settings) -> Search:
         ValueError: no settings, or leaves of different lengths; numbers that JAX's precision cannot hold; a score that is no real
             scalar.
 
-    >>> found = search(lambda setting: (setting["x"] - 2) ** 2, {"x": jnp.array([0.0, 2.5, 9.0])})
-    >>> print(found.best["x"], found.best_index, found.scores)
+    >>> result = search(lambda setting: (setting["x"] - 2) ** 2, {"x": jnp.array([0.0, 2.5, 9.0])})
+    >>> print(result.best["x"], result.best_index, result.scores)
     2.5 1 [ 4.    0.25 49.  ]
     """
     check_function("search", score, ("setting",), "return one number, the smaller the better", what="score")
@@ -116,7 +116,7 @@ def draws(key: Key, laws: PyTree, num_draws: int) -> Settings:
 
 
 def log_uniform(low: float | int, high: float | int) -> Law:
-    """Exp of a uniform draw between log `low` and log `high`: every order of magnitude alike, for strengths and rates.
+    """The exponential of a uniform draw between log `low` and log `high`, for strengths and learning rates.
 
     Raises:
         ValueError: bounds that are not positive and increasing.

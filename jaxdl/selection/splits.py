@@ -13,14 +13,14 @@ from jaxdl.types import Dataset, Key
 
 
 class Rows(NamedTuple):
-    """Rows of a data set, by number; padding, where parts are uneven, repeats a row and is not used."""
+    """Rows of a data set, by number; uneven parts are padded by a repeated row that is not used."""
 
     index: Int[Array, "*folds rows"]  # type: ignore[assignment]  # a tuple has a method of this name
     is_used: Bool[Array, "*folds rows"]
 
 
 class Split(NamedTuple):
-    """Rows to train on, and the others, to validate on; with a leading axis "folds" when there are several splits."""
+    """Rows to train on and rows to validate on, with a leading axis "folds" for several splits."""
 
     train: Rows
     validation: Rows
@@ -91,7 +91,7 @@ def select(dataset: Dataset, rows: Rows) -> Dataset:
     """The chosen rows of a data set, those of the padding with weight zero.
 
     Raises:
-        ValueError: what are no rows; data that do not fit together; rows at hand, not traced, that are not there.
+        ValueError: no `Rows`; data that do not fit together; known rows that the data set lacks.
 
     >>> data = Dataset(jnp.eye(3), jnp.arange(3.0)[:, None], jnp.ones(3))
     >>> part = select(data, Rows(jnp.array([2, 2]), jnp.array([True, False])))
@@ -105,7 +105,7 @@ def select(dataset: Dataset, rows: Rows) -> Dataset:
 
 
 def check_rows(name: str, rows: Rows, num_examples: int) -> None:
-    """Refuse what are no rows, and rows at hand, not traced, that a data set of that many examples lacks."""
+    """Refuse anything but rows, and known rows that a data set of that many examples lacks."""
     if not isinstance(rows, Rows):
         msg = f"{name}: got rows of type {type(rows).__name__}, expected selection.Rows; take split.train or split.validation"
         raise ValueError(msg)

@@ -1,7 +1,7 @@
-"""From replicates to a verdict: intervals, small exact tests, and claims judged by a criterion fixed beforehand.
+"""Intervals over replicates, small exact tests, and verdicts on claims by a criterion fixed beforehand.
 
-Arrays have replicates on their first axis; replicates are independent runs, never epochs or test points. Lists and data frames
-are taken as well. All is NumPy and SciPy, on the host.
+Arrays have replicates on their first axis. Replicates are independent runs, never epochs or test points. Lists and data frames
+are taken as well. Everything runs on the host, in NumPy and SciPy.
 
 >>> import numpy as np
 >>> interval = mean_interval(np.array([0.9, 1.1, 1.3, 0.7, 1.0]))

@@ -46,7 +46,7 @@ def t_interval(
 
 
 def mean_interval(samples: Float[np.ndarray, "replicates *rest"] | Any, *, level: float = 0.95) -> Interval:
-    """The t interval of the mean over replicates; one needs at least two, and a replicate that is nan gives nan.
+    """The t interval of the mean over at least two replicates; a replicate that is nan gives nan.
 
     >>> low, high = mean_interval(np.array([1.0, 2.0, 3.0]))
     >>> print(f"{low:.3f} {high:.3f}")
@@ -65,9 +65,9 @@ def bootstrap_interval(
     seed: int,
     level: float = 0.95,
 ) -> Interval:
-    """The percentile interval of `statistic(*samples)` when replicates are drawn again with replacement.
+    """The percentile interval of `statistic(*samples)` over resamples of the replicates, with replacement.
 
-    All samples are resampled alike, so what is paired stays paired. `statistic` returns a number or an array.
+    All samples are resampled alike, so pairs stay together. `statistic` returns a number or an array.
 
     Source: Efron & Tibshirani, *An Introduction to the Bootstrap* (1993), chapter 13.
 
@@ -91,10 +91,10 @@ def bootstrap_interval(
 
 
 def wilson_interval(successes: Numbers, trials: Numbers, *, level: float = 0.95) -> Interval:
-    """The interval of a probability of which k successes in n trials are seen, by inverting the score test; elementwise.
+    """The interval of a probability with k successes in n trials, by inverting the score test; elementwise.
 
-    (k + z²/2 ± z √(k (n - k) / n + z²/4)) / (n + z²), where z is the (1 + level) / 2 quantile of the normal law. Within
-    [0, 1] always, and never of zero width, also for k = 0 and k = n. Raises ValueError unless k and n are whole numbers with
+    (k + z²/2 ± z √(k (n - k) / n + z²/4)) / (n + z²), where z is the (1 + level) / 2 quantile of the normal law. It
+    lies within [0, 1] and has a positive width, also for k = 0 and k = n. Raises ValueError unless k and n are whole numbers with
     0 ≤ k ≤ n and n ≥ 1.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference" (1927).
@@ -120,7 +120,7 @@ def wilson_interval(successes: Numbers, trials: Numbers, *, level: float = 0.95)
 
 
 def as_floats(name: str, value: Any) -> Float[np.ndarray, "..."]:
-    """`value` as an array of floats of 32 bits or more: what is whole or Boolean, or narrower, would wrap around or overflow.
+    """`value` as an array of floats of 32 bits or more; whole numbers or narrower floats would wrap around or overflow.
 
     >>> as_floats("samples", [True, False])
     array([1., 0.])
@@ -141,7 +141,7 @@ def count_replicates(*samples: Num[np.ndarray, "..."]) -> int:
 
 
 def check_level(level: float) -> float:
-    """The level of an interval, which lies between 0 and 1."""
+    """The level of an interval, refused unless it lies between 0 and 1."""
     expected = "a probability between 0 and 1, such as 0.95"
     return as_scalar("level", level, expected=expected, allowed=lambda value: 0 < value < 1)
 

@@ -1,7 +1,7 @@
 """One-sided tests over replicates, exact where that is cheap.
 
-Each says in which direction it rejects; for the other one swap its arguments, or negate them. A replicate that is nan makes the
-answer nan: no test knows what it would have been.
+Each states the direction in which it rejects; for the other one swap or negate its arguments. A replicate that is nan makes the
+p-value nan.
 """
 
 import math
@@ -37,11 +37,10 @@ def paired_t_test(
 def equivalence_test(differences: Float[np.ndarray, " replicates"] | Any, *, margin: float) -> float:
     """The p-value for |E[difference]| < margin: the larger one of two one-sided t tests, against -margin and +margin.
 
-    A small value is evidence of no difference that matters, which a large p-value of `paired_t_test` never is. It is
-    below α exactly when the t interval of level 1 - 2α lies inside (-margin, margin); to tell a difference that
-    matters from too few replicates, give that interval to `judge`. For a ratio give differences of logarithms and the
-    logarithm of the largest ratio that does not matter. Raises ValueError unless the margin, to be fixed before the
-    data are seen, is positive.
+    A small value is evidence that no difference matters; a large p-value of `paired_t_test` is not. It is below α exactly when
+    the t interval of level 1 - 2α lies inside (-margin, margin). Where it is not, `judge` of that interval distinguishes a
+    difference that matters from too few replicates. For a ratio take differences of logarithms, and as margin the logarithm of
+    the largest ratio that does not matter. The margin must be positive (ValueError), and fixed before the data are seen.
 
     Source: Schuirmann, "A comparison of the two one-sided tests procedure and the power approach" (1987).
 
