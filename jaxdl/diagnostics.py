@@ -132,11 +132,11 @@ def diagnose_with_noise(
     <Remedy.NONE: 'none'>
     """
     if not isinstance(noise, NoiseEstimate):
-        msg = f"got noise={noise!r}; expected an estimate of decomposition.noise, such as replicates(x, y)"
+        msg = f"noise: got {noise!r:.60}, expected an estimate of decomposition.noise, such as replicates(x, y)"
         raise ValueError(msg)
     if noise.direction == "lower":
-        msg = f"got a noise estimate by {noise.method} that bounds the noise from below only; a reference too low makes noise "
-        msg += "look like a lack of capacity: use replicates, rice or nearest_neighbor"
+        msg = f"noise: got an estimate by {noise.method}, which bounds the noise from below only, expected one that does not err "
+        msg += "downwards, as noise would look like a lack of capacity; use replicates, rice or nearest_neighbor"
         raise ValueError(msg)
     return diagnose(
         training=training,
@@ -150,12 +150,12 @@ def diagnose_with_noise(
 
 def _check(worthwhile: float, level: float, *measured: MeasuredError) -> None:
     if not (0 < worthwhile < 1 and 0.5 <= level < 1):
-        msg = f"got worthwhile={worthwhile} and level={level}; expected a share between 0 and 1, and a level from 0.5 to 1"
+        msg = f"worthwhile: got {worthwhile} with level={level}, expected a share between 0 and 1, and a level from 0.5 to 1"
         raise ValueError(msg)
     for each in measured:
         if not isinstance(each, MeasuredError):
-            msg = f"got {each!r}; expected a number with its standard error, as MeasuredError(0.3, 0.01)"
+            msg = f"training, validation, reference: got {each!r:.60}, expected numbers with their errors: MeasuredError(0.3, 0.01)"
             raise ValueError(msg)
         if not (math.isfinite(each.value) and math.isfinite(each.standard_error) and each.standard_error >= 0):
-            msg = f"got {each}; expected finite numbers, and a standard error of zero or more"
+            msg = f"training, validation, reference: got {each}, expected finite numbers, and a standard error of zero or more"
             raise ValueError(msg)

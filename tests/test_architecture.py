@@ -59,3 +59,14 @@ def test_imports_point_downwards(path):
 
 def test_every_module_has_a_layer():
     assert {own_module(path) for path in ROOT.rglob("*.py")} - {"__init__"} == set(RANK)
+
+
+def test_the_rooms_of_curvature_import_only_those_below():
+    below = {"products": set(), "spectra": {"products"}, "critical": {"products", "spectra"}, "landscape": {"products"}}
+    for room, allowed in below.items():
+        for path in (ROOT / "curvature" / room).glob("*.py"):
+            modules = [
+                node.module for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)
+            ]
+            rooms = {module.split(".")[2] for module in modules if module and module.startswith("jaxdl.curvature.")}
+            assert rooms & set(below) <= {room, *allowed}, path

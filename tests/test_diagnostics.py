@@ -103,7 +103,7 @@ def test_the_reason_names_the_numbers_and_what_would_tell_more():
         ({"training": MeasuredError(math.nan)}, "finite"),
         ({"validation": MeasuredError(1.0, -1.0)}, "zero or more"),
         ({"trained_longer": MeasuredError(math.inf)}, "finite"),
-        ({"worthwhile": 0.0}, "worthwhile=0"),
+        ({"worthwhile": 0.0}, "worthwhile: got 0"),
         ({"level": 1.0}, "level=1"),
     ],
 )

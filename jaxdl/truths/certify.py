@@ -142,9 +142,9 @@ def report_cards(
     silent = [tool for tool, own in rows.items() if not own]
     if silent or not rows:
         msg = (
-            f"nothing was estimated by {silent or 'anyone'}; pass studies whose terms the estimators know, for example "
+            f"estimators: got no estimates by {silent or 'any of them'}, expected some; pass studies whose terms they know, for "
+            "example [truths.sample_mean()]"
         )
-        msg += "[truths.sample_mean()]"
         raise ValueError(msg)
     return ReportCards({tool: ReportCard(tuple(own)) for tool, own in rows.items()})
 
@@ -154,7 +154,7 @@ def sample(
 ) -> dict[str, list[Sample]]:
     """The estimates of each estimator from the same predictions and labels of a study, drawn anew for each seed."""
     if num_seeds < 2:
-        msg = f"got num_seeds={num_seeds}; a standard error over seeds needs at least 2"
+        msg = f"num_seeds: got {num_seeds}, expected at least 2, as a standard error over seeds needs"
         raise ValueError(msg)
     known = dict(exact)
     if "bias_squared" in exact and "noise" in exact:
@@ -182,7 +182,7 @@ def _samples(name: str, known: Exact, estimates: Sequence[TermEstimates], slack:
     samples = []
     for term in estimates[0]:
         if term not in known:
-            msg = f"an estimator returned {list(estimates[0])} for {name}, whose terms are {list(known)}; return some of these"
+            msg = f"estimator: got the terms {list(estimates[0])} of {name}, expected some of {list(known)}"
             raise ValueError(msg)
         values = np.stack([np.asarray(each[term], np.float64) for each in estimates])
         for index in np.ndindex(values.shape[1:]):

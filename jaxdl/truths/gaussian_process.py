@@ -47,7 +47,7 @@ def gaussian_process_errors(num_runs: int) -> dict[Term, float]:
     {'bias_squared': 0.02166, 'total_variance': 0.03192}
     """
     if num_runs < 2:
-        msg = f"got num_runs={num_runs}; a variance needs at least 2"
+        msg = f"num_runs: got {num_runs}, expected at least 2, as a variance needs"
         raise ValueError(msg)
     bias, cov = bias_at(_points()), covariance(_points(), VARIANCE)
     linear, quadratic = 4 * bias @ cov @ bias / num_runs, 2 * np.sum(cov**2) / (num_runs - 1)

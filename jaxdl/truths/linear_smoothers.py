@@ -55,7 +55,7 @@ def nearest_neighbors(*, num_neighbors: int = 5, num_runs: int = 200) -> tuple[S
     """
     x, points = inputs(), np.linspace(-0.95, 0.95, 20)
     if not 1 <= num_neighbors <= len(x):
-        msg = f"got num_neighbors={num_neighbors}; expected 1 to {len(x)}, the number of examples"
+        msg = f"num_neighbors: got {num_neighbors}, expected 1 to {len(x)}, the number of examples"
         raise ValueError(msg)
     distances = np.abs(points[:, None] - x[None, :])
     nearest = np.argsort(distances, axis=1)[:, :num_neighbors]

@@ -62,8 +62,8 @@ def belkin_hsu_xu(
 def minimum_norm_terms(n: int, p: int, num_features: int, signal: float, noise_std: float) -> Exact:
     """The terms of `belkin_hsu_xu` in closed form, without a study."""
     if not 0 < p <= num_features or n - 1 <= p <= n + 1:
-        msg = f"got n={n}, p={p}, D={num_features}; expected 1 <= p <= D, and p outside n - 1 to n + 1, where the "
-        msg += "variance is infinite"
+        msg = f"p: got {p} with n={n} and num_features={num_features}, expected 1 to num_features, outside n - 1 to n + 1, "
+        msg += "where the variance is infinite"
         raise ValueError(msg)
     noise = noise_std**2
     seen = signal * p / num_features

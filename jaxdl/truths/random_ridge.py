@@ -42,7 +42,7 @@ def random_ridge(
     0.131518 0.011231 0.010995
     """
     if strength <= 0 or num_examples < 1:
-        msg = f"got strength={strength} and num_examples={num_examples}; expected a positive strength and at least one example"
+        msg = f"strength: got {strength} with num_examples={num_examples}, expected a positive strength and at least one example"
         raise ValueError(msg)
     inverse, inverse_square = (
         integrate.quad(lambda t: t**power * math.exp(-strength * t) * (1 + 2 * t) ** (-num_examples / 2), 0, np.inf)[0]  # noqa: B023

@@ -50,7 +50,7 @@ def subsample_law(
     """
     n, m = num_examples, num_kept
     if not 1 <= m < n:
-        msg = f"got num_kept={m} of num_examples={n}, expected 1 to {n - 1}: all rows without replacement do not vary"
+        msg = f"num_kept: got {m} of num_examples={n}, expected 1 to {n - 1}; all rows without replacement do not vary"
         raise ValueError(msg)
 
     def law(dataset: Dataset) -> Resampling:
@@ -70,7 +70,7 @@ def disjoint_law(*, num_parts: int = 4, num_examples: int = 20, noise_std: float
     [0.2, 0.0, 1.2]
     """
     if not 2 <= num_parts <= num_examples:
-        msg = f"got num_parts={num_parts} of num_examples={num_examples}, expected 2 to {num_examples}"
+        msg = f"num_parts: got {num_parts} of num_examples={num_examples}, expected 2 to {num_examples}"
         raise ValueError(msg)
 
     def trial(keys: Keys) -> Float[Array, "parts 1"]:

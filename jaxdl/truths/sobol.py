@@ -29,7 +29,7 @@ def sobol_g(
     0.027778
     """
     if len(coefficients) != len(levels) or min(coefficients, default=-1.0) < 0:
-        msg = f"got coefficients {coefficients} and levels {levels}; expected as many of one as of the other, and none negative"
+        msg = f"coefficients: got {coefficients} with levels={levels}, expected as many of one as of the other, and none negative"
         raise ValueError(msg)
     names = [f"x{number}" for number in range(1, len(coefficients) + 1)]
     a = jnp.asarray(coefficients)

@@ -35,8 +35,8 @@ def suite(
     (18, 18)
     """
     if min(num_runs, *levels, levels_of_three) < 3:
-        msg = f"got num_runs={num_runs}, levels={levels} and levels_of_three={levels_of_three}; expected 3 or more of each, which "
-        msg += "standard errors need"
+        msg = f"num_runs: got {num_runs}, with levels={levels} and levels_of_three={levels_of_three}, expected 3 or more of "
+        msg += "each, which standard errors need"
         raise ValueError(msg)
     (first, second), three = levels, (levels_of_three,) * 3
     return [
