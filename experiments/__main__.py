@@ -11,10 +11,12 @@ from types import ModuleType
 from typing import Any, get_args
 
 import experiments
-from experiments import book, readme, run_folder
+from experiments import readme, run_folder
+from experiments import whole_book as book
+from experiments.book import command_line
+from experiments.book.printing import print_anything
 from experiments.options import Device, Options
 from experiments.runner import Experiment
-from experiments.terminal import print_anything
 
 
 def experiments_in(package: ModuleType) -> Iterator[Experiment]:
@@ -99,4 +101,8 @@ def main(found: Sequence[Experiment], arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(list(experiments_in(experiments)), sys.argv[1:]))
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    # The experiments that are no chapters of the book yet have a command line of their own, after the book's.
+    if {"-h", "--help"} & {*sys.argv} or words[:1] not in ([], ["all"], ["readme"]):
+        command_line.run()
+    raise SystemExit(command_line.main(sys.argv[1:]) or main(list(experiments_in(experiments)), sys.argv[1:]))

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 LECTURE = "summary of lectures on machine learning (CS182)"
 GOODFELLOW = "notes on Goodfellow, Bengio & Courville, Deep Learning"
-CURVES = "notes on losses, sums of sigmoids and back-propagation"
 PRACTICE = "notes on splits, bias and variance, regularisation, optimisers and search"
 
 
@@ -30,27 +29,6 @@ ERRATA = (
         "training and test error is another quantity. Without noise the sum is the error against the true "
         "function, not against labels.",
         claims=("K001",),
-    ),
-    Erratum(
-        document=f"{LECTURE}; {PRACTICE}",
-        says="More data reduce the variance but not the bias.",
-        correct="True of least squares in a fixed model. Where the number of examples changes how closely the learner "
-        "follows them (ridge of fixed strength, nearest neighbours, training cut short), the bias depends on "
-        "it.",
-        claims=("K008",),
-    ),
-    Erratum(
-        document=LECTURE,
-        says="The gap between the training and the validation loss at the end of the curves is the bias.",
-        correct="Bias is the distance from the achieved loss to the desired one, or to the noise floor. The gap "
-        "between the curves is no measure of it.",
-        claims=("K011",),
-    ),
-    Erratum(
-        document=CURVES,
-        says="Lags of 1, 7, 28 and 54 days are compared.",
-        correct="Whole weeks are: 1, 7, 28 and, very likely, 56 days.",
-        claims=("K012",),
     ),
     Erratum(
         document=PRACTICE,

@@ -9,6 +9,7 @@ An experiment module defines a frozen dataclass `Config`, the functions named in
 """
 
 import dataclasses
+import hashlib
 import importlib.util
 import io
 import shlex
@@ -19,13 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments import manifest, report, run_folder
+from experiments import report, run_folder
+from experiments.book import manifest
+from experiments.book.interruption import interruptible
+from experiments.book.printing import print_anything
+from experiments.book.set_up import CannotRunError, set_up_jax
 from experiments.command_line import parse
-from experiments.interruption import interruptible
 from experiments.options import Execution, Options, execution_of
 from experiments.run_folder import Run
-from experiments.set_up import CannotRunError, set_up_jax
-from experiments.terminal import print_anything
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -118,10 +120,14 @@ def compute(
     run_folder.write(folder, "config.json", configuration)
     run_folder.write(folder, "results.npz", archive)
 
+    hashes = {
+        "config_sha256": hashlib.sha256(configuration.encode()).hexdigest(),
+        "results_sha256": hashlib.sha256(archive).hexdigest(),
+    }
     run = Run(
         folder=folder,
         config=described,
-        manifest=machine | manifest.describe_run(command, configuration, archive, seconds),
+        manifest=machine | manifest.describe_run(command, seconds) | hashes,
         table=experiment.tables(config, results).rstrip() + "\n",
         claims=[claim.to_dict() for claim in experiment.claims(config, results)],
     )
@@ -145,7 +151,7 @@ def measured(
     """
     import numpy as np
 
-    set_up_jax(options)
+    set_up_jax(options)  # type: ignore[arg-type]
     from jaxdl.ensembles import DivergedRunsError, StoreError
 
     machine = manifest.describe_machine()
@@ -232,7 +238,7 @@ def _plan(experiment: Experiment, profile: str, config: Any, options: Options, f
     from experiments.planning import planned
 
     execution = dataclasses.replace(execution_of(options, experiment.name), progress=False)
-    set_up_jax(execution)
+    set_up_jax(execution)  # type: ignore[arg-type]
     print(banner(experiment.name, profile, config, manifest.describe_machine(), folder), end="\n\n", flush=True)
     print(planned(lambda: experiment.measure(config, execution), execution, folder))
     return 0

@@ -27,7 +27,10 @@ Array = np.ndarray
 BIAS_COLOR, NOISE_COLOR, RISK_COLOR = "#0072B2", "#BBBBBB", "#000000"
 VARIANCE_COLORS = ("#E69F00", "#009E73", "#CC79A7", "#F0E442", "#56B4E9", "#D55E00", "#999933")
 BIASES = ("bias_squared", "bias_squared_plus_noise", "bias", "bias_plus_noise")
+SERIES_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999933", "#000000")
+MARKERS = "os^vDPX*"
 FIGURE_SIZE = (10.0, 4.0)
+PANEL_SIZE = (6.0, 4.0)
 
 
 def decomposition(result: Decomposition, *, label: str | None = None, logarithmic: bool = False) -> "Figure":
@@ -103,6 +106,111 @@ def density(result: SpectralDensity, *, width: float | None = None) -> "Figure":
     right.legend(fontsize="small")
     for axes in (left, right):
         axes.set_xlabel("eigenvalue")
+    return figure
+
+
+def against(
+    x: Num[Array, " x"] | Any,
+    series: Mapping[str, Any],
+    *,
+    log: bool = False,
+    xlabel: str = "",
+    ylabel: str = "",
+    levels: Mapping[str, float] | None = None,
+) -> "Figure":
+    """Measured numbers against `x`, a line for each name with its intervals as error bars.
+
+    On logarithmic axes (`log`) an estimate whose interval reaches zero has no place and is left out; the figure says so.
+
+    Args:
+        x: the common positions.
+        series: by name, values with `estimate` and `interval`, each of the shape of x, such as `Derived`.
+        log: both axes logarithmic.
+        xlabel: of the horizontal axis.
+        ylabel: of the vertical axis.
+        levels: horizontal lines by name, such as a bar or a theoretical value.
+
+    Raises:
+        ValueError: a series without estimates and intervals, or of another length than x.
+    """
+    x = as_numbers("x", x)
+    figure = new_figure(PANEL_SIZE)
+    axes = figure.subplots()
+    left_out = 0
+    for place, (label, each) in enumerate(series.items()):
+        if not hasattr(each, "estimate") or np.shape(each.estimate) != x.shape:
+            msg = (
+                f"series[{label!r}]: got shape {np.shape(getattr(each, 'estimate', ()))}, expected {x.shape}, that of x"
+            )
+            raise ValueError(msg)
+        low, high = each.interval
+        is_shown = np.asarray(low) > 0 if log else np.full(x.shape, True)
+        left_out += int((~is_shown).sum())
+        reach = np.maximum(np.stack([each.estimate - low, high - each.estimate]), 0)
+        axes.errorbar(
+            x[is_shown], np.asarray(each.estimate)[is_shown], yerr=reach[:, is_shown], label=label,
+            color=SERIES_COLOURS[place % len(SERIES_COLOURS)], marker=MARKERS[place % len(MARKERS)], markersize=4,
+            linewidth=1.3, capsize=2,
+        )  # fmt: skip
+    for label, level in (levels or {}).items():
+        axes.axhline(level, color=RISK_COLOUR, linewidth=1, linestyle=":")
+        axes.annotate(
+            label, (1, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize="x-small"
+        )
+    if log:
+        axes.set(xscale="log", yscale="log")
+        axes.set_xticks(x, [f"{value:g}" for value in x])
+        axes.set_xticks([], minor=True)
+    if left_out:
+        axes.set_title(f"left out: {left_out} whose intervals reach zero", loc="right", fontsize="x-small")
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.legend(fontsize="small", framealpha=0.9)
+    return figure
+
+
+def rows(
+    labels: Sequence[str],
+    series: Mapping[str, Any],
+    *,
+    xlabel: str = "",
+    levels: Mapping[str, float] | None = None,
+    log: bool = False,
+) -> "Figure":
+    """Measured numbers as dots with their intervals, a row for each label and a colour for each name.
+
+    Args:
+        labels: of the rows, the first on top.
+        series: by name, values with `estimate` and `interval`, each of the shape `(rows,)`.
+        xlabel: of the horizontal axis.
+        levels: vertical lines by name, such as a bar or a theoretical value.
+        log: a logarithmic horizontal axis.
+
+    Raises:
+        ValueError: a series without estimates and intervals, or of another length than the labels.
+    """
+    figure = new_figure((PANEL_SIZE[0], 1.2 + 0.38 * len(labels)))
+    axes = figure.subplots()
+    places = np.arange(len(labels), dtype=float)
+    for place, (label, each) in enumerate(series.items()):
+        if not hasattr(each, "estimate") or np.shape(each.estimate) != places.shape:
+            shape = np.shape(getattr(each, "estimate", ()))
+            msg = f"series[{label!r}]: got shape {shape}, expected {places.shape}, one for each row"
+            raise ValueError(msg)
+        low, high = each.interval
+        reach = np.maximum(np.stack([each.estimate - low, high - each.estimate]), 0)
+        offset = 0.5 * ((place + 0.5) / len(series) - 0.5)
+        axes.errorbar(
+            each.estimate, places + offset, xerr=reach, label=label, color=SERIES_COLOURS[place % len(SERIES_COLOURS)],
+            marker=MARKERS[place % len(MARKERS)], markersize=4, linestyle="none", elinewidth=1.3, capsize=2,
+        )  # fmt: skip
+    for label, level in (levels or {}).items():
+        axes.axvline(level, color=RISK_COLOUR, linewidth=1, linestyle=":")
+        axes.annotate(label, (level, 1), xycoords=("data", "axes fraction"), ha="left", va="top", fontsize="x-small")
+    axes.set_yticks(places, labels)
+    axes.invert_yaxis()
+    axes.set(xlabel=xlabel, **({"xscale": "log"} if log else {}))
+    if len(series) > 1:
+        axes.legend(fontsize="small", framealpha=0.9)
     return figure
 
 

@@ -10,9 +10,11 @@ are taken as well. Everything runs on the host, in NumPy and SciPy.
 """
 
 from jaxdl.statistics.claims import Claim, Verdict, judge, judge_all, judge_test
+from jaxdl.statistics.estimates import Estimate, means, share, stacked
 from jaxdl.statistics.intervals import (
     Interval,
     bootstrap_interval,
+    log_slope,
     mean_interval,
     t_interval,
     wilson_interval,
@@ -29,6 +31,7 @@ from jaxdl.statistics.slopes import log_slope, slope, slope_interval
 
 __all__ = [
     "Claim",
+    "Estimate",
     "Interval",
     "Verdict",
     "bootstrap_interval",
@@ -39,11 +42,14 @@ __all__ = [
     "judge_test",
     "log_slope",
     "mean_interval",
+    "means",
     "paired_t_test",
     "rank_correlation",
+    "share",
     "sign_test",
     "slope",
     "slope_interval",
+    "stacked",
     "t_interval",
     "trend_test",
     "wilson_interval",

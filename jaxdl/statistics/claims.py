@@ -17,6 +17,8 @@ class Verdict(enum.StrEnum):
     RESTRICTED = "restricted"
     """true under the condition stated with it, and only there"""
     INCONCLUSIVE = "inconclusive"
+    EXACT = "exact"
+    """an identity or a theorem, which only a wrong program can fail"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,8 @@ from tiny_experiment import claims as tiny_claims
 
 import experiments
 from experiments import __main__ as listing
-from experiments import book, book_page, readme, report, run_folder, runner
+from experiments import book_page, readme, report, run_folder, runner
+from experiments import whole_book as book
 from experiments.errata import ERRATA, Erratum
 
 ROOT = Path(experiments.__file__).parent.parent

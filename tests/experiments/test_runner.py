@@ -24,8 +24,10 @@ from tiny_experiment import EXPERIMENT, Config
 
 import experiments
 from experiments import __main__ as listing
-from experiments import book, manifest, report, run_folder, runner
-from experiments.set_up import CannotRunError
+from experiments import report, run_folder, runner
+from experiments import whole_book as book
+from experiments.book import manifest
+from experiments.book.set_up import CannotRunError
 from jaxdl import designs, files, plots
 from jaxdl.ensembles import DivergedRunsError
 from jaxdl.statistics import Claim
@@ -611,7 +613,7 @@ def test_a_missing_accelerator_costs_one_line(tmp_path):
 def test_a_second_ctrl_c_ends_a_process_that_cannot_stop():
     code = """
 import hashlib
-from experiments.interruption import interruptible
+from experiments.book.interruption import interruptible
 with interruptible():
     print("ready", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)  # minutes, in which no Python handler can run
@@ -631,7 +633,7 @@ with interruptible():
 def test_a_signal_that_python_cannot_hear_ends_the_process_in_time(sent, status):
     code = """
 import hashlib
-from experiments import interruption
+from experiments.book import interruption
 interruption.SECONDS_TO_HEAR = 0.3
 with interruption.interruptible(lambda: "finished runs are stored"):
     print("ready", flush=True)

@@ -1,25 +1,19 @@
-"""The study of `data_size` on daily traffic: linear autoregression on more and more lags. Imported by `measure` alone."""
+"""Daily traffic, and its forecast by linear autoregression on more and more past days."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Scalar
 
 from jaxdl import learners, models, selection
-from jaxdl.types import Dataset, Key, Keys
-
-if TYPE_CHECKING:
-    from experiments.data_size import Config
+from jaxdl.types import Dataset, Key, Keys, Trial
 
 LAGS = (1, 7, 28, 56)
 YEARS = (1, 2, 3)
 DAYS = 365
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Ridge penalties per example, of standardised lags."""
-SHARED_SEED = 20_240
-"""Not a seed people use, or the shared year would be somebody's own."""
 SHARE_HELD_OUT = 0.2
 """The last part of the training days, on which the strength is tuned before all of them are fitted."""
 
@@ -36,23 +30,17 @@ class Forecaster(NamedTuple):
         return self.mean[None, :] + (lags - self.lags_mean[None, :]) @ self.weights
 
 
-def settings(config: "Config") -> dict[str, np.ndarray]:
-    """Every number of lags with every number of years and every drift of the weekly pattern, lags varying fastest."""
-    drift, years, lags = np.meshgrid(config.drifts, YEARS, LAGS, indexing="ij")
-    return {"drift": drift.ravel().astype(np.float32), "years": years.ravel(), "lags": lags.ravel()}
+def traffic(key: Key, num_days: int, drift: Scalar, period: int = 7) -> Float[Array, " days"]:
+    """A trend, a pattern, weekly by default, that drifts, and an autoregression of order two.
 
+        y_t = t / 100 + s_t + u_t,  s_t = s_{t-period} + drift e_t,  u_t = 0.5 u_{t-1} + 0.2 u_{t-2} + v_t
 
-def traffic(key: Key, num_days: int, drift: Scalar) -> Float[Array, " days"]:
-    """A trend, a weekly pattern that drifts, and an autoregression of order two.
-
-        y_t = t / 100 + s_t + u_t,  s_t = s_{t-7} + drift e_t,  u_t = 0.5 u_{t-1} + 0.2 u_{t-2} + v_t
-
-    with standard normal e and v, and s of standard deviation 3 in the first week.
+    with standard normal e and v, and s of standard deviation 3 in the first one.
     """
     key_pattern, key_drift, key_noise = jax.random.split(key, 3)
-    num_weeks = -(-num_days // 7)
-    weeks = 3 * jax.random.normal(key_pattern, (1, 7)) + drift * jnp.cumsum(
-        jax.random.normal(key_drift, (num_weeks, 7)), axis=0
+    num_periods = -(-num_days // period)
+    pattern = 3 * jax.random.normal(key_pattern, (1, period)) + drift * jnp.cumsum(
+        jax.random.normal(key_drift, (num_periods, period)), axis=0
     )
 
     def step(last: tuple[Array, Array], shock: Array) -> tuple[tuple[Array, Array], Array]:
@@ -61,17 +49,23 @@ def traffic(key: Key, num_days: int, drift: Scalar) -> Float[Array, " days"]:
 
     zero = jnp.zeros(())
     _, noise = jax.lax.scan(step, (zero, zero), jax.random.normal(key_noise, (num_days,)))
-    return jnp.arange(num_days) / 100 + weeks.reshape(-1)[:num_days] + noise
+    return jnp.arange(num_days) / 100 + pattern.reshape(-1)[:num_days] + noise
 
 
-def autoregression(keys: Keys, setting: dict[str, Scalar]) -> dict[str, Array]:
-    """A trial: the mean absolute error on the year after the training days; and the errors of the same forecaster on one
-    year that all runs share.
-    """
+def autoregression(period: int = 7) -> Trial:
+    """`(keys, {"drift", "years", "lags"})` -> the mean absolute error on the year after the training days."""
+
+    def trial(keys: Keys, setting: dict[str, Scalar]) -> Scalar:
+        return _error(keys, setting, period)
+
+    return trial
+
+
+def _error(keys: Keys, setting: dict[str, Scalar], period: int) -> Scalar:
     num_training = max(YEARS) * DAYS
     num_days = max(LAGS) + num_training + DAYS
     model = models.linear(intercept=False)
-    x, y = _lagged(traffic(keys["data"], num_days, setting["drift"]))
+    x, y = _lagged(traffic(keys["data"], num_days, setting["drift"], period))
     is_used = (jnp.arange(max(LAGS)) < setting["lags"]).astype(x.dtype)
     day = jnp.arange(num_training)
     is_training = day >= num_training - setting["years"] * DAYS
@@ -93,11 +87,7 @@ def autoregression(keys: Keys, setting: dict[str, Scalar]) -> dict[str, Array]:
 
     best = selection.search(held_out_error, jnp.array(STRENGTHS, x.dtype)).best
     forecast = fit(is_training.astype(x.dtype), best)
-    shared_x, shared_y = _lagged(traffic(jax.random.key(SHARED_SEED), num_days, setting["drift"]))
-    return {
-        "error": jnp.mean(jnp.abs(forecast(x[num_training:]) - y[num_training:])),
-        "shared": (forecast(shared_x[num_training:]) - shared_y[num_training:])[:, 0],
-    }
+    return jnp.mean(jnp.abs(forecast(x[num_training:]) - y[num_training:]))
 
 
 def _lagged(series: Float[Array, " days"]) -> tuple[Float[Array, "n lags"], Float[Array, "n 1"]]:

@@ -4,11 +4,11 @@ import os
 import sys
 from pathlib import Path
 
-from experiments.options import Options, share_of
+from experiments.book.options import Options, share_of
 
 
 class CannotRunError(Exception):
-    """Why an experiment cannot run here, in one line."""
+    """Why a claim cannot be run here, in one line."""
 
 
 def set_up_jax(options: Options) -> None:
@@ -54,7 +54,7 @@ def join_processes(options: Options) -> None:
     if options.coordinator is None:
         jax.distributed.initialize()
     else:
-        position, count = share_of(options.process or "", "process")
+        position, count = share_of("process", options.process or "")
         jax.distributed.initialize(options.coordinator, num_processes=count, process_id=position - 1)
     if jax.process_index() == 0:
         print(f"{jax.process_count()} processes, {jax.device_count()} devices", file=sys.stderr)

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from experiments import book_page, report, run_folder
+from experiments.book.interruption import interruptible
 from experiments.book_page import Chapter
-from experiments.runner import Experiment, interruptible
+from experiments.runner import Experiment
 
 LINES_KEPT = 40
 
@@ -48,7 +49,7 @@ def write(
     interrupted = None
     with interruptible() as interruption:
         try:
-            with _display(len(chosen), progress) as show:
+            with display(len(chosen), progress) as show:
                 for place, experiment in enumerate(chosen):
                     begun = time.monotonic()
                     error = _finish(experiment, profile, out, fresh, arguments, functools.partial(show, place))
@@ -167,7 +168,7 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 
 @contextlib.contextmanager
-def _display(total: int, enabled: bool) -> Iterator[Callable[[int, str, str], None]]:
+def display(total: int, enabled: bool) -> Iterator[Callable[[int, str, str], None]]:
     """A context that gives `show(place, name, line)`: which experiment runs, and the last that it said of its progress."""
     if not enabled:
         yield lambda *_: None

@@ -1,6 +1,5 @@
 """What a run was made with: code, versions, devices, settings of the environment, time, and the hash of its results."""
 
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -11,7 +10,7 @@ from typing import Any
 
 PACKAGES = ("jaxdl", "jax", "jaxlib", "flax", "optax", "numpy", "matplotlib", "scikit-learn")
 FLAGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_threefry_partitionable", "jax_debug_nans")
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def describe_machine() -> dict[str, Any]:
@@ -36,14 +35,12 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def describe_run(command: str, config: str, results: bytes, seconds: float) -> dict[str, Any]:
+def describe_run(command: str, seconds: float) -> dict[str, Any]:
     """What is known once the results are there."""
     return {
         "command": command,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
-        "config_sha256": hashlib.sha256(config.encode()).hexdigest(),
-        "results_sha256": hashlib.sha256(results).hexdigest(),
     }
 
 

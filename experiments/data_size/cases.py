@@ -1,25 +1,22 @@
-"""The study of `data_size` that asks whether the recipe finds the best remedy: cases, remedies tried, and diagnoses.
+"""Learning problems with something wrong: too little capacity, too few data, steps that are too small, or nothing but noisy labels.
 
-A case is a learning problem with something wrong: too little capacity, too few data, steps that are too small, or nothing
-but noisy labels. Imported by `measure` alone.
+Drawn from severe to hardly there: a recipe that is right in clear cases alone would be of little use.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Scalar
 
-from experiments.data_size_results import RECIPES
 from jaxdl import diagnostics, models
-from jaxdl.decomposition.noise import NoiseEstimate, replicates
+from jaxdl.decomposition.noise import replicates
 from jaxdl.diagnostics import MeasuredError, Remedy
 from jaxdl.types import Key, Keys
 
-if TYPE_CHECKING:
-    from experiments.data_size import Config
-
+CAUSES = ("too little capacity", "too few data", "steps too small", "noise alone")
 REMEDIES = (Remedy.CAPACITY, Remedy.DATA, Remedy.OPTIMIZER, Remedy.NONE)
 """In the order of the causes, and of the arms after the first."""
 NUM_FEATURES = 16
@@ -31,12 +28,14 @@ NUM_VALIDATION = 200
 NUM_REPEATED = 100
 LARGEST_SIZE = 300
 MORE_DATA = 4
+USUAL_NOISE_STD = 0.1
+"""Of the labels where they are clean; the error that the recipe believes possible."""
+
+Diagnose = Callable[[Mapping[str, np.ndarray], int], Mapping[str, Remedy]]
 
 
-def draw_cases(config: "Config") -> dict[str, np.ndarray]:
+def draw_cases(generator: np.random.Generator, num: int) -> dict[str, np.ndarray]:
     """The settings of all cases: causes in turn, each on a curve and on a linear map in turn, the rest at random."""
-    generator = np.random.default_rng((config.seed, 12))
-    num = config.num_cases
     cause, is_curve = np.arange(num) % 4, np.arange(num) // 4 % 2 == 0
 
     def between(low: float, high: float) -> np.ndarray:
@@ -52,7 +51,6 @@ def draw_cases(config: "Config") -> dict[str, np.ndarray]:
         return np.where(is_curve, curve, linear)
 
     all_features = np.full(num, NUM_FEATURES)
-    # From severe to hardly there: a recipe that is right in clear cases alone would be of little use.
     return {
         "case": np.arange(num),
         "is_curve": is_curve,
@@ -65,7 +63,7 @@ def draw_cases(config: "Config") -> dict[str, np.ndarray]:
         ),
         "size": by_cause(whole(100, 300), whole(18, 80), whole(150, 300), whole(100, LARGEST_SIZE)),
         "step": np.where(cause == 2, 10 ** between(-3.3, -1.3), 1).astype(np.float32),
-        "noise_std": np.where(cause == 3, between(0.2, 0.8), config.usual_noise_std).astype(np.float32),
+        "noise_std": np.where(cause == 3, between(0.2, 0.8), USUAL_NOISE_STD).astype(np.float32),
     }
 
 
@@ -113,38 +111,47 @@ def measured_errors(keys: Keys, setting: dict[str, Scalar]) -> dict[str, Array]:
     }
 
 
-def diagnoses(config: "Config", errors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The remedy for each case by each of `RECIPES`, as an index of `REMEDIES`: by the usual noise as the reference; by noise
-    estimated from repeated labels; likewise, where only significant gaps count; by the usual noise without training longer.
+def recipes(worthwhile: float) -> Diagnose:
+    """The remedy for a case by four recipes: by the usual noise as the reference; by noise estimated from repeated labels;
+    likewise, where only significant gaps count; by the usual noise without training longer.
     """
-    found: dict[str, list[int]] = {name: [] for name in RECIPES}
-    for case in range(len(errors["training"])):
+
+    def diagnose(errors: Mapping[str, np.ndarray], case: int) -> dict[str, Remedy]:
         training, validation, longer = (
-            MeasuredError(*map(float, errors[n][case, 0])) for n in ("training", "validation", "longer")
+            MeasuredError(*map(float, errors[name][case, 0])) for name in ("training", "validation", "longer")
         )
-        usual = MeasuredError(config.usual_noise_std**2)
-        seen: dict[str, Any] = {"training": training, "validation": validation, "worthwhile": config.worthwhile}
+        seen: dict[str, Any] = {"training": training, "validation": validation, "worthwhile": worthwhile}
         as_estimated = {**seen, "level": 0.5}  # the texts compare the numbers themselves
-        noise = _noise_of(errors["repeated"][case, 0])
-        remedies = {
-            "reference": diagnostics.diagnose(**as_estimated, reference=usual, trained_longer=longer),
-            "noise": diagnostics.diagnose_with_noise(**as_estimated, noise=noise, trained_longer=longer),
-            "tested": diagnostics.diagnose_with_noise(**seen, noise=noise, trained_longer=longer),
-            "not longer": diagnostics.diagnose(**as_estimated, reference=usual),
+        usual = MeasuredError(USUAL_NOISE_STD**2)
+        inputs = np.repeat(np.arange(NUM_REPEATED, dtype=float), 2)[:, None]
+        noise = replicates(inputs, errors["repeated"][case, 0].reshape(-1, 1))
+        found = {
+            "clean noise as reference": diagnostics.diagnose(**as_estimated, reference=usual, trained_longer=longer),
+            "noise estimated": diagnostics.diagnose_with_noise(**as_estimated, noise=noise, trained_longer=longer),
+            "estimated, with tests": diagnostics.diagnose_with_noise(**seen, noise=noise, trained_longer=longer),
+            "not trained longer": diagnostics.diagnose(**as_estimated, reference=usual),
         }
-        for name, diagnosis in remedies.items():
-            found[name].append(REMEDIES.index(diagnosis.remedy))
-    return {name: np.array(values) for name, values in found.items()}
+        return {name: diagnosis.remedy for name, diagnosis in found.items()}
+
+    return diagnose
+
+
+def shares_removed(
+    excess: Float[np.ndarray, " arms"], noise_std: Float[np.ndarray, " cases"]
+) -> Float[np.ndarray, "3 cases"]:
+    """The share of the risk that each of three remedies removes in each case."""
+    of_case = excess.reshape(len(noise_std), 4).T
+    return (of_case[0] - of_case[1:]) / (of_case[0] + noise_std.astype(float) ** 2)
+
+
+def best_remedies(shares: Float[np.ndarray, "3 cases"], worthwhile: float) -> np.ndarray:
+    """For each case the index of the remedy that lowers the risk most; none unless by the share `worthwhile`."""
+    return np.where(shares.max(axis=0) > worthwhile, shares.argmax(axis=0), len(shares))
 
 
 def _key_of_case(keys: Keys, setting: dict[str, Scalar]) -> Key:
     """Cases share nothing, so that they count as independent; the arms of a case share all."""
     return jax.random.fold_in(keys["data"], setting["case"])
-
-
-def _noise_of(labels: Float[np.ndarray, "repeated 2"]) -> NoiseEstimate:
-    inputs = np.repeat(np.arange(len(labels), dtype=float), 2)[:, None]
-    return replicates(inputs, labels.reshape(-1, 1))
 
 
 def _draw(

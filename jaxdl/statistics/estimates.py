@@ -1,0 +1,57 @@
+"""Numbers with their intervals, as figures, tables and verdicts take them."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from jaxdl.statistics.intervals import Interval, as_floats, check_level, count_replicates, t_interval, wilson_interval
+
+
+class Estimate(NamedTuple):
+    """A number or an array with its interval."""
+
+    estimate: Any
+    interval: Interval
+    standard_error: Any = None
+    """None where the interval is not made from one."""
+
+
+def share(is_so: Bool[np.ndarray, "..."] | Any, *, level: float = 0.95) -> Estimate:
+    """The share of cases in which something is so, with Wilson's interval.
+
+    >>> share([True, True, False, True]).estimate
+    0.75
+    """
+    is_so = np.asarray(is_so, bool)
+    low, high = wilson_interval(int(is_so.sum()), is_so.size, level=level)
+    return Estimate(float(is_so.mean()), Interval(float(low), float(high)))
+
+
+def means(samples: Float[np.ndarray, "*rest replicates"] | Any, *, level: float = 0.95) -> Estimate:
+    """Means over independent replicates, the last axis, with standard errors and t intervals.
+
+    >>> means([[1.0, 2.0, 3.0]]).estimate
+    array([2.])
+    """
+    level = check_level(level)
+    samples = np.moveaxis(as_floats("samples", samples), -1, 0)
+    num_replicates = count_replicates(samples)
+    error = samples.std(axis=0, ddof=1) / num_replicates**0.5
+    interval = t_interval(samples.mean(axis=0), error, num_replicates - 1, level=level)
+    return Estimate(samples.mean(axis=0), interval, error)
+
+
+def stacked(parts: Iterable[Any]) -> Estimate:
+    """Numbers with their intervals as one array of them; each part has `estimate` and `interval`, as `Derived` has.
+
+    >>> stacked([share([True, False]), share([True, True])]).estimate
+    array([0.5, 1. ])
+    """
+    numbers = [(float(part.estimate), *map(float, part.interval)) for part in parts]
+    if not numbers:
+        msg = "parts: got none, expected at least one number with its interval"
+        raise ValueError(msg)
+    estimate, low, high = np.array(numbers).T
+    return Estimate(estimate, Interval(low, high))
