@@ -27,7 +27,7 @@ Array = np.ndarray
 BIAS_COLOR, NOISE_COLOR, RISK_COLOR = "#0072B2", "#BBBBBB", "#000000"
 VARIANCE_COLORS = ("#E69F00", "#009E73", "#CC79A7", "#F0E442", "#56B4E9", "#D55E00", "#999933")
 BIASES = ("bias_squared", "bias_squared_plus_noise", "bias", "bias_plus_noise")
-SERIES_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999933", "#000000")
+SERIES_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999933", "#000000")
 MARKERS = "os^vDPX*"
 FIGURE_SIZE = (10.0, 4.0)
 PANEL_SIZE = (6.0, 4.0)
@@ -149,11 +149,11 @@ def against(
         reach = np.maximum(np.stack([each.estimate - low, high - each.estimate]), 0)
         axes.errorbar(
             x[is_shown], np.asarray(each.estimate)[is_shown], yerr=reach[:, is_shown], label=label,
-            color=SERIES_COLOURS[place % len(SERIES_COLOURS)], marker=MARKERS[place % len(MARKERS)], markersize=4,
+            color=SERIES_COLORS[place % len(SERIES_COLORS)], marker=MARKERS[place % len(MARKERS)], markersize=4,
             linewidth=1.3, capsize=2,
         )  # fmt: skip
     for label, level in (levels or {}).items():
-        axes.axhline(level, color=RISK_COLOUR, linewidth=1, linestyle=":")
+        axes.axhline(level, color=RISK_COLOR, linewidth=1, linestyle=":")
         axes.annotate(
             label, (1, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize="x-small"
         )
@@ -176,7 +176,7 @@ def rows(
     levels: Mapping[str, float] | None = None,
     log: bool = False,
 ) -> "Figure":
-    """Measured numbers as dots with their intervals, a row for each label and a colour for each name.
+    """Measured numbers as dots with their intervals, a row for each label and a color for each name.
 
     Args:
         labels: of the rows, the first on top.
@@ -200,11 +200,11 @@ def rows(
         reach = np.maximum(np.stack([each.estimate - low, high - each.estimate]), 0)
         offset = 0.5 * ((place + 0.5) / len(series) - 0.5)
         axes.errorbar(
-            each.estimate, places + offset, xerr=reach, label=label, color=SERIES_COLOURS[place % len(SERIES_COLOURS)],
+            each.estimate, places + offset, xerr=reach, label=label, color=SERIES_COLORS[place % len(SERIES_COLORS)],
             marker=MARKERS[place % len(MARKERS)], markersize=4, linestyle="none", elinewidth=1.3, capsize=2,
         )  # fmt: skip
     for label, level in (levels or {}).items():
-        axes.axvline(level, color=RISK_COLOUR, linewidth=1, linestyle=":")
+        axes.axvline(level, color=RISK_COLOR, linewidth=1, linestyle=":")
         axes.annotate(label, (level, 1), xycoords=("data", "axes fraction"), ha="left", va="top", fontsize="x-small")
     axes.set_yticks(places, labels)
     axes.invert_yaxis()

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxdl.decomposition import Decomposition
 from jaxdl.decomposition.derive import Derived
-from jaxdl.statistics import Interval, Verdict, judge, t_interval
+from jaxdl.statistics import Interval, Verdict, judge, judge_all, t_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,8 +38,9 @@ class Judgement(NamedTuple):
 def restricted(where: Verdict, elsewhere: Verdict, condition: str) -> Judgement:
     """The verdict on a claim with two arms: where the condition holds, and where it does not.
 
-    Restricted when the first is supported and the second refuted; supported or refuted when both are, and refuted too when the
-    first is; inconclusive otherwise: an arm about which the data say nothing restricts no claim.
+    Supported when both arms are, restricted when the first is and the second is refuted. Refuted when an arm is refuted
+    otherwise, as the sentence claims both. Inconclusive in the other cases: an arm about which the data say nothing restricts
+    no claim.
 
     >>> restricted(Verdict.SUPPORTED, Verdict.REFUTED, "least squares").verdict
     <Verdict.RESTRICTED: 'restricted'>
@@ -49,11 +50,9 @@ def restricted(where: Verdict, elsewhere: Verdict, condition: str) -> Judgement:
     if {where, elsewhere} & {Verdict.RESTRICTED, Verdict.EXACT} or not condition:
         msg = f"restricted: got {where}, {elsewhere} and {condition!r}, expected two verdicts from intervals, and words"
         raise ValueError(msg)
-    if where == Verdict.REFUTED:
-        return Judgement(Verdict.REFUTED)
     if where == Verdict.SUPPORTED and elsewhere == Verdict.REFUTED:
         return Judgement(Verdict.RESTRICTED, condition)
-    return Judgement(where if where == elsewhere else Verdict.INCONCLUSIVE)
+    return Judgement(judge_all([where, elsewhere]))
 
 
 def exact(holds: bool) -> Verdict:

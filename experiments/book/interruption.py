@@ -4,9 +4,10 @@ import contextlib
 import os
 import select
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 SECONDS_TO_HEAR = 5.0
 """How long a compilation or a block may keep Python from hearing a signal; then the process ends, with what is stored."""
@@ -29,6 +30,16 @@ def interruptible(last_words: Callable[[], str] = lambda: "Interrupted") -> Iter
     interruption = Interruption()
     heard = threading.Event()
 
+    def end(number: int) -> NoReturn:
+        os.write(2, f"{last_words()}\n".encode(errors="replace"))
+        os._exit(128 + number)
+
+    def unraisable(unraised: Any) -> None:
+        # Python ignores what a finalizer or a callback raises, and the run would go on.
+        if issubclass(unraised.exc_type, KeyboardInterrupt):
+            end(interruption.signal)
+        hook(unraised)
+
     def stop(number: int, frame: Any) -> None:
         del frame
         interruption.signal = signal.Signals(number)
@@ -41,8 +52,7 @@ def interruptible(last_words: Callable[[], str] = lambda: "Interrupted") -> Iter
             is_waiting = first and not heard.is_set()
             if not select.select([arrived], [], [], SECONDS_TO_HEAR if is_waiting else None)[0]:
                 if not heard.is_set():
-                    os.write(2, f"{last_words()}\n".encode(errors="replace"))
-                    os._exit(128 + first)
+                    end(first)
                 continue
             number = os.read(arrived, 1)
             if not number:
@@ -60,10 +70,12 @@ def interruptible(last_words: Callable[[], str] = lambda: "Interrupted") -> Iter
     os.set_blocking(sent, False)
     threading.Thread(target=watch, args=(arrived,), daemon=True).start()
     wakeup = signal.set_wakeup_fd(sent, warn_on_full_buffer=False)
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
     before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield interruption
     finally:
+        sys.unraisablehook = hook
         signal.set_wakeup_fd(wakeup)
         os.close(sent)
         for each, handler in before.items():

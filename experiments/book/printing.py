@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from experiments.book import page
 from experiments.book.runs import Run
 
-COLOURS = {"supported": 32, "refuted": 31, "restricted": 33, "inconclusive": 36, "exact": 34}
+COLORS = {"supported": 32, "refuted": 31, "restricted": 33, "inconclusive": 36, "exact": 34}
 
 
 def print_anything() -> None:
@@ -21,7 +21,7 @@ def print_anything() -> None:
 
 
 def show(runs: Sequence[Run]) -> None:
-    """Print the verdicts, then each claim; colours on a terminal only, and not under NO_COLOR."""
+    """Print the verdicts, then each claim; colors on a terminal only, and not under NO_COLOR."""
     for run in runs:
         print(verdict_line(run.finding["number"], run.finding["verdict"], run.finding["statement"]))
     width = max(40, min(shutil.get_terminal_size((100, 24)).columns, 110))
@@ -48,6 +48,6 @@ def show(runs: Sequence[Run]) -> None:
 def verdict_line(number: str, verdict: str, text: str) -> str:
     """Number, verdict and statement."""
     padded = f"{verdict or 'not run':13}"
-    is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and verdict in COLOURS
-    coloured = f"\033[{COLOURS[verdict]}m{padded}\033[0m" if is_coloured else padded
+    is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and verdict in COLORS
+    coloured = f"\033[{COLORS[verdict]}m{padded}\033[0m" if is_coloured else padded
     return f"{number:6} {coloured} {text}"

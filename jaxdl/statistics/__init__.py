@@ -14,7 +14,6 @@ from jaxdl.statistics.estimates import Estimate, means, share, stacked
 from jaxdl.statistics.intervals import (
     Interval,
     bootstrap_interval,
-    log_slope,
     mean_interval,
     t_interval,
     wilson_interval,

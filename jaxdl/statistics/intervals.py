@@ -90,34 +90,6 @@ def bootstrap_interval(
     return Interval(low, high)
 
 
-def log_slope(x: Float[np.ndarray, " levels"] | Any, y: Float[np.ndarray, "*rest levels"] | Any) -> Numbers:
-    """The least-squares slope of log y against log x, over the last axis: the exponent of a power law.
-
-        slope = Σ (log x - mean log x) log y / Σ (log x - mean log x)²
-
-    A statistic for `Decomposition.derive`, which gives it a standard error. Raises ValueError unless x and y are positive and x
-    has two values that differ.
-
-    >>> round(float(log_slope([10, 20, 40], [0.4, 0.1, 0.025])), 12)
-    -2.0
-    """
-    x, y = as_floats("x", x), as_floats("y", y)
-    if x.ndim != 1 or y.shape[-1:] != x.shape:
-        msg = f"y: got shape {y.shape} and x of shape {x.shape}, expected (..., levels) and (levels,)"
-        raise ValueError(msg)
-    for name, values in (("x", x), ("y", y)):
-        if not (np.isfinite(values) & (values > 0)).all():
-            msg = (
-                f"{name}: got {values[~(values > 0)][:1]}, expected positive numbers; a term near zero needs more runs"
-            )
-            raise ValueError(msg)
-    centred = np.log(x) - np.log(x).mean()
-    if not centred.any():
-        msg = f"x: got {x}, expected two values that differ"
-        raise ValueError(msg)
-    return np.log(y) @ centred / (centred @ centred)
-
-
 def wilson_interval(successes: Numbers, trials: Numbers, *, level: float = 0.95) -> Interval:
     """The interval of a probability with k successes in n trials, by inverting the score test; elementwise.
 

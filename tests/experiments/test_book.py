@@ -386,7 +386,7 @@ def test_the_readme_carries_the_committed_verdicts():
     found = list(listing.experiments_in(experiments))
     assert readme.with_table(text, readme.table(found)) == text, "run `python -m experiments readme`"
     known = {f"{experiment.name}.json" for experiment in found}
-    assert {path.name for path in readme.VERDICTS.glob("*")} <= known
+    assert {path.name for path in readme.VERDICTS.glob("*") if path.name.islower()} <= known
 
 
 def test_a_strangers_report_is_not_replaced(launched, tmp_path):

@@ -1,5 +1,6 @@
 """The book's harness, on a chapter of two claims that toss coins."""
 
+import graphlib
 import json
 import os
 import re
@@ -125,13 +126,19 @@ def test_an_erratum_of_another_form_is_refused(tmp_path):
         _ = find.Entry("K1", "x", path).errata
 
 
-def test_no_chapter_imports_another_and_the_harness_none():
+def test_no_chapter_imports_another_and_no_import_closes_a_circle():
     chapters = {entry.chapter for entry in find.claims_below()}
+    imports = {}
     for path in find.ROOT.glob("*/*.py"):
         own = path.parent.name
         if own in chapters | {"book"}:
-            named = set(re.findall(r"^from experiments\.(\w+)", path.read_text(), re.MULTILINE))
-            assert not named & chapters - {own}, path
+            named = re.findall(r"^ *from experiments\.(\w+)(?:\.(\w+))? import (.*)", path.read_text(), re.MULTILINE)
+            assert not {chapter for chapter, *_ in named} & chapters - {own}, path
+            modules = {f"{chapter}.{module}" for chapter, module, _ in named if module}
+            modules |= {f"{chapter}.{name}" for chapter, _, names in named for name in names.split(", ")}
+            imports[f"{own}.{path.stem}"] = modules
+    own_imports = {name: modules & imports.keys() - {name} for name, modules in imports.items()}
+    assert len(list(graphlib.TopologicalSorter(own_imports).static_order())) == len(imports)
 
 
 # What a verdict follows from.
@@ -143,7 +150,7 @@ def test_no_chapter_imports_another_and_the_harness_none():
         ("supported", "refuted", "restricted"),
         ("supported", "supported", "supported"),
         ("supported", "inconclusive", "inconclusive"),
-        ("inconclusive", "refuted", "inconclusive"),
+        ("inconclusive", "refuted", "refuted"),
         ("refuted", "supported", "refuted"),
     ],
 )
@@ -521,3 +528,20 @@ def test_signals_outside_the_main_thread_are_left_alone():
     thread.start()
     thread.join()
     assert seen
+
+
+def test_a_signal_that_arrives_in_a_finalizer_still_ends_the_process():
+    code = """
+import os, signal, time, weakref
+from experiments.book.interruption import interruptible
+
+class Thing: pass
+
+with interruptible(lambda: "last words"):
+    thing = Thing()
+    weakref.finalize(thing, lambda: (os.kill(os.getpid(), signal.SIGINT), time.sleep(1)))
+    del thing
+    print("went on")
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "last words\n")
