@@ -92,7 +92,7 @@ def drawings_of(files: Mapping[str, Any]) -> list[bytes]:
 
 def write(path: Path, content: bytes | str) -> None:
     """Write one file, whole or not at all, even when the process is killed or the power fails."""
-    from jaxdl.archives import write_atomically
+    from jaxdl.files import write_atomically
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content.encode() if isinstance(content, str) else content)

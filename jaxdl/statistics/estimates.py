@@ -24,7 +24,10 @@ def share(is_so: Bool[np.ndarray, "..."] | Any, *, level: float = 0.95) -> Estim
     >>> share([True, True, False, True]).estimate
     0.75
     """
-    is_so = np.asarray(is_so, bool)
+    is_so = np.asarray(is_so)
+    if is_so.dtype != bool or is_so.size == 0:
+        msg = f"is_so: got {is_so.dtype} of shape {is_so.shape}, expected truth values, at least one; compare first"
+        raise ValueError(msg)
     low, high = wilson_interval(int(is_so.sum()), is_so.size, level=level)
     return Estimate(float(is_so.mean()), Interval(float(low), float(high)))
 
@@ -49,9 +52,12 @@ def stacked(parts: Iterable[Any]) -> Estimate:
     >>> stacked([share([True, False]), share([True, True])]).estimate
     array([0.5, 1. ])
     """
-    numbers = [(float(part.estimate), *map(float, part.interval)) for part in parts]
-    if not numbers:
-        msg = "parts: got none, expected at least one number with its interval"
+    parts = list(parts) if isinstance(parts, Iterable) else [parts]
+    if not parts or not all(hasattr(part, "estimate") and hasattr(part, "interval") for part in parts):
+        msg = (
+            f"parts: got {parts!r:.60}, expected numbers with their intervals, at least one, such as share(...) returns"
+        )
         raise ValueError(msg)
+    numbers = [(float(part.estimate), *map(float, part.interval)) for part in parts]
     estimate, low, high = np.array(numbers).T
     return Estimate(estimate, Interval(low, high))
