@@ -269,7 +269,7 @@ def test_large_log_determinants_are_within_four_standard_errors_and_those_are_ca
 
     def one(key):
         like = jnp.zeros(600, jnp.float32)
-        return logdet(lambda v: operator * v, like, key, positive_definite=True, num_steps=32)
+        return logdet(lambda v: operator * v, like, key, positive_definite=True, num_steps=32, dense_size=512)
 
     result = jax.jit(lambda keys: jax.lax.map(one, keys, batch_size=50))(jax.random.split(jax.random.key(4), num_seeds))
     errors = np.asarray(result.estimate) - np.sum(np.log(values))
@@ -283,9 +283,11 @@ def test_large_log_determinants_are_within_four_standard_errors_and_those_are_ca
 def test_log_determinants_of_large_operators_must_be_stated_to_be_positive(key):
     values = jnp.linspace(-1, 1, 600)
     with pytest.raises(ValueError, match=r"got an operator of dimension 600.*positive_definite=True"):
-        logdet(lambda v: values * v, jnp.zeros(600), key)
+        logdet(lambda v: values * v, jnp.zeros(600), key, dense_size=512)
     assert jnp.isnan(
-        logdet(lambda v: values * v, jnp.zeros(600), key, positive_definite=True, num_probes=2, num_steps=8).estimate
+        logdet(
+            lambda v: values * v, jnp.zeros(600), key, positive_definite=True, num_probes=2, num_steps=8, dense_size=512
+        ).estimate
     )
     assert jnp.isnan(logdet(lambda v: -v, jnp.zeros(4), key, positive_definite=True).estimate)
 

@@ -43,7 +43,7 @@ OPERATORS = {
         matvec, like, key, num_probes=2, num_steps=2
     ),
     "logdet": lambda matvec, like, key: spectra.logdet(matvec, like, key, num_probes=2, num_steps=2),
-    "eigenpairs": lambda matvec, like, key: curvature.eigenpairs(matvec, like, key, top=1, bottom=0, dense_size=100),
+    "eigenpairs": lambda matvec, like, key: curvature.eigenpairs(matvec, like, key, top=1, bottom=0),
     "inertia": lambda matvec, like, key: curvature.inertia(matvec, like, key),
     "trace": lambda matvec, like, key: curvature.trace(matvec, like, key),
     "squared_frobenius_norm": lambda matvec, like, key: spectra.squared_frobenius_norm(matvec, like, key),
@@ -461,7 +461,7 @@ def handled():
             np.diag(values),
         )
         cases["eigenpairs", what] = lambda like=like, key=key, values=values: (
-            curvature.eigenpairs(tree_product, like, key, top=1, bottom=0, dense_size=100).values,
+            curvature.eigenpairs(tree_product, like, key, top=1, bottom=0).values,
             values.max(),
         )
         cases["trace", what] = lambda like=like, key=key, values=values: (

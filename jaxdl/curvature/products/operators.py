@@ -34,8 +34,8 @@ Matvec = Callable[[Params], Params]
 FlatMatvec = Callable[[Float[Array, " p"]], Float[Array, " p"]]
 """The same on flat vectors."""
 
-DENSE_SIZE = 512
-"""Up to this dimension, forming a matrix takes no more products than the estimators do by default: 8 probes, 64 steps each."""
+DENSE_SIZE = 1000
+"""Up to this dimension a matrix is formed where that makes a result exact: with about as many products as an estimate takes."""
 ASYMMETRY = 1000
 """An operator is refused as asymmetric, or as not linear, beyond this many units of rounding."""
 HIGHEST = 'On accelerators, matrix products in TF32 or bfloat16 differ so: compute under jax.default_matmul_precision("highest")'

@@ -16,7 +16,6 @@ from jaxtyping import Array, Bool, Float, Int, Scalar
 
 from jaxdl.curvature.checks import check_same_form
 from jaxdl.curvature.products.operators import (
-    DENSE_SIZE,
     FlatMatvec,
     Matvec,
     columns_of,
@@ -83,7 +82,7 @@ def eigenpairs(
     tolerance: float = 1e-5,
     basis_size: int | None = None,
     max_cycles: int = 100,
-    dense_size: int = DENSE_SIZE,
+    dense_size: int = 100,
     start: Params | None = None,
 ) -> Eigenpairs:
     """The largest and the smallest eigenvalues of a symmetric operator, with eigenvectors and certified residuals.
@@ -102,7 +101,8 @@ def eigenpairs(
         basis_size: Krylov vectors held at a time, one more than that in memory; by default 3 (top + bottom) + 30, and
             40 at least.
         max_cycles: Krylov spaces, fresh or restart, before the search ends unconverged; at least 2.
-        dense_size: up to this dimension, or the basis size, the matrix is formed and decomposed outright.
+        dense_size: up to this dimension, or the basis size, the matrix is formed and decomposed outright; beyond some
+            hundred dimensions that is slower, and no more exact.
         start: where the search begins, such as the sum of the eigenvectors of a similar operator; random if `None`.
 
     Returns:
