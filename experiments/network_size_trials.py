@@ -130,9 +130,9 @@ def memory_trial(config: "Config") -> "Trial":
     import jax.numpy as jnp
     import optax
 
-    from experiments.training_time import with_wrong_labels
     from jaxdl import learners, losses, models, objectives
     from jaxdl.data import resampling
+    from jaxdl.data.label_noise import wrong_labels
 
     pool, test = part_of(shuffled_digits(), 1)
     num_classes = pool.y.shape[1]
@@ -141,7 +141,7 @@ def memory_trial(config: "Config") -> "Trial":
     def trial(keys, setting):
         train = sample(keys)
         key_wrong, key_order = jax.random.split(keys["labels"])
-        classes = with_wrong_labels(key_wrong, jnp.argmax(train.y, axis=1), setting["share"], num_classes)
+        classes = wrong_labels(key_wrong, jnp.argmax(train.y, axis=1), setting["share"], num_classes)
         classes = jnp.where(setting["is_shuffled"], jax.random.permutation(key_order, classes), classes)
         train = train._replace(y=jax.nn.one_hot(classes, num_classes, dtype=train.x.dtype))
         model = models.mlp_of_width(max(config.memory_widths), setting["width"], num_classes)
@@ -166,15 +166,15 @@ def regularised_trial(config: "Config") -> "Trial":
     import jax.numpy as jnp
     import optax
 
-    from experiments.training_time import with_wrong_labels
     from jaxdl import designs, learners, losses, objectives
     from jaxdl.data import orders, resampling
+    from jaxdl.data.label_noise import wrong_labels
 
     digits = shuffled_digits()
     num_classes = digits.y.shape[1]
 
     def noisy(key, dataset, share):
-        classes = with_wrong_labels(key, jnp.argmax(dataset.y, axis=1), share, num_classes)
+        classes = wrong_labels(key, jnp.argmax(dataset.y, axis=1), share, num_classes)
         return dataset._replace(y=jax.nn.one_hot(classes, num_classes, dtype=dataset.x.dtype))
 
     def trial(keys, setting):

@@ -114,6 +114,7 @@ def against(
     series: Mapping[str, Any],
     *,
     log: bool = False,
+    log_x: bool = False,
     xlabel: str = "",
     ylabel: str = "",
     levels: Mapping[str, float] | None = None,
@@ -126,6 +127,7 @@ def against(
         x: the common positions.
         series: by name, values with `estimate` and `interval`, each of the shape of x, such as `Derived`.
         log: both axes logarithmic.
+        log_x: a horizontal axis that is logarithmic from one on and has room for zero, as for training steps.
         xlabel: of the horizontal axis.
         ylabel: of the vertical axis.
         levels: horizontal lines by name, such as a bar or a theoretical value.
@@ -160,6 +162,11 @@ def against(
     if log:
         axes.set(xscale="log", yscale="log")
         axes.set_xticks(x, [f"{value:g}" for value in x])
+        axes.set_xticks([], minor=True)
+    if log_x:
+        axes.set_xscale("symlog", linthresh=1, linscale=0.3)
+        ticks = [0, *(10**power for power in range(10) if 10**power <= np.max(x))]
+        axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.set_xticks([], minor=True)
     if left_out:
         axes.set_title(f"left out: {left_out} whose intervals reach zero", loc="right", fontsize="x-small")

@@ -1,6 +1,7 @@
 """The contract of all claims: what their files say, and what they do at their smallest sizes."""
 
 import ast
+import contextlib
 import json
 import re
 
@@ -63,27 +64,29 @@ def test_a_claim_runs_gives_the_same_finding_after_an_interruption_and_its_contr
     def found(finding):
         return runs.to_json(working.described(entry, module.CRITERION, finding))
 
-    whole = judged(tmp_path / "whole")
+    with stored_records(monkeypatch) as records:
+        whole = judged(tmp_path / "whole")
     assert whole.judgement.verdict in Verdict
     assert json.loads(found(whole))["number"] == entry.number
     assert whole.figures
     if hasattr(module, "control"):
         assert judged(tmp_path / "whole", module.control).judgement.verdict == Verdict.REFUTED
-    interrupt_after(monkeypatch, 2)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), stored_records(monkeypatch, at_most=len(records) // 2):
         judged(tmp_path / "stopped")
-    monkeypatch.undo()
     assert found(judged(tmp_path / "stopped")) == found(whole)
 
 
-def interrupt_after(monkeypatch, count):
-    """Stop a run as Ctrl-C does, once `count` records are stored."""
+@contextlib.contextmanager
+def stored_records(monkeypatch, at_most=None):
+    """The records that are stored meanwhile; at one more than `at_most` the run stops as by Ctrl-C."""
     write, written = Store.write, []
 
     def write_some(self, *arguments):
-        if len(written) == count:
+        if len(written) == at_most:
             raise KeyboardInterrupt
         written.append(arguments)
         return write(self, *arguments)
 
-    monkeypatch.setattr(Store, "write", write_some)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "write", write_some)
+        yield written
