@@ -15,6 +15,8 @@ from experiments.book.runs import Run
 
 STYLE = Path(__file__).with_name("page.css")
 VERDICTS = ("supported", "restricted", "refuted", "inconclusive", "exact")
+LONGEST_TABLE = 12
+"""Rows that a page shows before a table is folded."""
 MARK = 'class="label">jaxdl'
 FACTS = {
     "says": "The source says",
@@ -130,18 +132,21 @@ def cells(column: Mapping[str, Any]) -> list[str]:
 
 
 def table(title: str, columns: Mapping[str, Any]) -> str:
-    """A table, whose first column names the rows."""
+    """A table, whose first column names the rows; a long one is folded."""
     heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in columns)
     rows = "".join(
         f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(each)}</td>" for each in rest)}</tr>\n'
         for first, *rest in zip(*map(cells, columns.values()), strict=True)
     )
-    return f"""<div class="scroll" tabindex="0"><table>
+    content = f"""<div class="scroll" tabindex="0"><table>
 <caption>{linked(title)}</caption>
 <thead><tr>{heads}</tr></thead>
 <tbody>
 {rows}</tbody></table></div>
 """
+    if rows.count("<tr>") <= LONGEST_TABLE:
+        return content
+    return f"<details><summary>Table: {escape(title)}</summary>\n{content}</details>\n"
 
 
 def figure(caption: str, drawing: bytes) -> str:
