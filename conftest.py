@@ -17,7 +17,7 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-LARGE = 2**29
+LARGE = 2**28
 resident_after = 0
 
 # Programs of their own, not modules with doctests.

@@ -327,6 +327,7 @@ def test_an_argument_of_the_wrong_kind_is_refused_by_name(function, name, unchec
         assert is_refused_by_name(function, name, value), value
 
 
+@pytest.mark.thorough
 def test_counts_of_jax_are_whole_numbers(unchecked):
     for function, name in PARAMETERS:
         if isinstance(ENTRIES[function][name], Whole) and function is not jaxdl.triangulate:

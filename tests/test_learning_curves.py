@@ -76,6 +76,7 @@ def test_what_is_no_power_law_has_a_misfit_and_what_is_one_has_a_uniform_one():
     assert abs(np.mean(misfits) - 0.5) < 4 * math.sqrt(1 / 12 / 200)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("degrees_of_freedom", [math.inf, 9])
 def test_the_predictive_interval_covers_a_new_measurement_as_often_as_it_says(degrees_of_freedom):
     truth, num_repeats, rng = (0.09, 0.36, 1.0), 120, np.random.default_rng(0)

@@ -48,6 +48,7 @@ def test_the_most_probable_weights_are_those_of_ridge_and_the_posterior_mean(pri
     np.testing.assert_allclose(ridge, mean, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.thorough
 def test_the_most_probable_weights_under_a_laplace_prior_are_those_of_the_lasso(key):
     """-log posterior = |r|²/(2σ²) + |w|_1/b: the proximal learner of strength σ²/b finds them, and no step leads away."""
     data, noise_std, scale = example(), 0.3, 0.05

@@ -41,6 +41,7 @@ def as_sklearn_folds(splits):
     return [(used(splits.train, fold), used(splits.validation, fold)) for fold in range(len(splits.train.index))]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("num_examples", "num_folds"), SIZES)
 def test_folds_have_the_sizes_of_scikit_learn_and_validate_each_example_once(key, num_examples, num_folds):
     splits = selection.k_fold(key, num_examples, num_folds)
@@ -52,6 +53,7 @@ def test_folds_have_the_sizes_of_scikit_learn_and_validate_each_example_once(key
         assert sorted([*train, *validation]) == list(range(num_examples))
 
 
+@pytest.mark.thorough
 def test_folds_of_many_keys_are_one_jitted_batch(key):
     keys = jax.random.split(key, 20)
     together = jax.jit(jax.vmap(lambda each: selection.k_fold(each, 11, 4)))(keys)
@@ -59,6 +61,7 @@ def test_folds_of_many_keys_are_one_jitted_batch(key):
     assert len({tuple(rows) for rows in np.asarray(together.validation.index)[:, 0]}) > 10
 
 
+@pytest.mark.thorough
 def test_every_example_validates_in_the_first_fold_as_often_as_any_other(key):
     splits = jax.vmap(lambda each: selection.k_fold(each, 10, 5))(jax.random.split(key, 2000))
     counts = np.bincount(np.asarray(splits.validation.index[:, 0]).ravel(), minlength=10)
@@ -99,6 +102,7 @@ def test_examples_without_weight_neither_train_nor_validate(key, dataset):
     assert found.risk < 10
 
 
+@pytest.mark.thorough
 def test_a_grid_search_chooses_and_scores_as_scikit_learn_does(key, dataset):
     # Folds of one size: scikit-learn averages folds, not examples.
     part = Dataset(*(field[:20] for field in dataset))
@@ -117,6 +121,7 @@ def test_a_grid_search_chooses_and_scores_as_scikit_learn_does(key, dataset):
     assert float(found.best["alpha"]) == peer.best_params_["alpha"]
 
 
+@pytest.mark.thorough
 def test_the_tuned_learner_is_the_best_one_trained_on_every_example(key, dataset):
     fit = jax.jit(selection.tuned(ridge_of, RISK, STRENGTHS, num_folds=5))
     variables = fit({"split": key}, dataset)
@@ -128,6 +133,7 @@ def test_the_tuned_learner_is_the_best_one_trained_on_every_example(key, dataset
     np.testing.assert_allclose(mean_squared_error(y, predicted), RISK(variables, dataset, None)[0], rtol=1e-10)
 
 
+@pytest.mark.thorough
 def test_a_batch_of_tuned_learners_is_a_loop_over_them(key, dataset):
     fit = selection.tuned(ridge_of, RISK, STRENGTHS, num_folds=3)
     keys = jax.random.split(key, 3)
@@ -136,6 +142,7 @@ def test_a_batch_of_tuned_learners_is_a_loop_over_them(key, dataset):
     np.testing.assert_allclose(batch["weights"][1], alone["weights"], rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_folds_train_with_keys_of_their_own_and_settings_share_them(key):
     """A model of noise alone: its scores tell which keys it saw."""
 

@@ -199,6 +199,7 @@ def test_counts_of_errors_judge_and_do_not_train():
         objectives.empirical_risk(LINEAR, is_wrong)(AT, DATA, None)
 
 
+@pytest.mark.thorough
 def test_whole_numbers_and_numpy_arrays_train_as_floats_do():
     whole = Dataset(np.arange(N)[:, None] * 1.0, np.arange(2 * N).reshape(N, 2), np.array([1, 2, 0, 1, 1, 1]))
     floats = Dataset(*(jnp.asarray(part, float) for part in whole))
@@ -212,6 +213,7 @@ def test_whole_numbers_and_numpy_arrays_train_as_floats_do():
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-12, err_msg=name)
 
 
+@pytest.mark.thorough
 def test_every_descent_takes_images():
     def apply(variables, x):
         return jnp.mean(x, axis=(1, 2)) @ variables["params"]["weights"]
@@ -392,6 +394,7 @@ def test_early_stopping_on_bootstrap_weights_that_leave_nothing_to_watch_returns
         assert jnp.all(jnp.isnan(found))
 
 
+@pytest.mark.thorough
 def test_descent_runs_under_jaxs_debugging_modes():
     fit = of_model(learners.gradient_descent, optimizer=optax.sgd(0.1), num_steps=1)
     expected = fit(KEYS, DATA)["params"]["weights"]
@@ -403,6 +406,7 @@ def test_descent_runs_under_jaxs_debugging_modes():
         np.testing.assert_allclose(fit(KEYS, DATA)["params"]["weights"], expected, rtol=1e-12)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_keys_of_both_of_jaxs_kinds_draw_alike(learner):
     old = dict.fromkeys(KEYS, jax.random.key_data(KEY))

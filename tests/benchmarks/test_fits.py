@@ -51,6 +51,7 @@ def test_accuracy_is_the_share_of_points_predicted_right(digits):
     assert problem.accuracies(np.stack([digits.labels_test, wrong, half]), digits).tolist() == [1, 0, 0.5]
 
 
+@pytest.mark.thorough
 def test_our_contestant_learns_the_digits(digits, monkeypatch):
     monkeypatch.setattr("benchmarks.jaxdl_trial.NUM_STEPS", 60)
     predicted = jaxdl_run.prepare(digits, width=16, fits=8, threads=0)(seed=1)
@@ -99,17 +100,20 @@ def test_accuracies_agree_within_four_standard_errors():
     assert not fits.agree(ours, ours + 0.03, same_law=False)
 
 
+@pytest.mark.thorough
 def test_a_worker_that_fails_is_named():
     with pytest.raises(RuntimeError, match=r"benchmarks\.jax_vmap --width wide.*ended with status 2"):
         Worker("benchmarks.jax_vmap", ["--width", "wide"])
 
 
+@pytest.mark.thorough
 def test_polynomials_are_those_of_numpy():
     seconds, difference = polynomials.numpy_fits(8)
     assert seconds > 0
     assert difference < 1e-9  # in double precision here
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform == "win32", reason="no resource module")
 def test_peak_memory_is_that_of_a_fresh_process():
     assert 20 < memory.peak_memory(64) < 5_000  # MiB

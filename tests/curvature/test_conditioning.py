@@ -101,6 +101,7 @@ def test_a_ridge_adds_its_strength_to_every_eigenvalue():
     assert np.all(np.diff(result.heavy_ball.rate) < 0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_zero_modes_stay_and_negative_ones_grow(dtype):
     flat = conditioning(jnp.array([4.0, 1.0, 1e-9 if dtype == jnp.float32 else 1e-17], dtype))
@@ -159,6 +160,7 @@ def rescale(weights):
     return {"first": SCALE * weights["first"], "second": weights["second"] / SCALE}
 
 
+@pytest.mark.thorough
 def test_rescaled_layers_of_a_relu_network_compute_the_same_with_another_hessian(key):
     """H(T w) = T^-T H(w) T^-1, entry by entry (Dinh et al., 2017): sharper at will, with the same inertia."""
     loss, weights = network_loss(jax.nn.relu), jax.tree.map(jnp.asarray, WEIGHTS)
@@ -182,6 +184,7 @@ def test_a_change_that_alters_the_function_is_told_from_one_that_does_not(key):
         reparametrization(key, loss, weights, rescale, num_probes=0)
 
 
+@pytest.mark.thorough
 def test_scaling_helps_unequal_inputs_and_whitening_makes_the_condition_number_one():
     inputs = np.random.default_rng(0).normal(size=(50, 4)) * np.array([1.0, 10.0, 100.0, 1000.0])
     moments = jnp.asarray(inputs.T @ inputs / 50)

@@ -86,6 +86,7 @@ def test_every_label_points_to_a_distinct_point_and_every_count_is_right(searche
     assert (np.linalg.norm(gaps, axis=1) < 1e-5).all()
 
 
+@pytest.mark.thorough
 def test_the_spectrum_of_rosenbrocks_minimum():
     minimum = critical_point(rosenbrock, jnp.ones(2))
     np.testing.assert_allclose(minimum.spectrum, 501 + np.array([-1, 1]) * np.sqrt(501**2 - 400), rtol=1e-12)
@@ -98,6 +99,7 @@ def test_the_six_hump_camels_lowest_minima():
     assert found.kind == Kind.MINIMUM
 
 
+@pytest.mark.thorough
 def test_a_monkey_saddle_is_degenerate_from_wherever_it_is_reached(key):
     starts = jax.random.normal(key, (20, 2))
     search = jax.jit(lambda starts: critical_points(monkey_saddle, starts))
@@ -154,6 +156,7 @@ def test_every_stratum_of_a_linear_autoencoder_has_its_exact_loss_index_and_spec
     assert (np.asarray(found.kind)[~is_global] == Kind.SADDLE).all()
 
 
+@pytest.mark.thorough
 def test_what_is_found_on_manifolds_of_critical_points_has_a_loss_and_an_index_of_the_truth(key):
     eigenvalues = np.array([2.0, 1.25, 0.75, 0.5])
     truth = {(round(loss, 9), index) for _, loss, index, _ in strata(eigenvalues, 2)}
@@ -199,6 +202,7 @@ CASES = [
 ]
 
 
+@pytest.mark.thorough
 def test_what_is_not_critical_is_told_from_what_is():
     losses, kinds = zip(*CASES, strict=True)
     starts = jnp.array([[0.3, 0.7], [-0.9, -0.2], [jnp.nan, 0.0]])
@@ -212,6 +216,7 @@ def test_what_is_not_critical_is_told_from_what_is():
     assert ((labels >= 0) == [[kind <= Kind.DEGENERATE] * 2 + [False] for kind in kinds]).all()
 
 
+@pytest.mark.thorough
 def test_a_search_that_ran_out_of_steps_says_so():
     found = critical_points(himmelblau, jnp.array([[5.0, -4.0]]), max_steps=2)
     assert (found.kind, found.num_steps) == (Kind.UNFINISHED, 2)
@@ -265,6 +270,7 @@ def test_an_escape_direction_points_downhill():
     np.testing.assert_allclose(directions[0], [0.0, -1.0], atol=1e-12)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -294,6 +300,7 @@ def bowl(w, curvatures, centre):
     return jnp.sum(curvatures * (w - centre) ** 2) / 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("dtype", "curvatures"),
     [
@@ -327,6 +334,7 @@ def test_rosenbrocks_valley_is_followed_to_its_end_in_single_precision():
     np.testing.assert_allclose(found.params, np.ones((2, 2)), atol=5e-3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_a_quartic_direction_beside_a_quadratic_one_is_degenerate(dtype):
     starts = jnp.array([[0.5, 0.7], [1.0, -1.0]], dtype)

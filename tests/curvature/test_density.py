@@ -163,6 +163,7 @@ def test_the_band_is_at_most_7_hundredths_wide_at_256_steps_inside_the_bulk(smoo
     assert np.max(high - low) < 0.07
 
 
+@pytest.mark.thorough
 def test_the_cumulative_spectrum_is_within_four_standard_errors(smooth):
     values, density, x = smooth
     result = cumulative(density, jnp.asarray(x))
@@ -216,6 +217,7 @@ def tortured(matrix, x):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", TORTURE)
 def test_few_distinct_eigenvalues_are_found_exactly(name, dtype):
@@ -248,6 +250,7 @@ def test_densities_of_a_batch_equal_those_of_its_members(key):
     np.testing.assert_allclose(ravel_pytree(batch)[0], ravel_pytree(stacked)[0], atol=1e-10)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("values", "exact"),
     [
@@ -263,6 +266,7 @@ def test_small_log_determinants_are_exact(values, exact, key):
     assert result.num_matvecs == len(values)
 
 
+@pytest.mark.thorough
 def test_large_log_determinants_are_within_four_standard_errors_and_those_are_calibrated():
     values, num_seeds = 0.2 + laplacian_values(600), 200
     operator = jnp.asarray(values, jnp.float32)
@@ -280,6 +284,7 @@ def test_large_log_determinants_are_within_four_standard_errors_and_those_are_ca
     assert np.mean(np.abs(errors) > 4 * result.standard_error) < 0.02
 
 
+@pytest.mark.thorough
 def test_log_determinants_of_large_operators_must_be_stated_to_be_positive(key):
     values = jnp.linspace(-1, 1, 600)
     with pytest.raises(ValueError, match=r"got an operator of dimension 600.*positive_definite=True"):
@@ -308,6 +313,7 @@ def test_the_smoothed_curve_of_the_figure_is_a_density(smooth):
     np.testing.assert_allclose(share.lines[0].get_ydata()[[0, -1]], [0, 1], atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_products_that_are_not_finite_leave_everything_open(key):
     spectrum = jnp.linspace(-1, 2, SIZE, dtype=jnp.float32)
     x = jnp.array([-1.0, 0.0, 1.0], jnp.float32)

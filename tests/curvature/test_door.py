@@ -664,6 +664,7 @@ def two_rules():
     return [models.mlp([2], 1, activation=activation) for activation in (softplus, jax.nn.softplus)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "chunk_size"), [("hvp_over", None), ("hvp_over", 2), ("ggn", None), ("fisher", 2)])
 def test_a_rule_for_gradients_alone_gives_the_products_of_one_for_both_modes(name, chunk_size, two_rules):
     def matrix(model):
@@ -676,6 +677,7 @@ def test_a_rule_for_gradients_alone_gives_the_products_of_one_for_both_modes(nam
     np.testing.assert_allclose(*map(matrix, two_rules), atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_hessians_and_critical_points_need_no_rule_but_that_of_gradients():
     def bowl(w, activation=softplus):
         return jnp.sum(activation(w) ** 2 - w)

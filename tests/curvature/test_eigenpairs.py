@@ -64,6 +64,7 @@ def test_nothing_is_wrong_and_nothing_is_falsely_certified(name, dtype, key):
     np.testing.assert_allclose(pairs.norm, norm, rtol=1e-3)
 
 
+@pytest.mark.thorough
 def test_an_unfinished_search_certifies_only_what_is_right(key):
     matrix = with_spectrum(SPECTRA["laplacian"], jnp.float64)
     pairs = run(matrix, key, max_cycles=2)
@@ -135,6 +136,7 @@ def test_a_warm_start_saves_products(key):
         assert np.all(top_two(jnp.full(SIZE, useless)).converged)
 
 
+@pytest.mark.thorough
 def test_an_asymmetric_operator_and_nan_are_refused_where_known_and_uncertified_under_jit(key):
     matrix = with_spectrum(SPECTRA["two values"], jnp.float64) + jnp.triu(jnp.full((SIZE, SIZE), 0.01))
     with pytest.raises(ValueError, match="is the operator symmetric"):
@@ -223,6 +225,7 @@ def test_both_ends_of_a_trained_network_cost_half_the_products_of_arpack(key):
         assert pairs.num_matvecs[member] <= 0.5 * num_matvecs
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dense_size", [0, 200])
 def test_a_norm_that_overflows_is_never_certified_and_a_square_that_does_changes_nothing(dense_size, key):
     shape = jnp.linspace(-1, 2, 160, dtype=jnp.float32)

@@ -118,6 +118,7 @@ def test_the_curve_counts_what_lies_below_each_tolerance():
     np.testing.assert_array_equal(curve.low, curve.high)
 
 
+@pytest.mark.thorough
 def test_a_hessian_that_is_not_finite_has_no_inertia(key):
     def loss(w):
         return jnp.sum(jnp.abs(w) ** 1.5)

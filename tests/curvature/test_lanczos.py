@@ -54,6 +54,7 @@ def test_the_tridiagonal_is_the_operator_seen_from_the_basis(key):
     np.testing.assert_allclose(np.linalg.norm(outside), result.betas[-1], rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_a_start_that_spans_an_invariant_space_breaks_down_with_a_zero(key):
     diagonal = jnp.arange(1.0, SIZE + 1)
     start = jnp.zeros(SIZE).at[3].set(1.0).at[7].set(2.0)
@@ -63,6 +64,7 @@ def test_a_start_that_spans_an_invariant_space_breaks_down_with_a_zero(key):
     assert result.betas[2] > 0
 
 
+@pytest.mark.thorough
 def test_vmapped_runs_are_those_of_a_loop(key):
     matrices = jnp.stack([scale * with_spectrum(SPECTRA["laplacian"], jnp.float64) for scale in (1, 2)])
     together = jax.jit(jax.vmap(run, in_axes=(0, None)))(matrices, key)
@@ -81,6 +83,7 @@ def test_a_matvec_that_changes_the_type_is_refused(key):
         tridiagonalize(key, lambda v: v.astype(jnp.float32), jnp.ones(SIZE), 3)
 
 
+@pytest.mark.thorough
 def test_an_infinite_scale_breaks_nothing_down_and_shows_as_nan(key):
     spectrum = jnp.linspace(-1, 2, SIZE, dtype=jnp.float32)
     result = jax.jit(lambda s: tridiagonalize(key, lambda v: s * spectrum * v, jnp.ones_like(spectrum), 5))(3e38)

@@ -41,6 +41,7 @@ def test_a_slice_of_a_quadratic_is_a_parabola(key, batch_size):
     np.testing.assert_allclose(values, quadratic(PARAMS) + slope * OFFSETS + OFFSETS**2, rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_rows_and_columns_of_a_plane_are_lines(key):
     first, second = (random_direction(k, PARAMS) for k in jax.random.split(key))
     values = plane(quadratic, PARAMS, first, second, OFFSETS, jnp.array([-1.0, 0.0, 2.0]))
@@ -56,6 +57,7 @@ def test_a_filter_normalised_direction_moves_each_unit_by_its_own_norm(key):
     assert (direction["b"] == 0).all()
 
 
+@pytest.mark.thorough
 def test_a_filter_normalised_slice_does_not_see_a_rescaling_of_hidden_units(key):
     """ReLU units scaled up on one side and down on the other: the same function (Dinh et al., 2017), the same slice."""
     keys = jax.random.split(key, 3)
@@ -110,6 +112,7 @@ def permuted(net, first, second):
     }
 
 
+@pytest.mark.thorough
 def test_a_permuted_network_is_brought_back(key):
     net = network(key)
     first, second = np.array([3, 0, 5, 1, 4, 2]), np.array([4, 2, 0, 1, 3])
@@ -119,6 +122,7 @@ def test_a_permuted_network_is_brought_back(key):
     np.testing.assert_array_equal(matched.permutations[1], np.argsort(second))
 
 
+@pytest.mark.thorough
 def test_matching_keeps_the_function_lowers_the_distance_and_the_barrier(key):
     key_net, key_noise, key_x = jax.random.split(key, 3)
     net, x = network(key_net), jax.random.normal(key_x, (50, 3))

@@ -70,6 +70,7 @@ def himmelblau(w):
     return (w["x"] ** 2 + w["y"] - 11) ** 2 + (w["x"] + w["y"] ** 2 - 7) ** 2
 
 
+@pytest.mark.thorough
 def test_every_end_on_himmelblaus_surface_is_one_of_its_nine_critical_points(key):
     values = np.array([0.0, 13.3119, 67.7192, 104.0152, 178.3372, 181.6165])
     starts = 5 * jax.random.uniform(key, (40, 2), minval=-1)
@@ -81,6 +82,7 @@ def test_every_end_on_himmelblaus_surface_is_one_of_its_nine_critical_points(key
     np.testing.assert_allclose(found.value, jax.vmap(himmelblau)(found.params), atol=1e-12)
 
 
+@pytest.mark.thorough
 def test_a_saddle_of_a_hundred_dimensions_is_reached_and_confirmed(key):
     signs = jnp.where(jnp.arange(100) < 30, -1.0, 1.0)
 
@@ -130,6 +132,7 @@ def test_an_ill_conditioned_bowl_is_not_flat_and_without_a_key_an_end_has_no_kin
     assert found.inertia.tolist() == [-1, -1, -1]
 
 
+@pytest.mark.thorough
 def test_minres_is_asked_for_no_more_than_the_type_holds(key):
     curvatures = jnp.repeat(jnp.array([-2.0, 1.0, 3.0], jnp.float32), 8)
     start = jax.random.normal(key, (24,), jnp.float32)

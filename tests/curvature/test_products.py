@@ -144,6 +144,7 @@ def test_products_vmap_over_models_and_data(variables, data):
         np.testing.assert_allclose(ravel_pytree(jax.tree.map(lambda leaf: leaf[member], together))[0], expected)  # noqa: B023
 
 
+@pytest.mark.thorough
 def test_a_restricted_operator_is_a_diagonal_block(variables, data):
     params = variables["params"]
     product = hvp_over(MODEL, LOSS, variables, data, chunk_size=3)
@@ -193,6 +194,7 @@ def test_the_spectrum_at_every_kind_of_critical_point_of_a_linear_autoencoder():
         np.testing.assert_allclose(found, autoencoder_spectrum(lam, chosen, hidden), atol=1e-13)
 
 
+@pytest.mark.thorough
 def test_softmax_regression_at_zero_has_every_eigenvalue_as_often_as_classes_less_one(key):
     """Eigenvalues of XᵀX / N over C, each C - 1 times, though the basis is smaller than the number of distinct ones."""
     num_classes, num_features = 6, 30

@@ -69,6 +69,7 @@ def test_estimates_are_exact_where_the_probes_suffice(estimator, truth, make, ke
     assert result.num_matvecs == 20
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("make", [laplacian, circulant])
 def test_estimates_are_within_four_standard_errors_elsewhere(make):
     matrix = make(SIZE)
@@ -133,6 +134,7 @@ def test_an_operator_need_not_be_symmetric():
         assert np.all(np.abs(errors.mean(0)) < 5 * errors.std(0) / NUM_SEEDS**0.5)
 
 
+@pytest.mark.thorough
 def test_pytrees_and_types_are_kept_and_a_batch_equals_its_members(key):
     scales = jnp.linspace(1, 2, 3, dtype=jnp.float32)
     like = {"bias": jnp.zeros(4, jnp.float32), "kernel": jnp.zeros((5, 6), jnp.float32)}

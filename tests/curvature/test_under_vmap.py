@@ -46,6 +46,7 @@ def test_decompositions_are_those_of_each_matrix_alone_one_by_one():
     assert all(call == "tensor<5x5xf32>" for call in calls)
 
 
+@pytest.mark.thorough
 def test_derivatives_of_decompositions_are_those_of_the_symmetric_matrix():
     matrices = jax.random.normal(jax.random.key(1), (3, 4, 4))
     weights = jax.random.normal(jax.random.key(2), (4, 4))

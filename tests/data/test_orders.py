@@ -8,6 +8,7 @@ from jaxdl.data import orders
 EVERY = [orders.with_replacement, orders.reshuffled_each_epoch, orders.shuffled_once, orders.online]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("order", EVERY)
 def test_an_order_names_rows_for_each_step_and_maps_over_keys(order, key):
     keys = jax.random.split(key, 3)
@@ -71,6 +72,7 @@ def test_all_permutations_of_three_rows_are_equally_likely(key):
     assert np.abs(counts / 6000 - 1 / 6).max() < 4 * (5 / 36 / 6000) ** 0.5
 
 
+@pytest.mark.thorough
 def test_draws_with_replacement_are_uniform(key):
     rows = np.array(orders.with_replacement(key, 10, 10, 1000)).reshape(-1)
     share = np.bincount(rows, minlength=10) / rows.size

@@ -60,6 +60,7 @@ def test_standardisation_survives_extreme_offsets_and_scales_in_single_precision
     np.testing.assert_allclose(scaled.x[:, 0], np.array([-2, -1, 0, 3]) / np.sqrt(3.5), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_standardisation_under_vmap_equals_a_loop(key):
     x, y, weight = weighted_data()
     dataset = real.from_arrays(x, y, weight=weight)
@@ -106,6 +107,7 @@ def test_weights_of_half_precision_do_not_overflow():
     np.testing.assert_array_equal(scaled.x[:, 0], np.repeat([-1.0, 1.0], 35_000))
 
 
+@pytest.mark.thorough
 def test_images_are_split_and_standardised_pixel_by_pixel(key):
     images = np.random.default_rng(0).normal(size=(6, 2, 2, 1))
     dataset = real.from_arrays(images, np.arange(6))

@@ -217,6 +217,7 @@ def test_two_moons_labels_and_inputs_have_the_joint_law_of_drawing_the_class_fir
         assert abs(y[:, label].mean() - 0.5) < 4 * 0.5 / np.sqrt(NUM_DRAWS)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FACTORIES)
 def test_whole_inputs_are_numbers_like_any_other(name, unchecked):
     """A problem's constants follow the precision of x; cut to whole numbers, they would give another truth."""

@@ -75,6 +75,7 @@ def test_when_nothing_is_in_any_bag_the_standard_errors_are_those_of_a_decomposi
         np.testing.assert_allclose(found.replicates[term], known.replicates["groups"][term], rtol=1e-9)
 
 
+@pytest.mark.thorough
 def test_out_of_bag_means_obey_their_law(key):
     """n = 20 labels of variance one: variance 18/380, bias² + noise 1 + 1/19, risk 1 + 2/20, on average over data sets."""
     n, num_draws, num_sets = 20, 60, 200

@@ -137,6 +137,7 @@ def test_the_gaussian_loss_is_half_the_squared_error_in_every_design():
             np.testing.assert_allclose(2 * half.estimates[ours], full.estimates[theirs], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.thorough
 def test_sources_that_act_only_together_leave_no_bias_behind():
     """η = 2 u v with a u for each data set and a v for each init: neither source explains anything alone."""
 
@@ -186,6 +187,7 @@ def test_streamed_runs_have_the_terms_of_the_ordinary_jackknife_and_groups_corre
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_standard_errors_cover():
     """Of 300 intervals for the gap of 24 runs at 40 points, about 95 % hold the truth."""
     exact = expected_softplus(0, 1) - np.log(2)

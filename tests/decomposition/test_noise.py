@@ -268,6 +268,7 @@ def test_the_interval_has_the_axes_of_the_result(rng):
     assert (low < high).all()
 
 
+@pytest.mark.thorough
 def test_the_interval_covers_the_true_bias(rng):
     """A constant, 0.3, fitted to nothing, where the mean is x on [0, 1]: bias² 1/3 - 0.3 + 0.09."""
     num_studies, covered = 200, 0

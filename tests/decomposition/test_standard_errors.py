@@ -73,6 +73,7 @@ CROSSED_TRUTH = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("size", [8, 16])
 def test_crossed_intervals_cover(size):
     for term, share in coverage(crossed_results(size, 400), CROSSED_TRUTH).items():
@@ -150,6 +151,7 @@ def test_points_drawn_anew_have_wider_intervals():
     assert drawn.populations["bias_squared"] != fixed.populations["bias_squared"]
 
 
+@pytest.mark.thorough
 def test_labels_drawn_anew_widen_only_the_terms_that_depend_on_them():
     """Over labels and models together, intervals of bias² from replicates cover; the variance does not see labels."""
     rng = np.random.default_rng(5)

@@ -53,6 +53,7 @@ def test_every_design_runs_in_order(design):
         np.testing.assert_allclose(outputs[run], two_normals(designs.keys_of_run(design, KEY, run)), rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_inner_sources_give_the_same_numbers():
     def shared(keys):
         data = jax.random.normal(keys["data"], (4,))
@@ -93,6 +94,7 @@ def test_outputs_beyond_the_memory_limit_go_to_a_file():
     np.testing.assert_array_equal(on_disk, in_memory)
 
 
+@pytest.mark.thorough
 def test_the_compiled_engine_holds_no_collective():
     assert len(jax.devices()) >= 2
     program = trace_program(network_trial, CROSSED, (), 8, tuple(jax.devices()), KEY, None)

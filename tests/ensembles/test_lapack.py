@@ -70,6 +70,7 @@ PROGRAMS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_batches_become_loops_with_the_same_bits(name):
     program = jax.make_jaxpr(jax.vmap(PROGRAMS[name]))(MATRICES, VECTORS)

@@ -79,6 +79,7 @@ def test_descent_on_a_quadratic_follows_the_spectral_filter(key):
         )
 
 
+@pytest.mark.thorough
 def test_times_are_the_variables_that_shorter_trainings_return(key):
     _, _, dataset = fixed_design()
     keys, model = sources(key), DROPPED._replace(init=LINEAR.init)
@@ -103,6 +104,7 @@ def test_minibatches_of_all_examples_are_full_batches(key):
     np.testing.assert_allclose(jax.jit(batches)(sources(key), dataset)["params"]["weights"], expected, atol=1e-12)
 
 
+@pytest.mark.thorough
 def test_minibatches_follow_their_order(key):
     """Steps on one example each, written out: w <- w - eta x (x'w - y)."""
     x, y, dataset = fixed_design()
@@ -145,6 +147,7 @@ def test_one_learner_trains_every_network(model, key):
     chex.assert_trees_all_equal_shapes_and_dtypes(jax.tree.map(lambda leaf: leaf[0, 0], variables), structure)
 
 
+@pytest.mark.thorough
 def test_training_on_two_keys_at_once_is_training_on_each(key):
     _, _, dataset = fixed_design()
     risk = objectives.empirical_risk(DROPPED, losses.squared_error)
@@ -180,6 +183,7 @@ def test_a_schedule_counts_steps(key):
     np.testing.assert_array_equal(weights[1], weights[2])
 
 
+@pytest.mark.thorough
 def test_an_optimiser_with_a_line_search_is_told_the_objective(key):
     x, y, dataset = fixed_design()
     learner = learners.gradient_descent(LINEAR, HALF_RISK, optax.lbfgs(), num_steps=100)

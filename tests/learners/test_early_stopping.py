@@ -36,6 +36,7 @@ def test_the_variables_closest_to_the_goal_are_returned_after_patience_runs_out(
     np.testing.assert_allclose(variables["params"]["weights"], [[path[best]]], rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_training_and_validation_share_no_example(key):
     """Labels are powers of two, so that a sum of them names its examples."""
     codes = 2.0 ** jnp.arange(10)

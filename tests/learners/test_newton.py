@@ -16,6 +16,7 @@ def classification(num_classes):
     return Dataset(jnp.asarray(x), jnp.asarray(y), jnp.asarray(rng.uniform(0.5, 2, 30)))
 
 
+@pytest.mark.thorough
 def test_one_step_solves_a_quadratic(key):
     model = models.linear(2)
     rng = np.random.default_rng(1)
@@ -75,6 +76,7 @@ def test_steps_are_halved_where_a_full_one_overshoots(key):
     np.testing.assert_allclose(variables["params"]["weights"], [[3.0]], rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_newton_maps_over_data_sets_and_strengths(key):
     first, model = classification(2), models.linear()
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), first, first._replace(y=1 - first.y))

@@ -136,6 +136,7 @@ def test_the_report_names_the_first_step_that_was_not_finite():
     assert int(fine["report"]["diverged_at"]) == -1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "network", [models.mlp([6], 1), models.mlp([6], 1, dropout_rate=0.2)], ids=["plain", "dropout"]
 )

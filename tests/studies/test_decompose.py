@@ -87,6 +87,7 @@ def diverging(threshold):
     return diverges
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("layout", DESIGNS)
 def test_diverged_runs_are_left_out_by_the_rule_and_named(layout):
     design = {

@@ -128,6 +128,7 @@ def test_a_plug_in_is_off_by_the_variance_of_the_mean_of_all_runs(problem):
     assert {"bias_squared", "total_variance"} <= wrong
 
 
+@pytest.mark.thorough
 def test_bootstrapping_one_data_set_misleads_every_estimator_and_fresh_draws_none():
     problem = truths.bootstrapped_least_squares(num_rounds=20)
     comparison = truths.report_cards([problem], KEY, estimators=TOOLS, num_seeds=40)

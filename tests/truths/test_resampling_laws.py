@@ -25,6 +25,7 @@ def test_the_laws_have_the_published_values(name):
     np.testing.assert_allclose(exact["draw",], exact["total_variance"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_our_estimates_agree_with_the_law(name):
     card = truths.certify([PUBLISHED[name][0]], KEY, num_seeds=40)
@@ -44,6 +45,7 @@ def test_draws_are_not_fresh_sets():
     assert not card.passed
 
 
+@pytest.mark.thorough
 def test_each_key_has_a_data_set_of_its_own_and_all_its_draws_come_from_it():
     study, _ = resampling_laws.subsample_law(num_kept=19, num_draws=300)
     one, other = study.predictions(KEY), study.predictions(jax.random.key(12))
