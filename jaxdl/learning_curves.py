@@ -3,8 +3,7 @@
     E(n) = floor + amplitude n^-exponent
 
 The floor is the noise plus the bias that more data do not remove. The exponent is 1 for well-specified parametric models, and
-2s/(2s + d) at best for functions of smoothness s in d dimensions (Stone, 1982). Everything runs on the
-host, in NumPy and SciPy.
+2s/(2s + d) at best for functions of smoothness s in d dimensions (Stone, 1982). Everything runs on the host, in NumPy and SciPy.
 """
 
 import math

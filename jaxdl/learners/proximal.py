@@ -11,7 +11,7 @@ from jaxtyping import Array, Scalar, ScalarLike
 from jaxdl.arguments import check_model, check_objective, initial_variables, key_of, value_of
 from jaxdl.examples import admitted_examples
 from jaxdl.kinds import as_count, as_strength, check_function, check_scalar
-from jaxdl.learners.training import State, check_same_arrays, diverged_at
+from jaxdl.learners.training import State, check_same_arrays, diverged_at, earliest
 from jaxdl.penalties.proximal import Proximal
 from jaxdl.types import Dataset, Keys, Learner, Model, Objective, Params, Variables
 
@@ -110,8 +110,7 @@ def proximal_gradient(
                 rate = jnp.where(is_uphill, 0, (size - 1) / larger)
                 ahead = jax.tree.map(lambda w, d: w + rate.astype(w.dtype) * d, params, progress)
                 momentum = momentum._replace(ahead=ahead, size=jnp.where(is_uphill, 1, larger))
-            is_first_bad = (state.diverged_at < 0) & ~jnp.isfinite(value)
-            first_bad = jnp.where(is_first_bad, jnp.int32(index), state.diverged_at)
+            first_bad = earliest(state.diverged_at, ~jnp.isfinite(value), index)
             return State({**updated, "params": params}, momentum, first_bad)
 
         variables = initial_variables(name, model, keys, dataset.x)

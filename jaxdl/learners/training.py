@@ -75,7 +75,7 @@ def training_step(
         return State(
             {**variables, "params": params},
             optimizer_state,
-            _earliest(state.diverged_at, ~jnp.isfinite(value), index),
+            earliest(state.diverged_at, ~jnp.isfinite(value), index),
         )
 
     return step
@@ -84,7 +84,7 @@ def training_step(
 def diverged_at(state: State, index: Array | int) -> Int[Array, ""]:
     """The first step count that diverged, or -1, for a state after `index` steps."""
     is_finite = jnp.array([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(state.variables["params"])])
-    return _earliest(state.diverged_at, ~jnp.all(is_finite), index)
+    return earliest(state.diverged_at, ~jnp.all(is_finite), index)
 
 
 def check_same_arrays(name: str, before: Variables, after: Variables) -> None:
@@ -101,5 +101,6 @@ def check_same_arrays(name: str, before: Variables, after: Variables) -> None:
         raise ValueError(msg)
 
 
-def _earliest(earlier: Int[Array, ""], has_diverged: Bool[Array, ""], index: Array | int) -> Int[Array, ""]:
+def earliest(earlier: Int[Array, ""], has_diverged: Bool[Array, ""], index: Array | int) -> Int[Array, ""]:
+    """The first step count that diverged: `earlier` unless that is -1, else `index` if it has diverged, else -1."""
     return jnp.where((earlier < 0) & has_diverged, jnp.int32(index), earlier)
