@@ -125,7 +125,7 @@ def predictive_interval(
     standard_error = as_scalar(
         "standard_error", standard_error, expected=expected, allowed=lambda error: 0 <= error < math.inf
     )
-    floors, amplitudes, exponents = _resampled(curve, num_resamples, seed)
+    floors, amplitudes, exponents = _resample(curve, num_resamples, seed)
     generator = np.random.default_rng((as_count("seed", seed, low=0), 1))
     errors = standard_error * _standard_draws(generator, curve.degrees_of_freedom, (num_resamples,))
     return _middle(floors + amplitudes * size**-exponents + errors, level)
@@ -159,7 +159,7 @@ def size_needed_interval(
     >>> bool(low < 250 < high), size_needed_interval(curve, 0.5, num_resamples=200)
     (True, Interval(low=np.float64(inf), high=np.float64(inf)))
     """
-    return _middle(_sizes_needed(*_resampled(curve, num_resamples, seed), risk), level)
+    return _middle(_sizes_needed(*_resample(curve, num_resamples, seed), risk), level)
 
 
 def _sizes_needed(
@@ -172,7 +172,7 @@ def _sizes_needed(
         return np.where(is_reached, ratios ** (1 / exponents), np.inf)
 
 
-def _resampled(curve: LearningCurve, num_resamples: int, seed: int) -> tuple[Array, Array, Array]:
+def _resample(curve: LearningCurve, num_resamples: int, seed: int) -> tuple[Array, Array, Array]:
     """Floors, amplitudes and exponents of curves fitted to new risks around this one."""
     _curve(curve)
     num_resamples = as_count("num_resamples", num_resamples, remedy="take some hundreds for a 90 % interval")

@@ -183,7 +183,7 @@ def check_loss(name: str, loss: Any, params: PyTree) -> None:
     ValueError: hvp: got a loss that returns a tuple, with values besides the loss, expected a scalar alone; take it by [0], ...
     """
     check_function(name, loss, ("params",), "pass a function from parameters to a scalar", what="loss")
-    value, coarse = traced(name, "loss", loss, params)
+    value, coarse = trace_shapes(name, "loss", loss, params)
     check_loss_value(name, value)
     refuse_coarse(name, "loss", coarse, params)
 
@@ -218,7 +218,7 @@ def refuse_coarse(name: str, what: str, coarse: str | None, params: PyTree) -> N
         raise ValueError(msg)
 
 
-def traced(name: str, what: str, function: Any, *arguments: PyTree) -> tuple[PyTree, str | None]:
+def trace_shapes(name: str, what: str, function: Any, *arguments: PyTree) -> tuple[PyTree, str | None]:
     """The shapes and types that a function returns, and its lowest precision, if that is below its first argument's.
 
     Raises:

@@ -41,7 +41,7 @@ def digits() -> Dataset:
     >>> digits().x.shape, digits().y.shape
     ((1797, 64), (1797, 10))
     """
-    return _bundled(_scikit_learn().load_digits, num_classes=10)
+    return _load_bundled(_scikit_learn().load_digits, num_classes=10)
 
 
 def diabetes() -> Dataset:
@@ -52,7 +52,7 @@ def diabetes() -> Dataset:
     >>> diabetes().x.shape, diabetes().y.shape
     ((442, 10), (442, 1))
     """
-    return _bundled(_scikit_learn().load_diabetes)
+    return _load_bundled(_scikit_learn().load_diabetes)
 
 
 def breast_cancer() -> Dataset:
@@ -63,7 +63,7 @@ def breast_cancer() -> Dataset:
     >>> breast_cancer().x.shape, breast_cancer().y.shape
     ((569, 30), (569, 2))
     """
-    return _bundled(_scikit_learn().load_breast_cancer, num_classes=2)
+    return _load_bundled(_scikit_learn().load_breast_cancer, num_classes=2)
 
 
 def wine() -> Dataset:
@@ -74,7 +74,7 @@ def wine() -> Dataset:
     >>> wine().x.shape, wine().y.shape
     ((178, 13), (178, 3))
     """
-    return _bundled(_scikit_learn().load_wine, num_classes=3)
+    return _load_bundled(_scikit_learn().load_wine, num_classes=3)
 
 
 def from_npz(
@@ -141,6 +141,6 @@ def _scikit_learn() -> ModuleType:
     return datasets
 
 
-def _bundled(load: Callable[..., tuple[np.ndarray, np.ndarray]], *, num_classes: int | None = None) -> Dataset:
+def _load_bundled(load: Callable[..., tuple[np.ndarray, np.ndarray]], *, num_classes: int | None = None) -> Dataset:
     x, y = load(return_X_y=True)
     return from_arrays(x.astype(np.float32), y, num_classes=num_classes)

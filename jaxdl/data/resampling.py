@@ -92,7 +92,7 @@ def bootstrap(dataset: Dataset, *, as_weights: bool = False) -> Resampling:
     >>> float(bootstrap(dataset, as_weights=True).sample({"data": jax.random.key(0)}).weight.sum())
     4.0
     """
-    dataset, n = _admitted(dataset)
+    dataset, n = _admit(dataset)
     check_flag("as_weights", as_weights)
 
     def draw_rows(keys: Keys) -> Dataset:
@@ -126,7 +126,7 @@ def bag(dataset: Dataset) -> Resampling:
     >>> law.training_size, law.variance_factor, law.excess_factor
     (4, 1.5, 2.0)
     """
-    dataset, n = _admitted(dataset)
+    dataset, n = _admit(dataset)
     if n < 3:
         msg = f"dataset: got {n} examples, expected at least 3; with 2, a draw that leaves one out has no variance"
         raise ValueError(msg)
@@ -173,7 +173,7 @@ def subsample(dataset: Dataset, num_examples: int) -> Resampling:
     >>> subsample(dataset, 3).variance_factor
     4.0
     """
-    dataset, n = _admitted(dataset)
+    dataset, n = _admit(dataset)
     remedy = f"all {n} rows without replacement are always the same set: use bootstrap for sets of the full size"
     num_examples = as_count("num_examples", num_examples, high=n - 1, remedy=remedy)
     estimand = (
@@ -200,7 +200,7 @@ def half_sample(dataset: Dataset) -> Resampling:
     >>> law.training_size, law.variance_factor
     (4, 1.0)
     """
-    dataset, n = _admitted(dataset)
+    dataset, n = _admit(dataset)
     m = n // 2
     estimand = (
         f"variance over fresh training sets of {n} examples, once multiplied by m/(n-m) = {m}/{n - m}; "
@@ -226,7 +226,7 @@ def disjoint_split(key: Key, dataset: Dataset, num_parts: int) -> DisjointParts:
     >>> jax.vmap(lambda part: part.y.mean(axis=0))(split.parts).shape       # one prediction of each part's learner
     (4, 1)
     """
-    dataset, n = _admitted(dataset)
+    dataset, n = _admit(dataset)
     num_parts = as_count("num_parts", num_parts, low=2, high=n, remedy=f"there are {n} examples")
     m = n // num_parts
     indices = jax.random.permutation(as_key("key", key), n)[: num_parts * m].reshape(num_parts, m)
@@ -245,7 +245,7 @@ def _rows(dataset: Dataset, indices: Int[Array, "*shape"]) -> Dataset:
     return Dataset(*(field.at[indices].get(mode="promise_in_bounds") for field in dataset))
 
 
-def _admitted(dataset: Dataset) -> tuple[Dataset, int]:
+def _admit(dataset: Dataset) -> tuple[Dataset, int]:
     """The data set once its fields are known to fit together, and the number of its rows."""
     dataset = weighted_examples("dataset", dataset)
     n = dataset.x.shape[0]

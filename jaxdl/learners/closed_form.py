@@ -49,7 +49,7 @@ def least_squares(model: Model, *, mask: Real[Array, " p"] | Sequence[float] | N
     >>> print(least_squares(models.linear())({}, data)["params"]["weights"].round(3).T)
     [[1. 2.]]
     """
-    used = _checked("least_squares", model, mask)
+    used = _check("least_squares", model, mask)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
         frozen, phi, y = _weighted_problem("least_squares", model, keys, dataset, used)
@@ -83,7 +83,7 @@ def least_squares_qr(model: Model, *, mask: Real[Array, " p"] | Sequence[float] 
     >>> print(least_squares_qr(models.linear())({}, data)["params"]["weights"].round(3).T)
     [[1. 2.]]
     """
-    used = _checked("least_squares_qr", model, mask)
+    used = _check("least_squares_qr", model, mask)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
         frozen, phi, y = _weighted_problem("least_squares_qr", model, keys, dataset, used)
@@ -122,7 +122,7 @@ def ridge(model: Model, strength: ScalarLike, *, mask: Real[Array, " p"] | Seque
     >>> print(ridge(models.constant(), 1.0)({}, data)["params"]["weights"])
     [[3.]]
     """
-    used = _checked("ridge", model, mask)
+    used = _check("ridge", model, mask)
     strength = as_strength("ridge", strength)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
@@ -232,7 +232,7 @@ def _is_whole(array: Any) -> bool:
     return any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.integer, jnp.bool_))
 
 
-def _checked(name: str, model: Model, mask: Any) -> Any:
+def _check(name: str, model: Model, mask: Any) -> Any:
     """The mask as an array, after a check of model and mask."""
     check_model(name, model)
     if model.features is None:

@@ -59,7 +59,7 @@ def gradient_descent(
     >>> print(learner({"init": jax.random.key(0)}, data)["params"]["weights"].reshape(-1))
     [0. 2. 3.]
     """
-    num_steps, stops = _checked("gradient_descent", model, objective, optimizer, num_steps, times)
+    num_steps, stops = _check("gradient_descent", model, objective, optimizer, num_steps, times)
 
     def learner(keys: Keys, dataset: Dataset) -> Variables:
         dataset = admitted_examples("gradient_descent", dataset)
@@ -113,7 +113,7 @@ def minibatch_descent(
     >>> print(learner({"init": jax.random.key(0), "order": jax.random.key(1)}, data)["params"]["weights"])
     [[3.]]
     """
-    num_steps, stops = _checked("minibatch_descent", model, objective, optimizer, num_steps, times)
+    num_steps, stops = _check("minibatch_descent", model, objective, optimizer, num_steps, times)
     batch_size = as_count("minibatch_descent", batch_size, what="batch_size")
     parameters = ("key", "num_examples", "batch_size", "num_steps")
     check_function(
@@ -139,19 +139,19 @@ def minibatch_descent(
 def _run(step: Step, state: State, num_steps: int, stops: tuple[int, ...] | None) -> Variables:
     """Reported variables after `num_steps` steps, or stacked at each of `stops`."""
     if stops is None:
-        return _reported(lax.fori_loop(0, num_steps, step, state), num_steps)
+        return _with_report(lax.fori_loop(0, num_steps, step, state), num_steps)
 
     def segment(state: State, bounds: tuple[Array, Array]) -> tuple[State, Variables]:
         start, stop = bounds
         # The bounds are traced, so that segments of every length share one compiled step.
         state = lax.fori_loop(start, stop, step, state)
-        return state, _reported(state, stop)
+        return state, _with_report(state, stop)
 
     bounds = jnp.array((0, *stops[:-1]), jnp.int32), jnp.array(stops, jnp.int32)
     return lax.scan(segment, state, bounds)[1]
 
 
-def _reported(state: State, index: Array | int) -> Variables:
+def _with_report(state: State, index: Array | int) -> Variables:
     return {**state.variables, "report": {"diverged_at": diverged_at(state, index)}}
 
 
@@ -175,7 +175,7 @@ def _as_rows(rows: Any, num_examples: int, shape: tuple[int, ...]) -> Int[Array,
     return jnp.asarray(rows)
 
 
-def _checked(
+def _check(
     name: str,
     model: Model,
     objective: Objective,

@@ -19,8 +19,8 @@ def depends(function: Callable[[Any], Any], argument: Any) -> bool:
     >>> depends(lambda key: jax.random.split(key)[0], key), depends(lambda key: jax.numpy.zeros(len(jax.random.split(key))), key)
     (True, False)
     """
-    jaxpr = _traced(function, argument)
-    return any(_marked(jaxpr, [True] * len(jaxpr.invars), ()))
+    jaxpr = _trace(function, argument)
+    return any(_mark(jaxpr, [True] * len(jaxpr.invars), ()))
 
 
 def depends_on_draws(function: Callable[[Any], Any], argument: Any) -> bool:
@@ -29,18 +29,18 @@ def depends_on_draws(function: Callable[[Any], Any], argument: Any) -> bool:
     >>> depends_on_draws(lambda shift: shift + jax.random.normal(jax.random.key(0)), 1.0)
     True
     """
-    jaxpr = _traced(function, argument)
-    return any(_marked(jaxpr, [False] * len(jaxpr.invars), _DRAWS))
+    jaxpr = _trace(function, argument)
+    return any(_mark(jaxpr, [False] * len(jaxpr.invars), _DRAWS))
 
 
-def _traced(function: Callable[[Any], Any], argument: Any) -> Any:
+def _trace(function: Callable[[Any], Any], argument: Any) -> Any:
     def arrays(argument: Any) -> list[jax.Array]:
         return [leaf for leaf in jax.tree.leaves(function(argument)) if isinstance(leaf, jax.Array)]
 
     return jax.make_jaxpr(arrays)(argument).jaxpr
 
 
-def _marked(jaxpr: Any, inputs: list[bool], sources: Collection[str]) -> list[bool]:
+def _mark(jaxpr: Any, inputs: list[bool], sources: Collection[str]) -> list[bool]:
     """Which outputs depend on marked inputs, or on what the primitives `sources` return."""
     marked = {variable for variable, is_marked in zip(jaxpr.invars, inputs, strict=True) if is_marked}
 
@@ -62,7 +62,7 @@ def _through(equation: Any, inputs: list[bool], sources: Collection[str]) -> lis
     if name in sources:
         return [True] * number
     if name == "cond":
-        branches = [_marked(branch, inputs[1:], sources) for branch in inner]
+        branches = [_mark(branch, inputs[1:], sources) for branch in inner]
         return [inputs[0] or any(each) for each in zip(*branches, strict=True)]
     if name == "scan":
         # Constants, carry and slices come in this order; slices alone have an axis more outside. (The names of the equation's own
@@ -74,14 +74,14 @@ def _through(equation: Any, inputs: list[bool], sources: Collection[str]) -> lis
         stop = len(inputs) - num_slices
         start = stop - (number - num_stacked)
         while True:
-            outputs = _marked(inner[0], inputs, sources)
+            outputs = _mark(inner[0], inputs, sources)
             carry = [old or new for old, new in zip(inputs[start:stop], outputs, strict=False)]
             if carry == inputs[start:stop]:
                 return [*carry, *outputs[len(carry) :]]
             inputs = [*inputs[:start], *carry, *inputs[stop:]]
     if len(inner) == 1 and len(inner[0].invars) == len(inputs) and len(inner[0].outvars) == number:
-        return _marked(inner[0], inputs, sources)
-    has_source = any(any(_marked(part, [False] * len(part.invars), sources)) for part in inner)
+        return _mark(inner[0], inputs, sources)
+    has_source = any(any(_mark(part, [False] * len(part.invars), sources)) for part in inner)
     return [any(inputs) or has_source] * number
 
 

@@ -18,7 +18,7 @@ def zero(params: PyTree[Array]) -> Scalar:
     >>> print(zero({"weights": jnp.array([1.0, -2.0])}))
     0.0
     """
-    return _summed(jnp.zeros_like, params)
+    return _sum(jnp.zeros_like, params)
 
 
 def l2(params: PyTree[Array]) -> Scalar:
@@ -27,7 +27,7 @@ def l2(params: PyTree[Array]) -> Scalar:
     >>> print(l2({"weights": jnp.array([1.0, -2.0])}))
     5.0
     """
-    return _summed(jnp.square, params)
+    return _sum(jnp.square, params)
 
 
 def l1(params: PyTree[Array]) -> Scalar:
@@ -36,7 +36,7 @@ def l1(params: PyTree[Array]) -> Scalar:
     >>> print(l1({"weights": jnp.array([1.0, -2.0])}))
     3.0
     """
-    return _summed(_absolute, params)
+    return _sum(_absolute, params)
 
 
 def lq(q: ScalarLike) -> Penalty:
@@ -58,7 +58,7 @@ def lq(q: ScalarLike) -> Penalty:
     9.0
     """
     check_exponent("lq", q)
-    return lambda params: _summed(lambda leaf: _power(leaf, q), params)
+    return lambda params: _sum(lambda leaf: _power(leaf, q), params)
 
 
 def elastic_net(l1_share: ScalarLike) -> Penalty:
@@ -85,7 +85,7 @@ def elastic_net(l1_share: ScalarLike) -> Penalty:
         share = jnp.asarray(l1_share, leaf.dtype)
         return share * _absolute(leaf) + (1 - share) * jnp.square(leaf)
 
-    return lambda params: _summed(mixture, params)
+    return lambda params: _sum(mixture, params)
 
 
 def group(axis: int = -1) -> Penalty:
@@ -108,7 +108,7 @@ def group(axis: int = -1) -> Penalty:
     5.0
     """
     check_axis("group", axis)
-    return lambda params: _summed(lambda leaf: group_norms(leaf, axis), params)
+    return lambda params: _sum(lambda leaf: group_norms(leaf, axis), params)
 
 
 def group_norms(leaf: Array, axis: int) -> Array:
@@ -162,6 +162,6 @@ def _power(leaf: Array, q: ScalarLike) -> Array:
     return jnp.where(is_zero, 0, size ** jnp.asarray(q, leaf.dtype))
 
 
-def _summed(elementwise: Callable[[Array], Array], params: PyTree[Array]) -> Scalar:
+def _sum(elementwise: Callable[[Array], Array], params: PyTree[Array]) -> Scalar:
     # The Python float leaves the parameters' precision alone, and makes a scalar of no parameters at all.
     return jnp.asarray(sum((jnp.sum(elementwise(leaf)) for leaf in jax.tree.leaves(params)), start=0.0))

@@ -49,7 +49,7 @@ def validate(learner: Learner, validation: Objective, dataset: Dataset, keys: Ke
     >>> print(validate(learners.ridge(model, 3.0), risk, data, {}, split=split).round(6))  # it predicts a half
     0.25
     """
-    dataset = _admitted("validate", learner, validation, dataset, split)
+    dataset = _admit("validate", learner, validation, dataset, split)
     variables = learner(keys, select(dataset, split.train))
     return value_of("validate", validation, variables, select(dataset, split.validation), None, what="validation")[0]
 
@@ -81,7 +81,7 @@ def cross_validate(
     >>> print(result.risk, result.per_fold)
     0.25 [0.25 0.25]
     """
-    dataset = _admitted("cross_validate", learner, validation, dataset, splits)
+    dataset = _admit("cross_validate", learner, validation, dataset, splits)
     if splits.train.index.ndim != 2:
         msg = (
             f"cross_validate: got splits whose rows have shape {splits.train.index.shape}, expected (folds, rows) as from "
@@ -147,7 +147,7 @@ def tuned(
     return learner
 
 
-def _admitted(name: str, learner: Learner, validation: Objective, dataset: Dataset, split: Split) -> Dataset:
+def _admit(name: str, learner: Learner, validation: Objective, dataset: Dataset, split: Split) -> Dataset:
     """The data set, after a check of all arguments and of the split's rows."""
     check_learner(name, learner)
     check_objective(name, validation, what="validation")

@@ -149,9 +149,9 @@ def uniform(low: float | int, high: float | int) -> Law:
 def _as_arrays(name: str, settings: PyTree) -> PyTree[Array]:
     """Every leaf as a JAX array that equals it; JAX's own arrays, random keys among them, stay as they are."""
 
-    def admitted(path: Any, leaf: Any) -> Array:
+    def admit(path: Any, leaf: Any) -> Array:
         if isinstance(leaf, jax.Array):
             return leaf
         return jnp.asarray(as_real(f"{name}: settings{jax.tree_util.keystr(path)}", leaf))
 
-    return jax.tree_util.tree_map_with_path(admitted, settings)
+    return jax.tree_util.tree_map_with_path(admit, settings)

@@ -121,7 +121,7 @@ def polish(loss: FlatLoss, state: State, max_steps: int, tolerances: Tolerances)
         is_over = is_lost | is_short(step, state.flat, tolerances)
         return ~is_over & (share >= LEAST_SHARE) & (state.num_steps < max_steps)
 
-    def advanced(carry: tuple[State, Array, Array]) -> tuple[State, Array, Array]:
+    def advance(carry: tuple[State, Array, Array]) -> tuple[State, Array, Array]:
         state, step, share = carry
         candidate = state.flat - share * step
         gradient, hessian = derivatives(loss, candidate)
@@ -136,7 +136,7 @@ def polish(loss: FlatLoss, state: State, max_steps: int, tolerances: Tolerances)
         return state, newton_step(state.gradient, *jnp.linalg.eigh(state.hessian)), share
 
     first = newton_step(state.gradient, *jnp.linalg.eigh(state.hessian))
-    return lax.while_loop(is_active, advanced, (state, first, jnp.ones_like(state.damping)))[0]
+    return lax.while_loop(is_active, advance, (state, first, jnp.ones_like(state.damping)))[0]
 
 
 def newton_step(

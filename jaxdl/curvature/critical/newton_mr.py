@@ -145,11 +145,11 @@ def _search(
             is_lower = jnp.sum(after**2) <= jnp.sum(gradient**2) + 2 * SUFFICIENT * size * slope
             return ~is_lower & (size > 0.5**NUM_HALVINGS)
 
-        def halved(search: tuple) -> tuple:
+        def halve(search: tuple) -> tuple:
             return search[0] / 2, gradient_of(w + search[0] / 2 * solved.x)
 
         longest = (jnp.ones((), flat.dtype), gradient_of(w + solved.x))
-        size, after = lax.while_loop(is_too_long, halved, longest)
+        size, after = lax.while_loop(is_too_long, halve, longest)
         is_stuck = ~(jnp.sum(after**2) < jnp.sum(gradient**2))
         return (
             jnp.where(is_stuck, w, w + size * solved.x),
@@ -177,7 +177,7 @@ def _search(
         # A branch, which costs nothing where there is nothing to count, and in which nothing is refused for not being finite.
         counts, kind = lax.cond(
             converged,
-            lambda: _counted(inertia(linearized_gradient("newton_mr", flat_loss, w)[1], jnp.zeros_like(w), key)),
+            lambda: _count_kind(inertia(linearized_gradient("newton_mr", flat_loss, w)[1], jnp.zeros_like(w), key)),
             lambda: (counts, kind),
         )
     return NewtonMR(
@@ -197,7 +197,7 @@ def _search(
     )
 
 
-def _counted(result: Inertia) -> tuple[Int[Array, "3"], Int[Array, ""]]:
+def _count_kind(result: Inertia) -> tuple[Int[Array, "3"], Int[Array, ""]]:
     """The counts, and the kind of a critical point that they, or their bounds, prove."""
     counts, low = (jnp.stack(numbers).astype(jnp.int32) for numbers in (result.counts, result.low))
     size = jnp.sum(counts, dtype=jnp.int32)

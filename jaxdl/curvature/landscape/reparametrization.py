@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Scalar
 
-from jaxdl.curvature.checks import check_loss, check_parameters, check_same_form, traced
+from jaxdl.curvature.checks import check_loss, check_parameters, check_same_form, trace_shapes
 from jaxdl.curvature.products.linearized import linearized_gradient
 from jaxdl.curvature.products.operators import flat_operator
 from jaxdl.kinds import as_key, check_counts, check_function
@@ -66,7 +66,7 @@ def reparametrization(
     check_function(
         "reparametrization", transform, ("params",), "pass a linear function of parameters", what="transform"
     )
-    image, _ = traced("reparametrization", "transform", transform, params)
+    image, _ = trace_shapes("reparametrization", "transform", transform, params)
     check_same_form("reparametrization", "a transform to parameters", image, params)
     moved, forward = jax.linearize(transform, params)
     backward = jax.linear_transpose(forward, params)

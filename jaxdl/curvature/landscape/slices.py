@@ -13,7 +13,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Scalar
 
-from jaxdl.curvature.checks import check_alike, check_axes, check_loss_value, check_parameters, is_known, traced
+from jaxdl.curvature.checks import check_alike, check_axes, check_loss_value, check_parameters, is_known, trace_shapes
 from jaxdl.kinds import as_key, check_counts, check_function
 from jaxdl.types import Key, Params
 
@@ -52,14 +52,14 @@ def filter_normalized(direction: Params, params: Params) -> Params:
     """
     check_alike("filter_normalized", direction, params)
 
-    def scaled(d: Array, w: Array) -> Array:
+    def scale(d: Array, w: Array) -> Array:
         if w.ndim < 2:
             return jnp.zeros_like(d)
         axes = tuple(range(w.ndim - 1))
         norms = [jnp.sqrt(jnp.sum(a**2, axis=axes, keepdims=True)) for a in (d, w)]
         return d * norms[1] / jnp.where(norms[0] > 0, norms[0], 1)
 
-    return jax.tree.map(scaled, direction, params)
+    return jax.tree.map(scale, direction, params)
 
 
 def line(
@@ -183,4 +183,4 @@ def _check_slice(
     for direction in directions:
         check_alike(name, direction, params)
     check_function(name, loss, ("params",), "pass a function from parameters to a scalar", what="loss")
-    check_loss_value(name, traced(name, "loss", loss, params)[0])
+    check_loss_value(name, trace_shapes(name, "loss", loss, params)[0])

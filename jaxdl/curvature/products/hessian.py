@@ -27,7 +27,7 @@ from jaxdl.curvature.checks import (
     check_parameters,
     is_known,
     refuse_coarse,
-    traced,
+    trace_shapes,
 )
 from jaxdl.curvature.products.linearized import linearized_gradient, product_at
 from jaxdl.curvature.products.operators import Matvec
@@ -146,12 +146,12 @@ def sum_over_chunks(
         return product(dataset)
     missing = -num_examples % chunk_size
 
-    def chunked(leaf: Array, mode: str) -> Array:
+    def in_chunks(leaf: Array, mode: str) -> Array:
         padded = jnp.pad(leaf, [(0, missing)] + [(0, 0)] * (leaf.ndim - 1), mode=mode)
         return padded.reshape(-1, chunk_size, *leaf.shape[1:])
 
     # Copies of the last example rather than zeros, at which a model may not be differentiable; their weight is zero.
-    parts = Dataset(chunked(dataset.x, "edge"), chunked(dataset.y, "edge"), chunked(dataset.weight, "constant"))
+    parts = Dataset(in_chunks(dataset.x, "edge"), in_chunks(dataset.y, "edge"), in_chunks(dataset.weight, "constant"))
 
     def matvec(vector: Params) -> Params:
         # A sum of products, never the product of a scanned sum: its derivative would keep every chunk in memory.
@@ -189,7 +189,7 @@ def check_risk(name: str, model: Model, loss: Loss, variables: Variables, datase
     if is_known(dataset.weight) and (np.asarray(dataset.weight) < 0).any():
         msg = f"{name}: got negative weights, expected none below zero"
         raise ValueError(msg)
-    values, coarse = traced(
+    values, coarse = trace_shapes(
         name,
         "model with its loss",
         lambda params, rest, data: loss(model.apply({**rest, "params": params}, data.x), data.y),

@@ -23,7 +23,7 @@ from jaxdl.curvature.checks import (
     is_known,
     refuse_coarse,
     shapes_of,
-    traced,
+    trace_shapes,
 )
 from jaxdl.kinds import as_key, check_counts, check_function
 from jaxdl.rounding import vector_norm
@@ -163,7 +163,7 @@ def flat_operator(
     check_precision(name, jax.tree.leaves(shapes)[0].dtype)
     zeros, unravel = ravel_pytree(jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes))
     check_matvec(name, matvec)
-    image, coarse = traced(name, "matvec", matvec, shapes)
+    image, coarse = trace_shapes(name, "matvec", matvec, shapes)
     if form(image) != form(shapes):
         msg = (
             f"{name}: got a matvec that returns {form(image)}, expected what it was given, {form(shapes)}; "
@@ -271,18 +271,18 @@ def restrict(matvec: Matvec, like: Params, keep: PyTree[bool]) -> Restricted:
         msg = f"restrict: got keep={keep}, which keeps nothing; expected at least one True"
         raise ValueError(msg)
 
-    def selected(tree: Params) -> Params:
+    def select(tree: Params) -> Params:
         parts = jax.tree.leaves(tree)
         return jax.tree.unflatten(
             structure, [part if kept else None for part, kept in zip(parts, is_kept, strict=True)]
         )
 
-    kept_like = selected(like)
+    kept_like = select(like)
 
     def block(vector: Params) -> Params:
         check_same_form("restrict", "a vector", vector, kept_like)
         given = iter(jax.tree.leaves(vector))
         parts = [next(given) if kept else jnp.zeros_like(leaf) for leaf, kept in zip(leaves, is_kept, strict=True)]
-        return selected(matvec(jax.tree.unflatten(structure, parts)))
+        return select(matvec(jax.tree.unflatten(structure, parts)))
 
     return Restricted(block, kept_like)

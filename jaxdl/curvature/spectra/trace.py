@@ -91,7 +91,7 @@ def trace(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 16) -> Pr
     >>> print(*result)
     6.0 0.0 4
     """
-    flat_matvec, zeros, _ = _checked("trace", matvec, like, key, num_probes)
+    flat_matvec, zeros, _ = _check("trace", matvec, like, key, num_probes)
     if 2 * num_probes >= zeros.size:
         return _exact(jnp.trace(columns_of(flat_matvec, zeros)), zeros.size)
     sketch = _sketch_of(flat_matvec, jax.random.normal(key, (num_probes, zeros.size), zeros.dtype))
@@ -110,7 +110,7 @@ def squared_frobenius_norm(matvec: Matvec, like: Params, key: Key, *, num_probes
     >>> print(*result)
     14.0 0.0 4
     """
-    flat_matvec, zeros, _ = _checked("squared_frobenius_norm", matvec, like, key, num_probes)
+    flat_matvec, zeros, _ = _check("squared_frobenius_norm", matvec, like, key, num_probes)
     if 2 * num_probes >= zeros.size:
         return _exact(jnp.sum(columns_of(flat_matvec, zeros) ** 2), zeros.size)
     sketch = _sketch_of(flat_matvec, jax.random.normal(key, (num_probes, zeros.size), zeros.dtype))
@@ -130,7 +130,7 @@ def diagonal(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 16) ->
     >>> print(result.estimate, result.num_matvecs)
     {'bias': Array([2., 2.], dtype=float64)} 2
     """
-    flat_matvec, zeros, unravel = _checked("diagonal", matvec, like, key, num_probes)
+    flat_matvec, zeros, unravel = _check("diagonal", matvec, like, key, num_probes)
     if 2 * num_probes >= zeros.size:
         return _exact(unravel(jnp.diagonal(columns_of(flat_matvec, zeros))), zeros.size)
     signs = jax.random.rademacher(key, (num_probes, zeros.size), zeros.dtype)
@@ -157,7 +157,7 @@ def diagonal(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 16) ->
     return ProbeEstimate(unravel(mean), unravel(error), jnp.int32(2 * num_probes))
 
 
-def _checked(name: str, matvec: Matvec, like: Params, key: Key, num_probes: int) -> tuple:
+def _check(name: str, matvec: Matvec, like: Params, key: Key, num_probes: int) -> tuple:
     check_counts(name, 2, num_probes=num_probes)
     as_key(name, key, what="key")
     flat_matvec, zeros, unravel = flat_operator(name, matvec, like)
