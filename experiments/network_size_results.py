@@ -5,9 +5,7 @@ widths), its jackknife. `STUDY.chosen` numbers the strength that each run chose:
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
-
-from experiments.double_descent_results import Measured
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from experiments.network_size import Config
@@ -15,6 +13,16 @@ if TYPE_CHECKING:
 Terms = tuple[str, ...]
 Cell = tuple[float, float, float]
 """Width, weight decay, rate of dropout."""
+
+
+class Measured(NamedTuple):
+    """A number or an array of them, with the jackknife standard error and the 95 % interval."""
+
+    estimate: Any
+    standard_error: Any
+    interval: Any
+
+
 STUDIES = {
     "features": "random features with ridge",
     "few": "networks with weight decay, few examples",

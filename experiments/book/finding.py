@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -76,6 +76,21 @@ def equivalent(measured: Any, margin: float, *, level: float = 0.05) -> Verdict:
 def each_term(results: Mapping[str, Decomposition], term: str) -> dict[str, Derived]:
     """One term of each result, with its error."""
     return {name: result.derive(lambda terms: terms[term]) for name, result in results.items()}
+
+
+def terms_of(result: Decomposition, named: Mapping[str, str | Sequence[str]], at: Any = ...) -> dict[str, Derived]:
+    """Terms of one result, or sums of several, by the names that a reader gets; `at` picks settings or times."""
+
+    def derived(terms: str | Sequence[str]) -> Derived:
+        names = (terms,) if isinstance(terms, str) else terms
+        return result.derive(lambda values: total(values, names)[at])
+
+    return {name: derived(terms) for name, terms in named.items()}
+
+
+def total(values: Mapping[Any, Any], terms: Sequence[str]) -> Any:
+    """The sum of some terms of the mapping that a statistic is given."""
+    return sum(np.asarray(values[term]) for term in terms)
 
 
 def in_words(named: Mapping[str, Measured], digits: int = 3) -> str:

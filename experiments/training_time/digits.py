@@ -4,7 +4,7 @@ Digits' own labels are taken as right. Training sets are drawn without replaceme
 variance of the digits over fresh sets is 1200 / (1200 - 200) = 1.2 times as large.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -13,7 +13,7 @@ import numpy as np
 import optax
 from jaxtyping import Float
 
-from experiments.book.finding import each_term
+from experiments.book.finding import terms_of
 from experiments.book.lab import Lab
 from jaxdl import designs, learners, losses, models, objectives, selection
 from jaxdl.data import label_noise, orders, real, resampling
@@ -93,14 +93,4 @@ def training(lab: Lab, **changes: Any) -> Decomposition:
 
 def parts_of(result: Decomposition) -> dict[str, Derived]:
     """The parts of the risk at every time, and the risk."""
-    return {name: total(result, terms) for name, terms in PARTS.items()} | each_term({"risk": result}, "risk")
-
-
-def total(result: Decomposition, terms: Sequence[str]) -> Derived:
-    """The sum of some terms at every time."""
-    return result.derive(lambda t: add(t, terms))
-
-
-def add(values: Mapping[Any, Any], terms: Sequence[str]) -> Any:
-    """The sum of some terms of the mapping that a statistic is given."""
-    return sum(np.asarray(values[term]) for term in terms)
+    return terms_of(result, {**PARTS, "risk": "risk"})

@@ -9,9 +9,9 @@ Looks: Sizes were settled on runs at seed 0, also at full size; the full profile
 
 import numpy as np
 
-from experiments.book.finding import Finding
+from experiments.book.finding import Finding, total
 from experiments.book.lab import Lab
-from experiments.training_time.digits import RATE, WITH_LABELS, add, log_times, parts_of, training
+from experiments.training_time.digits import RATE, WITH_LABELS, log_times, parts_of, training
 from jaxdl import plots
 from jaxdl.statistics import judge, judge_all
 
@@ -31,7 +31,7 @@ def judged(lab: Lab, rate: float = RATE) -> Finding:
     times = np.array(log_times(lab["steps"], lab["times"]))
     tenth = int(np.abs(times - FROM * times[-1]).argmin())
     rise = result.derive(lambda t: t["total_variance"][-1] - t["total_variance"][tenth])
-    of_labels = result.derive(lambda t: add(t, WITH_LABELS)[-1] - add(t, WITH_LABELS)[tenth])
+    of_labels = result.derive(lambda t: total(t, WITH_LABELS)[-1] - total(t, WITH_LABELS)[tenth])
     variance, parts = result.total_variance, parts_of(result)
     return Finding(
         what=f"rise of the variance from {times[tenth]} to {times[-1]} steps",
