@@ -1,0 +1,60 @@
+"""For large batches that bias is c / B, with c from the spread of the examples' Hessians around their mean.
+
+Source: Second-order perturbation theory; Granziol, Zohren & Roberts (2022) for isotropic noise.
+Theory: The limit of large B.
+Scope: Small tanh networks on digits, after a short training.
+Looks: The full profile was run once in an earlier form, at seed 0; it has seed 1 now.
+"""
+
+import numpy as np
+
+from experiments.book.finding import Finding
+from experiments.book.lab import Lab
+from experiments.hessian_variance import minibatches
+from jaxdl import plots
+from jaxdl.statistics import Estimate, Interval, judge, mean_interval, means
+
+AGREEMENT = (0.8, 1.25)
+SIZES = {
+    "quick": {"networks": 2, "units": 8, "steps": 100, "batch_sizes": (16, 64, 256, 1024), "batches": 24},
+    "full": {"networks": 4, "batch_sizes": (16, 32, 64, 128, 256, 512, 1024), "batches": 96, "seed": 1},
+    "smallest": {"networks": 2, "units": 2, "steps": 3, "batch_sizes": (4, 64), "batches": 24},
+}
+CRITERION = f"""At the largest batch size the bias over the one predicted, averaged over networks, lies between {AGREEMENT[0]:g} and
+{AGREEMENT[1]:g} by the 95 % t interval over minibatches."""
+
+
+def judged(lab: Lab, copies: int = 1) -> Finding:
+    """The study of minibatches; in each, every example stands `copies` times."""
+    found = minibatches.measured(lab, copies)
+    ratios = (found.sizes[None, :, None] * found.excess / found.bias_slope[:, None, None]).mean(axis=0)
+    single = found.sizes[None, :] * found.excess.mean(axis=2) / found.bias_slope[:, None]
+    spreads = found.sampled.std(axis=2, ddof=1) / np.sqrt(found.variance_slope[:, None] / found.sizes[None, :])
+    return Finding(
+        what=f"bias of the largest eigenvalue at B = {found.sizes[-1]} over that predicted",
+        shown=Estimate(float(ratios[-1].mean()), Interval(*map(float, mean_interval(ratios[-1])))),
+        verdict=judge(mean_interval(ratios[-1]), inside=AGREEMENT),
+        reference={"limit of large batches": 1.0},
+        reading="It is "
+        + ", ".join(f"{row.mean():.2f} at B = {size}" for row, size in zip(ratios, found.sizes, strict=True))
+        + f"; single networks stray by up to {abs(single[:, 0] - 1).max():.0%} at B = {found.sizes[0]} and "
+        f"{abs(single[:, -1] - 1).max():.0%} at the largest.",
+        tables={
+            "Measured over predicted": {
+                "B": found.sizes,
+                "bias, ± s.e.": means(ratios),
+                "standard deviation, mean of networks": spreads.mean(axis=0).round(3),
+            }
+        },
+        figures={
+            "The bias over c / B tends to one as batches grow": plots.against(
+                found.sizes, {"mean of networks": means(ratios)}, xlabel="examples in the minibatch B",
+                ylabel="bias over the one predicted", levels={"limit": 1.0},
+            )
+        },
+    )  # fmt: skip
+
+
+def control(lab: Lab) -> Finding:
+    """Minibatches in which every example stands four times: they hold a quarter of the examples, and have four times the bias."""
+    return judged(lab, copies=4)
