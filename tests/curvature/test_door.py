@@ -534,6 +534,7 @@ ORDINARY = {
         for name, call in PRODUCTS.items()
     },
     **{name: lambda call=call: call(jnp.array([0.0, 0.5, 1.0])) for name, call in TAKES_VECTOR.items()},
+    "rescaled": lambda: spectra.rescaled(MATRIX, jnp.array([0.25, 0.5, 1.0])),  # a scale of zero has no finite answer
     "both ends": lambda: curvature.eigenpairs(
         lambda v: jnp.arange(1.0, 151.0) * v, jnp.ones(150), KEY, top=2, bottom=2
     ),
