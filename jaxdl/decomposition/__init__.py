@@ -5,7 +5,6 @@ from jaxdl.decomposition.bagging import InfinitesimalJackknife, OutOfBag, infini
 from jaxdl.decomposition.bregman import BregmanLoss, bregman, cross_entropy
 from jaxdl.decomposition.comparison import Comparison, EnsembleForecast, compare, ensemble_forecast
 from jaxdl.decomposition.derive import Derived, derive
-from jaxdl.decomposition.jensen import JensenGap, jensen_gap
 from jaxdl.decomposition.loss import LossDecomposition
 from jaxdl.decomposition.noise_bracket import NoiseBracket, bias_squared_interval, bracket
 from jaxdl.decomposition.potentials import Potential
@@ -23,7 +22,6 @@ __all__ = [
     "Derived",
     "EnsembleForecast",
     "InfinitesimalJackknife",
-    "JensenGap",
     "LossDecomposition",
     "NoiseBracket",
     "OutOfBag",
@@ -38,7 +36,6 @@ __all__ = [
     "derive",
     "ensemble_forecast",
     "infinitesimal_jackknife",
-    "jensen_gap",
     "kohavi_wolpert",
     "load",
     "log_probabilities",

@@ -163,9 +163,15 @@ class BregmanLoss(LossDecomposition):
 def bregman(potential: Potential) -> BregmanLoss:
     """The decomposition of the Bregman loss of a potential: `potentials.softmax`, `bernoulli`, `poisson`, `gaussian` or your own.
 
+    Raises:
+        ValueError: for what is no `Potential`.
+
     >>> bregman(potentials.poisson).name
     'Poisson loss'
     """
+    if not isinstance(potential, potentials.Potential):
+        msg = f"potential: got {potential!r:.80}, expected a Potential; for example decomposition.potentials.softmax"
+        raise ValueError(msg)
     return BregmanLoss(potential)
 
 

@@ -18,8 +18,6 @@ class Potential(NamedTuple):
     """A(η)."""
     conjugate: Callable[[Float[Array, "*rows out"]], Float[Array, "*rows"]]
     """A*(y) = sup <y, η> - A(η) at labels or their means: minus the entropy."""
-    curvature: Callable[[Float[Array, "*rows out"], Float[Array, "*rows out"]], Float[Array, "*rows"]]
-    """d' A''(η) d for a direction d."""
     largest: float = 1e140
     """The largest η that is taken: beyond it powers of A that standard errors need are no doubles."""
     smallest: float = -1e140
@@ -37,22 +35,10 @@ def _log_sum_exp(eta: Float[Array, "*rows out"]) -> Float[Array, "*rows"]:
     return np.asarray(np.log(np.exp(eta - top).sum(axis=-1)) + top[..., 0])
 
 
-def _softmax_curvature(eta: Array, direction: Array) -> Array:
-    p = special.softmax(eta, axis=-1)
-    centred = direction - (p * direction).sum(axis=-1, keepdims=True)
-    return (p * centred**2).sum(axis=-1)
-
-
-def _bernoulli_curvature(eta: Array, direction: Array) -> Array:
-    p = special.expit(eta)
-    return (p * (1 - p) * direction**2).sum(axis=-1)
-
-
 softmax = Potential(
     "softmax",
     _log_sum_exp,
     lambda y: special.xlogy(y, y).sum(axis=-1),
-    _softmax_curvature,
 )
 """Classes: A = log sum exp; the loss of a one-hot label is the cross-entropy of logits."""
 
@@ -60,7 +46,6 @@ bernoulli = Potential(
     "Bernoulli",
     lambda eta: np.logaddexp(0, eta).sum(axis=-1),
     lambda y: (special.xlogy(y, y) + special.xlogy(1 - y, 1 - y)).sum(axis=-1),
-    _bernoulli_curvature,
 )
 """Binary labels: A = log(1 + exp η), summed over outputs."""
 
@@ -68,7 +53,6 @@ poisson = Potential(
     "Poisson",
     lambda eta: np.exp(eta).sum(axis=-1),
     lambda y: (special.xlogy(y, y) - y).sum(axis=-1),
-    lambda eta, direction: (np.exp(eta) * direction**2).sum(axis=-1),
     largest=150.0,  # degrees of freedom take fourth powers; doubles end at e^709
 )
 """Counts: A = exp η, summed over outputs; half the deviance."""
@@ -77,7 +61,6 @@ gaussian = Potential(
     "Gaussian",
     lambda eta: (eta**2).sum(axis=-1) / 2,
     lambda y: (y**2).sum(axis=-1) / 2,
-    lambda _, direction: (direction**2).sum(axis=-1),
     largest=1e70,
     smallest=-1e70,
 )

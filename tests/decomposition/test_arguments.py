@@ -13,7 +13,6 @@ from jaxdl.decomposition import (
     compare,
     cross_entropy,
     ensemble_forecast,
-    jensen_gap,
     kohavi_wolpert,
     log_probabilities,
     potentials,
@@ -126,7 +125,7 @@ def test_what_is_no_result_is_refused_by_name(arguments, told, unchecked):
     if {"first", "second"} & set(arguments):
         use, ordinary = compare, {"first": result, "second": result}
     elif "potential" in arguments:
-        use, ordinary = jensen_gap, {"predictions": RUNS}
+        use, ordinary = bregman, {}
     else:
         use, ordinary = ensemble_forecast, {"result": result, "over": "init", "sizes": (1, 2)}
     with pytest.raises(ValueError, match=told):
@@ -203,7 +202,6 @@ def test_probabilities_handed_over_as_logits_are_told(dtype):
     handed = PROBABILITIES.astype(dtype)
     for use in (
         lambda: cross_entropy(handed, factors=("data",), dims=("points", "out")),
-        lambda: jensen_gap(potentials.softmax, handed.astype(np.float64)),
         lambda: bregman(potentials.bernoulli)(handed[..., 0], factors=("data",)),
     ):
         with pytest.warns(UserWarning, match="look like probabilities, where the .* loss takes"):

@@ -18,7 +18,6 @@ from jaxdl.decomposition import (
     bregman,
     cross_entropy,
     infinitesimal_jackknife,
-    jensen_gap,
     kohavi_wolpert,
     log_probabilities,
     noise,
@@ -79,7 +78,6 @@ ENTRIES = {
     ),
     "bregman, labels": Entry({"predictions": VALUES, "labels": LABELS}, of_loss(bregman(potentials.poisson))),
     "bregman, replicates": Entry({"predictions": VALUES, "replicates": VALUES[:3]}, of_loss(bregman(potentials.gaussian))),
-    "jensen_gap": Entry({"predictions": SCORES}, lambda predictions: jensen_gap(potentials.softmax, predictions)._asdict()),
     "log_probabilities": Entry({"probabilities": PI}, lambda probabilities: {"logs": log_probabilities(probabilities)}),
     "infinitesimal_jackknife": Entry(
         {"counts": COUNTS, "predictions": VALUES[:4]},
@@ -265,9 +263,8 @@ def test_numbers_too_large_or_small_for_standard_errors_are_refused_and_others_s
 )
 def test_parameters_at_which_a_loss_overflows_are_refused(potential):
     eta = 1e200 * SCORES
-    for call in (lambda: bregman(potential)(eta, factors=("data",), **CLASSES_OUT), lambda: jensen_gap(potential, eta)):
-        with pytest.raises(ValueError, match=r"^predictions: got .*expected"):
-            call()
+    with pytest.raises(ValueError, match=r"^predictions: got .*expected"):
+        bregman(potential)(eta, factors=("data",), **CLASSES_OUT)
 
 
 def test_a_potential_of_ones_own_that_overflows_is_refused():
@@ -275,7 +272,6 @@ def test_a_potential_of_ones_own_that_overflows_is_refused():
         "steep",
         lambda eta: np.exp(eta).sum(axis=-1),
         lambda y: y.sum(axis=-1),
-        lambda eta, d: (np.exp(eta) * d**2).sum(axis=-1),
     )
     with np.errstate(over="ignore", invalid="ignore"), pytest.raises(ValueError, match="no longer finite"):
         bregman(steep)(np.full((RUNS, POINTS), 800.0), factors=("data",))
