@@ -1,0 +1,7 @@
+"""What does the spectrum of a network's Hessian look like along training, and what limits its largest eigenvalue?
+
+Networks on handwritten digits. Their spectrum is a bulk near zero and a few outliers, whose number is set against that of
+the classes (Sagun et al., 2016; Ghorbani, Krishnan & Xiao, 2019; Papyan, 2019), for digits of two classes and more, for
+pixels as they are and for centred ones, and layer by layer. Then full-batch gradient descent: the largest eigenvalue
+grows up to 2 / step size, where descent is no longer stable, and stays there (Cohen et al., 2021).
+"""
