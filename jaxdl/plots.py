@@ -161,7 +161,10 @@ def against(
         )
     if log:
         axes.set(xscale="log", yscale="log")
-        axes.set_xticks(x, [f"{value:g}" for value in x])
+        ticks = [float(x[0])]
+        for value in map(float, x[1:]):  # as many labels as there is room for
+            ticks += [value] if value > 1.3 * ticks[-1] else []
+        axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
         axes.set_xticks([], minor=True)
     if log_x:
         axes.set_xscale("symlog", linthresh=1, linscale=0.3)
