@@ -22,15 +22,6 @@ class Erratum(NamedTuple):
 
 ERRATA = (
     Erratum(
-        document=f"{LECTURE}; {PRACTICE}",
-        says="The generalisation error is the gap between training and general error, and splits into bias, "
-        "variance and noise (one document); the expected error is bias² plus variance (the other).",
-        correct="It is the expected squared test error that splits, into bias², variance and noise; the gap between "
-        "training and test error is another quantity. Without noise the sum is the error against the true "
-        "function, not against labels.",
-        claims=("K001",),
-    ),
-    Erratum(
         document=PRACTICE,
         says="With suitable regularisation a bigger network lowers the bias without raising the variance.",
         correct="All rests on the condition: without a penalty, tuned at each size, the variance peaks where "

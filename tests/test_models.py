@@ -9,8 +9,9 @@ import pytest
 from flax import linen as nn
 from flax import nnx
 
-from jaxdl import models
+from jaxdl import losses, models, objectives
 from jaxdl.models.dependence import depends, depends_on_draws
+from jaxdl.types import Dataset
 
 
 class Noisy(nn.Module):
@@ -444,3 +445,25 @@ def test_dependence_is_followed_through_loops_and_branches(key):
     assert depends_on_draws(lambda key: jax.jit(jax.random.normal)(jax.random.key(0)), key)
     assert not depends_on_draws(lambda key: jax.random.split(key), key)
     assert depends(lambda key: jax.lax.fori_loop(0, key, lambda i, total: total + 1, 0), 3)
+
+
+def test_a_network_of_traced_width_trains_like_a_narrow_one():
+    """Silent units feel no gradient."""
+    wide, narrow = models.mlp_of_width(8, 3, 2), models.mlp_of_width(3, 3, 2)
+    x = jax.random.normal(jax.random.key(0), (5, 4))
+    data = Dataset(x, jnp.ones((5, 2)), jnp.ones(5))
+    params = wide.init(jax.random.key(1), x)["params"]
+    cut = {
+        "hidden": (params["hidden"][0][:, :3], params["hidden"][1][:3]),
+        "output": (params["output"][0][:3], params["output"][1]),
+    }
+    gradients = [
+        jax.grad(
+            lambda p, model=model: objectives.empirical_risk(model, losses.squared_error)({"params": p}, data, None)[0]
+        )(p)
+        for model, p in ((wide, params), (narrow, cut))
+    ]
+    np.testing.assert_allclose(gradients[0]["hidden"][0][:, :3], gradients[1]["hidden"][0], rtol=1e-10)
+    np.testing.assert_allclose(gradients[0]["output"][0][:3], gradients[1]["output"][0], rtol=1e-10)
+    assert (gradients[0]["hidden"][0][:, 3:] == 0).all()
+    assert (gradients[0]["output"][0][3:] == 0).all()

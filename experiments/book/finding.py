@@ -55,13 +55,15 @@ def restricted(where: Verdict, elsewhere: Verdict, condition: str) -> Judgement:
     return Judgement(judge_all([where, elsewhere]))
 
 
-def exact(holds: bool) -> Verdict:
-    """The verdict on an identity or a theorem, which only a wrong program can fail.
+def exact(holds: bool | Verdict) -> Verdict:
+    """The verdict on an identity or a theorem, which only a wrong program can fail; inconclusive where too few runs leave it open.
 
     >>> exact(True)
     <Verdict.EXACT: 'exact'>
     """
-    return Verdict.EXACT if holds else Verdict.REFUTED
+    if holds == Verdict.INCONCLUSIVE:
+        return Verdict.INCONCLUSIVE
+    return Verdict.EXACT if holds is True or holds == Verdict.SUPPORTED else Verdict.REFUTED
 
 
 def equivalent(measured: Any, margin: float, *, level: float = 0.05) -> Verdict:

@@ -49,7 +49,7 @@ def judged(lab: Lab, noise_std: float = NOISE_STD) -> Finding:
     return Finding(
         what=f"share of the terms within {ERRORS} standard errors of the exact ones",
         shown=Estimate(share, Interval(np.nan, np.nan)),
-        verdict=exact(share >= AGREEMENT),
+        verdict=exact(bool(share >= AGREEMENT)),
         reading=f"{share:.1%} of {found.size} terms do; the largest distance is {found.max():.1f} standard errors, and the root "
         f"mean square {np.sqrt(np.mean(found**2)):.2f}.",
         reference={"for normal errors": 0.9973, "bar": AGREEMENT},

@@ -49,7 +49,7 @@ def judged(lab: Lab, learning_rate: float = 0.5) -> Finding:
     return Finding(
         what="largest distance from an exact term, in standard errors",
         shown=Estimate(largest[worst], Interval(np.nan, np.nan)),
-        verdict=exact(largest[worst] <= LARGEST),
+        verdict=exact(bool(largest[worst] <= LARGEST)),
         reading=f"The largest of {len(times) * len(largest)} distances is {largest[worst]:.1f} standard errors, of "
         f"{label_of(worst)} after {times[int(distances[worst].argmax())]} steps.",
         reference={"bar": LARGEST},

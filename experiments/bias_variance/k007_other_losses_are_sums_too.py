@@ -1,0 +1,73 @@
+"""The cross-entropy and the 0-1 loss are sums of bias, variance and noise, as the squared error is.
+
+Source: S0 and S4, on bias and variance; Heskes (1998), Kohavi & Wolpert (1996), Domingos (2000).
+Textbook: ESL 7.3.1.
+Theory: Identities; c2 of Domingos is negative where the main prediction is wrong.
+Scope: Small networks on two moons and on digits.
+Looks: Full runs were made at seed 0, that of the quick profile; the full profile has seed 1 since.
+"""
+
+from experiments.bias_variance import classes
+from experiments.book.finding import Finding, restricted
+from experiments.book.lab import Lab
+from jaxdl import plots
+from jaxdl.statistics import Estimate, Verdict, means, stacked
+
+OF_ENTROPY = 1e-6
+OF_ERROR = 1e-12
+SIZES = {"quick": {"classifiers": 240}, "full": {"classifiers": 2000, "seed": 1}, "smallest": {"classifiers": 96}}
+CRITERION = f"""The risk, measured apart, is the sum of the parts: to {OF_ENTROPY:g} for the cross-entropy, and to {OF_ERROR:g} at
+every point for both decompositions of the 0-1 loss; else refuted. Restricted when variance lowers the 0-1 error at the
+points, of two moons or of digits, whose main prediction is surely wrong. One half of the runs says which, the other measures
+the error of single runs less that of the main prediction (95 % t interval, Bonferroni; of two moons, as a share of all
+points)."""
+
+MOST = {"cross-entropy": OF_ENTROPY, "Kohavi and Wolpert": OF_ERROR, "Domingos": OF_ERROR}
+CONDITION = "For the cross-entropy, and for the 0-1 loss by Kohavi and Wolpert; in Domingos's sum variance counts with a sign, and "
+CONDITION += "lowers the error where the main prediction is wrong."
+
+
+def judged(lab: Lab, leave_out: str = "") -> Finding:
+    """Two problems in three losses; a part may be left out of the sums."""
+    studies = {"two moons": classes.moons(lab, leave_out), "digits": classes.digits(lab, leave_out)}
+    worst = {loss: max(study.differences[loss] for study in studies.values()) for loss in MOST}
+    holds = all(worst[loss] < most for loss, most in MOST.items())
+    wrong = {name: means(study.effects[1], level=1 - 0.05 / len(studies)) for name, study in studies.items()}
+    right = {name: means(study.effects[0], level=1 - 0.05 / len(studies)) for name, study in studies.items()}
+    is_lowered = any(float(each.interval.high) < 0 for each in wrong.values())
+    shown = wrong["two moons"]
+    return Finding(
+        what="what variance adds to the 0-1 error where the main prediction is surely wrong, two moons",
+        shown=Estimate(float(shown.estimate), shown.interval),
+        verdict=restricted(
+            Verdict.SUPPORTED if holds else Verdict.REFUTED, Verdict.REFUTED if is_lowered else Verdict.SUPPORTED, CONDITION
+        ),
+        reading=f"The sums hold to {', '.join(f'{value:.0e} ({loss})' for loss, value in worst.items())}. Where the main "
+        "prediction is surely wrong variance adds "
+        + ", where it is right ".join(
+            ", ".join(f"{float(each.estimate):+.2%} ({name})" for name, each in side.items()) for side in (wrong, right)
+        )
+        + ".",
+        ends="family-wise 95 % interval",
+        tables={
+            f"{name}, {loss}": {
+                "term": [str(term).replace("_", " ") for term in result.estimates],
+                "estimate": [float(value) for value in result.estimates.values()],
+                "s.e.": [float(value) for value in result.standard_errors.values()],
+            }
+            for name, study in studies.items()
+            for loss, result in study.results.items()
+        },
+        figures={
+            "Variance lowers the 0-1 error where the main prediction is wrong, and raises it where it is right": plots.rows(
+                list(studies),
+                {"surely wrong": stacked(wrong.values()), "surely right": stacked(right.values())},
+                xlabel="what variance adds to the error, as a share of all points", levels={"nothing": 0.0},
+            )
+        },
+    )  # fmt: skip
+
+
+def control(lab: Lab) -> Finding:
+    """Sums without the variance."""
+    return judged(lab, leave_out="total_variance")
