@@ -219,6 +219,8 @@ def rows(
     axes.set_yticks(places, labels)
     axes.invert_yaxis()
     axes.set(xlabel=xlabel, **({"xscale": "log"} if log else {}))
+    if not log:
+        axes.locator_params(axis="x", nbins=5)
     if len(series) > 1:
         axes.legend(fontsize="small", framealpha=0.9)
     return figure
