@@ -5,7 +5,7 @@ from html import escape
 
 TERMS = {
     "supported": "The criterion holds, by intervals that leave no doubt.",
-    "refuted": "The opposite of the criterion holds, by intervals that leave no doubt.",
+    "refuted": "As it stands the sentence is false: the opposite of the criterion, or of a part of it, holds beyond doubt.",
     "restricted": "Supported where the condition stated with it holds, and refuted where it does not; both were measured.",
     "inconclusive": "The data say neither; more runs might.",
     "exact": "An identity or a theorem, which only a wrong program can fail: it shows that the measurement works.",
