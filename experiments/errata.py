@@ -57,33 +57,4 @@ ERRATA = (
         "strength to tune too: its time.",
         claims=("K024",),
     ),
-    Erratum(
-        document=LECTURE,
-        says="The Hessian at a saddle point has 1 and -1 on its diagonal.",
-        correct="That of x² - y² has, up to scale. In general a saddle has eigenvalues of both signs, whatever the "
-        "diagonal.",
-        claims=("K102",),
-    ),
-    Erratum(
-        document=LECTURE,
-        says="A point is a maximum or a minimum only if all diagonal entries of its Hessian have one sign.",
-        correct="Its eigenvalues decide. The matrix ((2, 4), (4, 2)) has a positive diagonal and the eigenvalues 6 "
-        "and -2. Diagonal entries of one sign are necessary, not sufficient, and an eigenvalue of zero leaves "
-        "the matter open.",
-        claims=("K102",),
-    ),
-    Erratum(
-        document=LECTURE,
-        says="A hundred curvatures of one sign are as unlikely as a hundred coins that fall alike.",
-        correct="Far more unlikely: eigenvalues repel each other. For large random symmetric N × N matrices the "
-        "chance falls like exp(-N² ln(3) / 4).",
-        claims=("K103",),
-    ),
-    Erratum(
-        document=PRACTICE,
-        says="Stochastic descent easily gets trapped at saddle points and in local optima.",
-        correct="From random starts strict saddles are left almost surely, and noise helps. What is real is the time "
-        "it takes.",
-        claims=("K105",),
-    ),
 )

@@ -96,10 +96,10 @@ def facts(found: Mapping[str, Any]) -> dict[str, str]:
         "For the source": found["means"],
         **{title: " ".join(found[name]) for name, title in FACTS.items()},
     }
-    errata = {
-        f"Wrong in {each['document']}": f"“{escape(each['says'])}” Correct: {escape(each['correct'])}"
-        for each in found["errata"]
-    }
+    errata: dict[str, str] = {}
+    for each in found["errata"]:
+        head, text = f"Wrong in {each['document']}", f"“{escape(each['says'])}” Correct: {escape(each['correct'])}"
+        errata[head] = f"{errata[head]}<br>{text}" if head in errata else text
     return {name: linked(text) for name, text in named.items() if text} | errata
 
 
