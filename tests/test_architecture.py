@@ -70,3 +70,9 @@ def test_the_rooms_of_curvature_import_only_those_below():
             ]
             rooms = {module.split(".")[2] for module in modules if module and module.startswith("jaxdl.curvature.")}
             assert rooms & set(below) <= {room, *allowed}, path
+
+
+def test_no_two_test_files_share_a_name():
+    """Where folders are no packages, pytest imports test files by their names alone."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
