@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = re.compile(r"([a-z]+[0-9]+)_[a-z0-9_]+\.py")
-FIELD = re.compile(r"(Says|Source|Textbook|Theory|Errs|Scope|Looks): *(.*)")
+FIELD = re.compile(r"(Says|Source|Textbook|Theory|Errs|Scope|Looks|See): *(.*)")
 ERRATUM = re.compile(r'"(?P<says>.+?)" \((?P<document>[^)]+)\): (?P<correct>.+)')
 PROFILES = ("quick", "full", "smallest")
 """Sizes for a look, for the committed verdict, and for tests."""
@@ -51,7 +51,7 @@ class Entry:
 
     @functools.cached_property
     def fields(self) -> dict[str, list[str]]:
-        """Says, Source, Textbook, Theory, Errs, Scope and Looks, each with its entries."""
+        """Says, Source, Textbook, Theory, Errs, Scope, Looks and See, each with its entries."""
         return _split(ast.get_docstring(self.tree) or "")[1]
 
     @property
