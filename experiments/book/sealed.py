@@ -1,8 +1,8 @@
 """Real data in two parts: one for every look, and a sealed third for released verdicts alone.
 
-A new seed draws other subsets of the same digits; it does not make them unseen. So sizes, strengths and criteria are settled on the
-open part, and a full profile, whose sizes say `"sealed": True`, is judged on the other. The seal dates from 2026-11-26: earlier looks,
-which a claim's `Looks:` names, saw all rows.
+A new seed draws other subsets of the same digits; it does not make them unseen. So sizes, strengths and criteria are settled on
+the open part, and a full profile, whose sizes say `"sealed": True`, is judged on the other. The seal dates from 2026-11-26:
+earlier looks, which a claim's `Looks:` names, saw all rows.
 """
 
 from typing import NamedTuple

@@ -3,6 +3,7 @@
 from jaxdl.ensembles.devices import use_cpu_devices
 from jaxdl.ensembles.diverged import DivergedRun, DivergedRunsError
 from jaxdl.ensembles.engine import Engine
+from jaxdl.ensembles.on_host import on_host
 from jaxdl.ensembles.plan import Plan, plan
 from jaxdl.ensembles.run import Runs, prepare, run
 from jaxdl.ensembles.store import StoreError, merge
@@ -18,6 +19,7 @@ __all__ = [
     "StoreError",
     "UnfinishedStudyError",
     "merge",
+    "on_host",
     "plan",
     "prepare",
     "run",

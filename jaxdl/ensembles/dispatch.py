@@ -1,5 +1,6 @@
 """The host's loop: dispatch blocks of runs to the devices, fetch them in order, one dispatch ahead."""
 
+import itertools
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Int
 
 from jaxdl.designs import Design
+from jaxdl.ensembles.on_host import HostProgram, computed_on_host
 from jaxdl.ensembles.program import Executable, Program
 from jaxdl.types import Key
 
@@ -26,9 +28,12 @@ class Finished(NamedTuple):
 
 
 def dispatch(
-    program: Program, design: Design, key: Key, setting: Any, runs: Int[np.ndarray, " runs"]
+    program: Program | HostProgram, design: Design, key: Key, setting: Any, runs: Int[np.ndarray, " runs"]
 ) -> Iterator[Finished]:
-    """Compute the given outer runs in their order; the next dispatch is under way while the last is fetched."""
+    """Compute the given outer runs in their order; on devices the next dispatch is under way while the last is fetched."""
+    if isinstance(program, HostProgram):
+        yield from itertools.starmap(Finished, computed_on_host(program, design, key, setting, runs))
+        return
     executable = program.executable
     num_devices, num_blocks = len(executable.devices), -(-len(runs) // program.block)
     is_alone = all(_is_local(executable))
@@ -62,12 +67,14 @@ def share(num_blocks: int, num_devices: int) -> Int[np.ndarray, " devices"]:
     return np.array([(num_blocks + num_devices - 1 - device) // num_devices for device in range(num_devices)], np.int32)
 
 
-def num_outer_runs(program: Program, design: Design) -> int:
+def num_outer_runs(program: Program | HostProgram, design: Design) -> int:
     """Runs that the engine addresses: the trial handles the levels of inner sources itself."""
     return int(np.prod([count for axis, count in enumerate(design.shape) if axis not in program.inner]))
 
 
-def levels_of(program: Program, design: Design, runs: Int[np.ndarray, " runs"]) -> Int[np.ndarray, "runs factors"]:
+def levels_of(
+    program: Program | HostProgram, design: Design, runs: Int[np.ndarray, " runs"]
+) -> Int[np.ndarray, "runs factors"]:
     """The levels of outer runs, with level 0 of every inner source."""
     inner_runs = design.num_runs // num_outer_runs(program, design)
     return design.levels(runs * inner_runs)

@@ -16,6 +16,7 @@ from jaxdl.designs import Design
 from jaxdl.ensembles.block_size import program_bytes
 from jaxdl.ensembles.dispatch import dispatch
 from jaxdl.ensembles.engine import Engine
+from jaxdl.ensembles.on_host import HostProgram
 from jaxdl.ensembles.study import TracedStudy, trace_study
 from jaxdl.types import Key, Trial
 
@@ -83,6 +84,8 @@ def plan_of(study: TracedStudy) -> Plan:
     """The plan of a traced study."""
     program, design = study.program, study.design
     started = time.monotonic()
+    if isinstance(program, HostProgram):
+        return _plan_on_host(study, program)
     executable = program.executable
     compile_seconds = time.monotonic() - started
     block_bytes = program_bytes(executable.compiled.memory_analysis())
@@ -107,6 +110,28 @@ def plan_of(study: TracedStudy) -> Plan:
         compile_seconds=compile_seconds,
         block_seconds=block_seconds,
         measuring_seconds=time.monotonic() - started - compile_seconds,
+        store=study.store,
+    )
+
+
+def _plan_on_host(study: TracedStudy, program: HostProgram) -> Plan:
+    """The plan of a trial on the host, from its first run."""
+    started = time.monotonic()
+    _seconds(study, np.arange(1))
+    seconds = time.monotonic() - started
+    num_runs = study.design.num_runs * len(study.settings)
+    of_run = sum(leaf.size * np.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(program.results))
+    return Plan(
+        num_runs=num_runs,
+        num_settings=len(study.settings),
+        block=1,
+        num_devices=program.trial.workers or 1,
+        block_bytes=0,
+        results_bytes=of_run * num_runs,
+        block_flops=float("nan"),
+        compile_seconds=0.0,
+        block_seconds=seconds,
+        measuring_seconds=time.monotonic() - started,
         store=study.store,
     )
 

@@ -1,5 +1,6 @@
 """A study, its arguments checked and its trial traced: what `stream`, `run` and `plan` have in common."""
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from jaxdl.ensembles.devices import ensemble_devices
 from jaxdl.ensembles.dispatch import num_outer_runs
 from jaxdl.ensembles.engine import Engine, check_engine
 from jaxdl.ensembles.identity import digest
+from jaxdl.ensembles.on_host import HostProgram, HostTrial
 from jaxdl.ensembles.processes import in_several_processes
 from jaxdl.ensembles.program import Program, trace_program
 from jaxdl.ensembles.store import stored_block
@@ -35,7 +37,7 @@ IDENTITY = "{identity}"
 class TracedStudy(NamedTuple):
     """A traced study and how to run it."""
 
-    program: Program
+    program: Program | HostProgram
     design: Design
     key: Key
     settings: list[Any]
@@ -77,8 +79,10 @@ def trace_study(
     check_key(key)
     num_settings = count_settings(settings)
     settings = admitted_settings(settings)
-    devices = ensemble_devices(engine.devices)
     each_setting = [None if settings is None else setting_at(settings, index) for index in range(num_settings)]
+    if isinstance(trial, HostTrial):
+        return _on_host(trial, design, key, each_setting, inner, engine)
+    devices = ensemble_devices(engine.devices)
 
     @functools.cache  # for this call alone: naming the store and choosing the block may ask for one size twice
     def trace(size: int) -> Program:
@@ -108,3 +112,21 @@ def trace_study(
         raise ValueError(msg)
     warn_of_idleness(design, program, devices)
     return TracedStudy(program, design, key, each_setting, engine, store)
+
+
+def _on_host(
+    trial: HostTrial, design: Design, key: Key, settings: list[Any], inner: Sequence[str], engine: Engine
+) -> TracedStudy:
+    """The study of a trial on the host, which is called run by run."""
+    if engine.block not in (None, 1) or inner:
+        msg = f"block, inner: got {engine.block} and {tuple(inner)} for a trial on the host, which makes one run at a time; "
+        raise ValueError(msg + "leave both out")
+    if jax.process_count() > 1:
+        msg = "trial: got one on the host in several processes of jax, expected one process; share its runs by Engine(shard=(1, 2))"
+        raise ValueError(msg)
+    store = None if engine.store is None else as_path("store", engine.store)
+    program = HostProgram(trial, design, key, settings[0], store)
+    if store is not None and IDENTITY in str(store):
+        store = Path(str(store).replace(IDENTITY, digest(program.identity(key))[:16]))
+        program = dataclasses.replace(program, store=store)
+    return TracedStudy(program, design, key, settings, engine, store)

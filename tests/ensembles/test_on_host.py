@@ -1,0 +1,188 @@
+"""Trials on the host: any Python function of integer seeds, with the designs, stores and errors of compiled trials."""
+
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from jaxdl import decompose, designs, ensembles
+from jaxdl.decomposition import Target
+from jaxdl.ensembles import DivergedRunsError, Engine, on_host
+from jaxdl.types import Run
+
+KEY = jax.random.key(3)
+CROSSED = designs.crossed(data=6, init=4)
+
+
+def effects(seeds):
+    """A sum of an effect of the data, one of the initialization, and one of both."""
+    of = {name: np.random.default_rng(seed).normal(size=3) for name, seed in seeds.items()}
+    both = np.random.default_rng(list(seeds.values())).normal(size=3)
+    return of["data"] + 0.5 * of["init"] + 0.3 * both
+
+
+def counted(calls, function=effects):
+    def count(seeds, *setting):
+        calls.append(dict(seeds))
+        return function(seeds, *setting)
+
+    return on_host(count, name="effects")
+
+
+def run(trial, design=CROSSED, **engine):
+    return ensembles.run(trial, design, KEY, engine=Engine(progress=False, **engine)).outputs
+
+
+def test_a_level_has_one_seed_wherever_it_meets_others_and_no_two_levels_share_one():
+    calls = []
+    run(counted(calls))
+    assert len(calls) == 24
+    assert len({each["data"] for each in calls}) == 6
+    assert len({each["init"] for each in calls}) == 4
+    nested = []
+    run(counted(nested), designs.nested(data=6, init=4))
+    assert len({each["init"] for each in nested}) == 24
+    assert {each["data"] for each in nested} == {each["data"] for each in calls}
+
+
+def test_the_outputs_are_those_of_a_plain_double_loop():
+    calls = []
+    outputs = run(counted(calls))
+    plain = np.array([effects(seeds) for seeds in calls]).reshape(6, 4, 3)
+    np.testing.assert_array_equal(outputs, plain)
+
+
+def test_decompose_takes_such_a_trial_and_names_its_sources():
+    result = decompose(
+        on_host(effects, name="e"), CROSSED, KEY, target=Target(mean=np.zeros(3)), engine=Engine(progress=False)
+    )
+    assert set(result.estimates) >= {"bias_squared", ("data",), ("init",), ("data", "init")}
+    table = run(on_host(effects, name="e"))
+    interaction = ((table - table.mean(0, keepdims=True) - table.mean(1, keepdims=True) + table.mean((0, 1))) ** 2).sum(
+        (0, 1)
+    ) / 15
+    np.testing.assert_allclose(result.estimates["data", "init"], interaction.mean())
+    np.testing.assert_allclose(
+        result.total_variance, sum(result.estimates[u] for u in (("data",), ("init",), ("data", "init")))
+    )
+
+
+def test_stored_runs_are_not_made_again_also_when_the_study_grows(tmp_path):
+    calls = []
+    first = run(counted(calls), store=tmp_path)
+    again = run(counted(calls), store=tmp_path)
+    assert len(calls) == 24 + 1  # one to learn the shapes, before the store has them
+    np.testing.assert_array_equal(first, again)
+    grown = run(counted(calls), designs.crossed(data=8, init=4), store=tmp_path)
+    assert len(calls) == 25 + 8
+    np.testing.assert_array_equal(grown[:6], first)
+
+
+def test_after_an_interruption_the_runs_that_were_stored_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["jaxdl.ensembles.on_host"], "SECONDS_PER_RECORD", 0.0)
+    calls = []
+
+    def stop(seeds):
+        if len(calls) == 10:
+            raise KeyboardInterrupt
+        return effects(seeds)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(counted(calls, stop), store=tmp_path)
+    whole = run(counted(calls), store=tmp_path)
+    assert len(calls) == 24 + 2  # the shapes, and the run that was interrupted
+    np.testing.assert_array_equal(whole, run(on_host(effects, name="effects")))
+
+
+def test_shards_meet_in_their_store_and_other_names_do_not(tmp_path):
+    trial = on_host(effects, name="effects")
+    with pytest.raises(ensembles.UnfinishedStudyError, match="share 1 of 2"):
+        run(trial, store=tmp_path, shard=(1, 2))
+    np.testing.assert_array_equal(run(trial, store=tmp_path, shard=(2, 2)), run(trial))
+    with pytest.raises(ensembles.StoreError, match="by name: other"):
+        run(on_host(effects, name="other"), store=tmp_path)
+
+
+@pytest.mark.thorough
+def test_two_workers_give_the_bits_of_one(tmp_path):
+    pytest.importorskip("joblib")
+    np.testing.assert_array_equal(run(on_host(effects, name="e", workers=2)), run(on_host(effects, name="e")))
+
+
+def test_named_results_settings_and_reports_come_back_from_the_store_as_they_went_in(tmp_path):
+    def function(seeds, setting):
+        return Run({"b": [float(setting)], "a": np.full(2, seeds["data"] % 7, np.int32)}, {"steps": (1, np.float32(2))})
+
+    def study():
+        return ensembles.run(
+            on_host(function, name="f"), designs.crossed(data=3), KEY, settings=np.array([0.5, 2.0]),
+            engine=Engine(progress=False, store=tmp_path),
+        )  # fmt: skip
+
+    first, again = study(), study()
+    assert first.outputs["b"][..., 0].tolist() == [[0.5] * 3, [2.0] * 3]
+    assert first.outputs["a"].dtype == np.int32
+    assert jax.tree.structure(first.aux) == jax.tree.structure(again.aux)
+    jax.tree.map(np.testing.assert_array_equal, first, again)
+
+
+def test_an_exception_names_the_seeds_of_its_run_and_a_run_that_diverges_is_named():
+    def fails(seeds):
+        raise RuntimeError("out of luck")
+
+    with pytest.raises(RuntimeError, match="out of luck") as raised:
+        run(on_host(fails, name="fails"))
+    assert "'data'" in raised.value.__notes__[0]
+
+    def diverges(seeds):
+        return np.array([np.nan if seeds["data"] % 6 == 0 else 1.0])
+
+    trial = on_host(diverges, name="diverges")
+    with pytest.raises(DivergedRunsError, match="diverged"):
+        ensembles.run(trial, designs.crossed(data=40), KEY, engine=Engine(progress=False), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda seeds: (1.0, 2.0), "Run\\(predictions, aux\\)"),
+        (lambda seeds: {}, "an array of predictions"),
+        (lambda seeds: np.ones((seeds["data"] + seeds["init"]) % 5 + 1), "what others return"),
+        (lambda seeds: seeds["order"], "a source of the design, one of \\['data', 'init'\\]"),
+        (lambda seeds: ["a"], "trial's result"),
+    ],
+)
+def test_results_and_sources_that_fit_nothing_are_refused(function, message):
+    with pytest.raises(ValueError, match=message):
+        run(on_host(function, name="f"))
+
+
+def test_a_source_that_is_never_read_is_warned_about():
+    with pytest.warns(UserWarning, match="never reads the seeds of \\['init'\\]"):
+        run(on_host(lambda seeds: [seeds["data"] / 2**32], name="f"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": " "}, "name: got"),
+        ({"packages": ("no-such-package",)}, "packages: got 'no-such"),
+        ({"workers": 0}, "workers"),
+    ],
+)
+def test_slips_of_the_call_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        on_host(effects, **{"name": "effects"} | change)
+
+
+def test_blocks_and_inner_sources_are_for_compiled_trials():
+    with pytest.raises(ValueError, match="one run at a time"):
+        run(on_host(effects, name="e"), block=8)
+
+
+def test_a_plan_times_one_run_and_keeps_nothing(tmp_path):
+    calls = []
+    found = ensembles.plan(counted(calls), CROSSED, KEY, engine=Engine(store=tmp_path / "store", progress=False))
+    assert (found.num_runs, found.results_bytes, len(calls)) == (24, 24 * 3 * 8, 2)
+    assert not (tmp_path / "store").exists()
