@@ -13,6 +13,7 @@ from jaxdl.truths.recipes import Labels, Predictions, TermEstimates
 from jaxdl.truths.study import Exact, Study
 from jaxdl.types import Key
 
+Array = np.ndarray
 Estimator = Callable[[Study, Predictions, Labels], TermEstimates]
 """`(study, predictions, labels) -> {term: estimate}`, for the terms that it knows; `labels` are independent replicates."""
 LARGEST_DEVIATION = 4.0  # standard errors; by chance in fewer than 1 of 1,000 normal terms with 20 seeds
@@ -156,18 +157,42 @@ def sample(
     if num_seeds < 2:
         msg = f"num_seeds: got {num_seeds}, expected at least 2, as a standard error over seeds needs"
         raise ValueError(msg)
-    known = dict(exact)
+    known = exact_by_label(exact)
+    found = [estimates_of(study, jax.random.fold_in(key, seed), estimators) for seed in range(num_seeds)]
+    slack = slack_of(study, exact)
+    return {tool: _samples(study.name, known, [each[tool] for each in found], slack) for tool in estimators}
+
+
+def estimates_of(
+    study: Study, key: Key, estimators: Mapping[str, Estimator]
+) -> dict[str, dict[str, Float[np.ndarray, "*times"]]]:
+    """What each estimator returns for one study drawn with this key, by the names of the terms; all get the same draws.
+
+    >>> from jaxdl import truths
+    >>> study, _ = truths.sample_mean()
+    >>> sorted(estimates_of(study, jax.random.key(0), {"jaxdl": unbiased})["jaxdl"])
+    ['bias_squared', 'noise', 'risk', 'total_variance', 'variance[data]']
+    """
+    key_runs, key_labels = jax.random.split(key)
+    predictions, labels = study.predictions(key_runs), study.draw_labels(key_labels)
+    found = {tool: estimator(study, predictions, labels) for tool, estimator in estimators.items()}
+    return {
+        tool: {label_of(term): np.asarray(value, np.float64) for term, value in terms.items()}
+        for tool, terms in found.items()
+    }
+
+
+def exact_by_label(exact: Exact) -> dict[str, Float[np.ndarray, "*times"]]:
+    """The exact terms by their names, bias² + noise among them where both are known."""
+    known = {label_of(term): value for term, value in exact.items()}
     if "bias_squared" in exact and "noise" in exact:
         known["bias_squared_plus_noise"] = np.asarray(exact["bias_squared"] + exact["noise"])
-    estimates: dict[str, list[TermEstimates]] = {tool: [] for tool in estimators}
-    for seed in range(num_seeds):
-        key_runs, key_labels = jax.random.split(jax.random.fold_in(key, seed))
-        predictions, labels = study.predictions(key_runs), study.draw_labels(key_labels)
-        for tool, estimator in estimators.items():
-            estimates[tool].append(estimator(study, predictions, labels))
-    # Rounding of sums over runs: what is left of a difference that is zero in exact arithmetic.
-    slack = study.tolerance + 1e-6 * max(float(np.abs(value).max()) for value in exact.values())
-    return {tool: _samples(study.name, known, own, slack) for tool, own in estimates.items()}
+    return known
+
+
+def slack_of(study: Study, exact: Exact) -> float:
+    """Rounding of sums over runs: what is left of a difference that is zero in exact arithmetic."""
+    return study.tolerance + 1e-6 * max(float(np.abs(value).max()) for value in exact.values())
 
 
 def judge_sample(sample: Sample) -> Row:
@@ -178,18 +203,18 @@ def judge_sample(sample: Sample) -> Row:
     return Row(sample.study, sample.term, sample.exact, mean, error, bool(passed))
 
 
-def _samples(name: str, known: Exact, estimates: Sequence[TermEstimates], slack: float) -> list[Sample]:
+def _samples(
+    name: str, known: Mapping[str, Array], estimates: Sequence[Mapping[str, Array]], slack: float
+) -> list[Sample]:
     samples = []
     for term in estimates[0]:
         if term not in known:
             msg = f"estimator: got the terms {list(estimates[0])} of {name}, expected some of {list(known)}"
             raise ValueError(msg)
-        values = np.stack([np.asarray(each[term], np.float64) for each in estimates])
+        values = np.stack([each[term] for each in estimates])
         for index in np.ndindex(values.shape[1:]):
             where = f" at time {index[0]}" if index else ""
-            samples.append(
-                Sample(name, label_of(term) + where, float(known[term][index]), slack, values[(slice(None), *index)])
-            )
+            samples.append(Sample(name, term + where, float(known[term][index]), slack, values[(slice(None), *index)]))
     return samples
 
 

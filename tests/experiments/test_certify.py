@@ -1,107 +1,84 @@
-"""The certification in its smallest setting: every part of the report is made, and each claim is able to fail."""
-
-import dataclasses
+"""What the claims about tools share: rows of known answers, what a plug-in adds to bias², effects of known variance."""
 
 import numpy as np
 import pytest
 
-from experiments import certify, runner
-from experiments.certify import EXPERIMENT, Config, plug_in_excess
-from experiments.certify_results import FROM_LABELS, KINDS, MLXTEND, OURS, SKLEARN, TOOLS, kind_of, rows_of
+from experiments.book.lab import Lab
+from experiments.certify import coverage
+from experiments.certify.bootstrap import IS_INSTALLED, by_formulas, by_mlxtend, exact, on_fresh_data
+from experiments.certify.tools import (
+    FROM_LABELS,
+    LEVELS,
+    LEVELS_OF_THREE,
+    MLXTEND,
+    NUM_RUNS,
+    OURS,
+    SKLEARN,
+    answers,
+    of_kind,
+)
 from jaxdl import truths
-from jaxdl.statistics import Verdict
 
-SMALLEST = Config(num_seeds=30, num_data_sets=100, num_checked=1, num_repetitions=4)
+LAWS = ("normal", "uniform", "exponential", "lognormal", "t3")
 
 
 @pytest.fixture(scope="module")
-def results():
-    problems = [
-        truths.sample_mean(num_runs=10),
-        truths.belkin_hsu_xu(n=30, p=5, num_features=5, signal=5.0, noise_std=1.0, num_inputs=6, num_labels=3),
-        truths.bootstrap_law(num_draws=10),
-    ]
-    with pytest.MonkeyPatch.context() as patch:  # fewer problems, because each is compiled
-        patch.setattr(certify, "studies", lambda config: problems)
-        return {
-            name: np.asarray(values)
-            for name, values in EXPERIMENT.measure(SMALLEST, runner.Options(progress=False)).items()
-        }
+def rows():
+    return answers(Lab("certify", {"seed": 0, "studies": 30, "problems": 1}))
 
 
-def verdict(results, number):
-    return next(claim.verdict for claim in EXPERIMENT.claims(SMALLEST, results) if claim.number == number)
+def test_every_term_is_a_row_and_only_a_recipe_reads_bias_with_noise(rows):
+    assert [row.term for row in rows] == [
+        "bias_squared", "variance[data]", "total_variance", "noise", "risk", "bias_squared_plus_noise"
+    ]  # fmt: skip
+    assert {tool for row in of_kind(rows, "bias_squared_plus_noise") for tool in row.estimates} == {MLXTEND}
+    assert rows[0].estimates.keys() == {OURS, FROM_LABELS, MLXTEND, SKLEARN}
+    assert rows[0].estimates[OURS].shape == (30,)
 
 
-def test_the_problems_have_names_of_their_own_and_at_least_twelve_are_there():
-    names = [study.name for study, _ in certify.studies(Config())]
+def test_the_excess_of_a_plug_in_is_its_distance_from_ours(rows):
+    (bias,) = of_kind(rows, "bias_squared")
+    np.testing.assert_allclose(bias.excess, 0.05 / NUM_RUNS)
+    found = bias.estimates[SKLEARN] - bias.estimates[OURS]
+    assert abs(found.mean() - bias.excess) < 4 * found.std(ddof=1) / np.sqrt(30)
+
+
+def test_the_problems_have_names_of_their_own_and_at_least_twelve_are_in_the_squared_error():
+    suite = truths.suite(num_runs=NUM_RUNS, levels=LEVELS, levels_of_three=LEVELS_OF_THREE)
+    names = [study.name for study, _ in suite if study.loss is None]
     assert len(set(names)) == len(names) >= 12
-    assert "random design, n=30, p=5" in names
 
 
-def test_every_term_of_every_problem_is_a_row_and_only_recipes_read_bias_with_noise(results):
-    assert len(results["study"]) == 6 + 8 + 6
-    assert results[OURS].shape == (20, 30)
-    sums = rows_of(results, "bias² + noise")
-    for tool in TOOLS:
-        assert np.isnan(results[tool][sums]).all() == (tool != MLXTEND)
-    assert kind_of("variance[data] at time 3") not in KINDS
-    assert kind_of("risk at time 3") == "risk"
+def test_fresh_data_sets_give_the_exact_risk_and_one_bootstrapped_gives_more(key):
+    import jax
+
+    keys = jax.random.split(key, 200)
+    for formulas, excess in ((on_fresh_data, 0.0), (by_formulas, 1.0)):
+        found = np.array([formulas(30, each)[0] for each in keys])
+        truth, error = exact(30), found.std(ddof=1) / np.sqrt(len(keys))
+        target = truth["risk"] + excess * truth["total_variance"]
+        assert abs(found.mean() - target) < 4 * error + 0.25 * excess * truth["total_variance"]
 
 
-def test_the_excess_of_a_plug_in_is_its_distance_from_ours(results):
-    bias = rows_of(results, "bias²")
-    np.testing.assert_allclose(results["excess"][bias][0], 0.05 / 10)
-    found = (results[SKLEARN] - results[OURS])[bias]
-    errors = found.std(axis=1, ddof=1) / np.sqrt(30)
-    assert (abs(found.mean(axis=1) - results["excess"][bias][:, 0]) < 4 * errors).all()
-    study, exact = truths.stopped_descent(times=(10, 100), num_labels=4, num_inits=2)
-    excess = plug_in_excess(exact)(study, np.zeros((4, 2, 2, 30, 1)), np.zeros((2, 30, 1)))["bias_squared"]
-    np.testing.assert_allclose(excess, exact["labels",] / 4 + exact["init",] / 2)
+@pytest.mark.skipif(not IS_INSTALLED, reason="mlxtend is not installed")
+def test_mlxtend_itself_gives_the_formulas_numbers(key):
+    np.testing.assert_allclose(by_mlxtend(30, key), by_formulas(30, key), rtol=1e-9)
 
 
-def test_ours_is_right_and_each_error_of_the_others_is_found(results):
-    assert verdict(results, "CERT1") == Verdict.SUPPORTED
-    assert verdict(results, "CERT4") == Verdict.SUPPORTED
-    wrong = {**results, FROM_LABELS: results[FROM_LABELS] + 10}
-    assert verdict(wrong, "CERT1") == Verdict.REFUTED
-    corrected = {**results, MLXTEND: results[OURS], SKLEARN: results[OURS]}
-    assert verdict(corrected, "CERT2") == verdict(corrected, "CERT3") == Verdict.REFUTED
-    unbiased = {**results, "bootstrap formulas": results["bootstrap exact"] + np.zeros((100, 3))}
-    assert verdict(unbiased, "CERT4") == Verdict.REFUTED
-    middle = (results["low"] + results["high"]) / 2
-    assert verdict({**results, "low": middle, "high": middle}, "CERT6") == Verdict.REFUTED
+@pytest.mark.parametrize("law", LAWS)
+def test_effects_have_mean_zero_and_variance_one(law):
+    effects = coverage.draw(np.random.default_rng(0), law, (200_000,))
+    fourth = 9.0 if law == "exponential" else 4.0
+    assert abs(effects.mean()) < 4 / np.sqrt(len(effects))
+    # The fourth moment of t3 is infinite: its sample variance converges slowly.
+    tolerance = 0.15 if law == "t3" else 4 * np.sqrt(fourth / len(effects))
+    assert abs(effects.var() - 1) < tolerance
 
 
-def test_recipes_that_are_off_by_just_what_theory_predicts_support_the_claims_about_them(results):
-    bias, noise = rows_of(results, "bias²"), rows_of(results, "noise")
-    excess = results["excess"][bias]
-    mlxtend, sklearn = results[MLXTEND].copy(), results[SKLEARN].copy()
-    mlxtend[bias] = (results["exact"][bias] + results["exact"][noise])[:, None] + excess
-    sklearn[bias] = results[OURS][bias] + excess
-    predicted = {**results, MLXTEND: mlxtend, SKLEARN: sklearn}
-    assert verdict(predicted, "CERT2") == verdict(predicted, "CERT3") == Verdict.SUPPORTED
-
-
-def test_mlxtend_itself_confirms_its_formulas_where_it_is_installed(results):
-    installed = len(results["bootstrap itself"]) == 1
-    assert verdict(results, "CERT5") == (Verdict.SUPPORTED if installed else Verdict.INCONCLUSIVE)
-    other = {**results, "bootstrap itself": results["bootstrap formulas"][:1] * 1.001}
-    assert verdict(other, "CERT5") == Verdict.REFUTED
-    absent = {**results, "bootstrap itself": np.zeros((0, 3))}
-    assert verdict(absent, "CERT5") == Verdict.INCONCLUSIVE
-    assert 'pip install "jaxdl[bench]"' in EXPERIMENT.tables(SMALLEST, absent)
-
-
-def test_everything_that_is_shown_is_made_from_the_results(results):
-    text = EXPERIMENT.tables(SMALLEST, results)
-    assert "3 problems" in text
-    assert all(tool in text for tool in TOOLS)
-    assert set(EXPERIMENT.plot(SMALLEST, results)) == {"certify"}
-    assert [claim.number for claim in EXPERIMENT.claims(SMALLEST, results)] == [f"CERT{index}" for index in range(1, 7)]
-
-
-@pytest.mark.parametrize("changes", [{"levels": (16, 2)}, {"num_runs": 2}, {"num_seeds": 1}])
-def test_studies_too_small_to_judge_are_refused(changes):
-    with pytest.raises(ValueError, match="too small"):
-        dataclasses.replace(Config(), **changes)
+@pytest.mark.parametrize(
+    "cell", [coverage.Cell("crossed", (8, 8)), coverage.Cell("nested", (8, 4)), coverage.OTHERS[-1]]
+)
+def test_normal_effects_are_covered_and_other_numbers_are_not(cell):
+    counts = {factor: coverage.held(cell, 60, 0, factor) for factor in (1.0, 6.0)}
+    assert all(count >= 48 for count in counts[1.0].values())
+    assert min(counts[6.0].values()) < 30
