@@ -9,7 +9,7 @@ import jaxdl
 
 ROOT = Path(jaxdl.__file__).parent
 LAYERS = (
-    {"narrowing", "paths", "rounding"},
+    {"narrowing", "paths", "programs", "rounding"},
     {"admission"},
     {"kinds"},
     {"files", "types", "statistics"},

@@ -23,8 +23,9 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxdl.designs import Design, RecordedKeys, keys_at
 from jaxdl.ensembles.devices import compiler_options
 from jaxdl.ensembles.identity import OPTIONS, identity_of, lowering_digest
-from jaxdl.ensembles.lapack import batches_lapack, one_matrix_at_a_time
 from jaxdl.ensembles.mistakes import callbacks_of, check_call, check_returned, explained
+from jaxdl.programs.convolutions import as_products, convolves
+from jaxdl.programs.lapack import batches_lapack, one_matrix_at_a_time
 from jaxdl.types import Key, Run, Trial
 
 AXIS = "runs"
@@ -163,13 +164,18 @@ def trace_program(
         check_returned(outputs, aux)
         return outputs, aux
 
-    def alone(key, levels, setting):
-        return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], one_run(key, levels[0], setting))
+    def traced_with(run: Callable[..., Any]) -> jax.stages.Traced:
+        def alone(key, levels, setting):
+            return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], run(key, levels[0], setting))
 
-    # A batch of one would cost more than the run by itself: its branches would be selects, its sums loops.
-    one_block = alone if block == 1 else jax.vmap(one_run, in_axes=(None, 0, None))
+        # A batch of one would cost more than the run by itself: its branches would be selects, its sums loops.
+        one_block = alone if block == 1 else jax.vmap(run, in_axes=(None, 0, None))
+        return jax.jit(one_block).trace(key, levels, setting)
+
     levels = jax.ShapeDtypeStruct((block, len(design.shape)), jnp.int32)
-    traced = jax.jit(one_block).trace(key, levels, setting)
+    traced = traced_with(one_run)
+    if devices[0].platform == "cpu" and convolves(traced.jaxpr):
+        traced = traced_with(as_products(one_run))
     if devices[0].platform == "cpu" and jax.__version_info__ < (0, 12):
         traced = _without_batches_of_lapack(traced, (key, levels, setting))
     _check_outputs(traced.out_info, tuple(design.shape[axis] for axis in inner))

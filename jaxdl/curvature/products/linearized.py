@@ -10,6 +10,7 @@ import jax
 from jaxtyping import Array, PyTree, Scalar
 
 from jaxdl.curvature.precision import holds
+from jaxdl.programs.convolutions import as_products
 from jaxdl.types import Params
 
 Linear = Callable[[Params], Params]
@@ -32,7 +33,7 @@ def linearized_gradient(name: str, loss: Callable[[Params], Scalar], at: Params)
     [4. 1.] [4. 2.]
     """
     try:
-        gradient, push = jax.linearize(jax.grad(loss), at)
+        gradient, push = jax.linearize(as_products(jax.grad(loss)), at)
         if not _has_rules(push, at):
             gradient, pull = jax.vjp(jax.grad(loss), at)
             return gradient, lambda vector: pull(vector)[0]
@@ -53,7 +54,7 @@ def product_at(name: str, loss: Callable[[Params], Scalar], at: Params) -> Calla
     """
 
     def forward(loss: Callable[[Params], Scalar], at: Params, vector: Params) -> Params:
-        return jax.jvp(jax.grad(loss), (at,), (vector,))[1]
+        return jax.jvp(as_products(jax.grad(loss)), (at,), (vector,))[1]
 
     def backward(loss: Callable[[Params], Scalar], at: Params, vector: Params) -> Params:
         return jax.vjp(jax.grad(loss), at)[1](vector)[0]
@@ -78,7 +79,7 @@ def jacobian_products(
     [9.] [6.] [6.]
     """
     try:
-        value, push = jax.linearize(function, at)
+        value, push = jax.linearize(as_products(function), at)
         transposed = jax.linear_transpose(push, at)
         if not _has_rules(push, at):
             # The transpose of the transpose, since a pull-back is linear.

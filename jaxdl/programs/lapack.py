@@ -6,15 +6,17 @@ while their parts wait in the queue behind them: the program stands still for ev
 waits for nothing. So batches become loops here; the devices of an ensemble keep the cores busy instead.
 """
 
+import functools
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Primitive, jaxprs_in_params
+from jax.extend.core import ClosedJaxpr, Jaxpr, Primitive
 from jaxtyping import Array
+
+from jaxdl.programs.rewriting import Replacement, applies, rewritten
 
 CORE_RANKS: dict[Primitive, int] = {
     **dict.fromkeys(
@@ -41,10 +43,7 @@ CORE_RANKS: dict[Primitive, int] = {
 
 def batches_lapack(program: ClosedJaxpr | Jaxpr) -> bool:
     """Whether any operation of the program, or of a loop or branch in it, decomposes several matrices in one call."""
-    return any(
-        _num_matrices(equation) > 1 or any(map(batches_lapack, jaxprs_in_params(equation.params)))
-        for equation in getattr(program, "jaxpr", program).eqns
-    )
+    return applies(_loop, program)
 
 
 def one_matrix_at_a_time(program: ClosedJaxpr) -> ClosedJaxpr:
@@ -62,55 +61,20 @@ def one_matrix_at_a_time(program: ClosedJaxpr) -> ClosedJaxpr:
     [[0.5 0. ]
      [0.  0.5]]
     """
-    if not batches_lapack(program):
-        return program
-    return jax.make_jaxpr(lambda *inputs: _evaluate(program, inputs))(*program.in_avals)
+    return rewritten(program, _loop)
 
 
-def _evaluate(program: ClosedJaxpr, inputs: Sequence[Array]) -> list[Array]:
-    """What the program computes from `inputs`, with the loops in place of the batches."""
-    jaxpr = program.jaxpr
-    values: dict[Any, Any] = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*program.consts, *inputs), strict=True))
-
-    def read(atom: Any) -> Any:
-        return atom.val if isinstance(atom, Literal) else values[atom]
-
-    for equation in jaxpr.eqns:
-        operands = [read(atom) for atom in equation.invars]
-        with equation.ctx.manager:
-            if _num_matrices(equation) > 1:
-                results = _looped(equation, operands)
-            else:
-                parameters = equation.primitive.get_bind_params(_without_batches(equation.params))
-                results = equation.primitive.bind(*operands, **parameters)
-        values.update(zip(equation.outvars, results if equation.primitive.multiple_results else [results], strict=True))
-    return [read(atom) for atom in jaxpr.outvars]
+def _loop(equation: Any) -> Replacement | None:
+    """A loop in place of a batch of several matrices."""
+    return functools.partial(_looped, equation) if math.prod(_leading_shape(equation)) > 1 else None
 
 
-def _looped(equation: Any, operands: Sequence[Array]) -> Any:
+def _looped(equation: Any, *operands: Array) -> Any:
     """One decomposition after the other, over all leading axes."""
     leading = _leading_shape(equation)
     flat = [jnp.reshape(operand, (-1, *operand.shape[len(leading) :])) for operand in operands]
     results = lax.map(lambda single: equation.primitive.bind(*single, **equation.params), flat)
     return jax.tree.map(lambda leaf: jnp.reshape(leaf, (*leading, *leaf.shape[1:])), results)
-
-
-def _without_batches(value: Any) -> Any:
-    """Parameters of an operation, with the programs among them (bodies of loops, branches) rewritten."""
-    if isinstance(value, ClosedJaxpr):
-        return one_matrix_at_a_time(value)
-    if isinstance(value, Jaxpr):
-        return one_matrix_at_a_time(ClosedJaxpr(value, ())).jaxpr if batches_lapack(value) else value
-    if isinstance(value, dict):
-        return {name: _without_batches(each) for name, each in value.items()}
-    if isinstance(value, tuple) and any(isinstance(each, ClosedJaxpr | Jaxpr) for each in value):
-        parts = [_without_batches(each) for each in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
-    return value
-
-
-def _num_matrices(equation: Any) -> int:
-    return math.prod(_leading_shape(equation))
 
 
 def _leading_shape(equation: Any) -> tuple[int, ...]:

@@ -12,8 +12,8 @@ import pytest
 from jax.extend.core import jaxpr_as_fun
 
 from jaxdl import designs
-from jaxdl.ensembles.lapack import batches_lapack, one_matrix_at_a_time
 from jaxdl.ensembles.program import trace_program
+from jaxdl.programs.lapack import batches_lapack, one_matrix_at_a_time
 
 WORKER = Path(__file__).with_name("lapack_worker.py")
 

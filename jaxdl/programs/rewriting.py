@@ -1,0 +1,72 @@
+"""A traced program with some of its operations replaced, in loops and branches too."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, jaxprs_in_params
+
+Replacement = Callable[..., Any]
+"""`operands -> results`, in place of an operation."""
+Rule = Callable[[Any], Replacement | None]
+"""`equation -> replacement`, or None where the operation stays."""
+
+
+def applies(rule: Rule, program: ClosedJaxpr | Jaxpr) -> bool:
+    """Whether the rule replaces any operation of the program, or of a loop or branch in it.
+
+    >>> program = jax.make_jaxpr(lambda x: jax.numpy.sin(x))(1.0)
+    >>> applies(lambda equation: abs if equation.primitive.name == "sin" else None, program)
+    True
+    """
+    return any(
+        rule(equation) is not None or any(applies(rule, inner) for inner in jaxprs_in_params(equation.params))
+        for equation in getattr(program, "jaxpr", program).eqns
+    )
+
+
+def rewritten(program: ClosedJaxpr, rule: Rule) -> ClosedJaxpr:
+    """The program with the replacements in place; itself where there are none."""
+    if not applies(rule, program):
+        return program
+    return jax.make_jaxpr(lambda *inputs: evaluate(program, inputs, rule))(*program.in_avals)
+
+
+def evaluate(program: ClosedJaxpr, inputs: Sequence[Any], rule: Rule) -> list[Any]:
+    """What the program computes from `inputs`, its leaves, with the replacements in place.
+
+    >>> program = jax.make_jaxpr(lambda x: 2 * jax.numpy.sin(x))(1.0)
+    >>> [float(each) for each in evaluate(program, [-3.0], lambda equation: abs if equation.primitive.name == "sin" else None)]
+    [6.0]
+    """
+    jaxpr = program.jaxpr
+    values: dict[Any, Any] = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*program.consts, *inputs), strict=True))
+
+    def read(atom: Any) -> Any:
+        return atom.val if isinstance(atom, Literal) else values[atom]
+
+    for equation in jaxpr.eqns:
+        operands = [read(atom) for atom in equation.invars]
+        replacement = rule(equation)
+        with equation.ctx.manager:
+            if replacement is not None:
+                results = replacement(*operands)
+            else:
+                parameters = equation.primitive.get_bind_params(_inner_rewritten(equation.params, rule))
+                results = equation.primitive.bind(*operands, **parameters)
+        values.update(zip(equation.outvars, results if equation.primitive.multiple_results else [results], strict=True))
+    return [read(atom) for atom in jaxpr.outvars]
+
+
+def _inner_rewritten(value: Any, rule: Rule) -> Any:
+    """Parameters of an operation, with the programs among them (bodies of loops, branches) rewritten."""
+    if isinstance(value, ClosedJaxpr):
+        return rewritten(value, rule)
+    if isinstance(value, Jaxpr):
+        return rewritten(ClosedJaxpr(value, ()), rule).jaxpr if applies(rule, value) else value
+    if isinstance(value, dict):
+        return {name: _inner_rewritten(each, rule) for name, each in value.items()}
+    if isinstance(value, tuple) and any(isinstance(each, ClosedJaxpr | Jaxpr) for each in value):
+        parts = [_inner_rewritten(each, rule) for each in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
