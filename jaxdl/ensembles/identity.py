@@ -16,7 +16,6 @@ import jaxlib
 import numpy as np
 import optax
 import scipy
-from jax.extend.mlir import ir
 
 from jaxdl.designs import Design
 from jaxdl.ensembles.devices import compiler_options
@@ -44,8 +43,6 @@ OPTIONS = tuple(
     if hasattr(jax.config, name)
 )  # fmt: skip
 """Options of this version of jax that change what is compiled."""
-LARGEST_IN_TEXT = 16
-"""Entries of a constant; the text of a larger one leaves them out."""
 VARIABLES = ("XLA_FLAGS", "LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE", "OPENBLAS_CORETYPE")
 """Variables of the environment that choose other instructions, or other libraries' kernels."""
 
@@ -88,28 +85,6 @@ def identity_of(
 def _hardware(device: jax.Device) -> str:
     below = processor() if device.platform == "cpu" else " ".join(device.client.platform_version.split())
     return f"{device.platform} {device.device_kind}, {below}"
-
-
-def lowering_digest(lowered: jax.stages.Lowered) -> str:
-    """One word for what a block computes, from its lowering for one device.
-
-    That holds every constant of the trial and no place in a source file: it changes with what is computed and not with where
-    that is written. Large constants are read as bytes, since as text they take ten times as long.
-    """
-    module = lowered.compiler_ir().operation  # type: ignore[union-attr]
-    word = hashlib.sha256(module.get_asm(large_elements_limit=LARGEST_IN_TEXT).encode())
-
-    def add_constant(operation: Any) -> ir.WalkResult:
-        if operation.name == "stablehlo.constant":
-            try:
-                value = operation.attributes["value"]
-                word.update(b"" if value.is_splat else np.ascontiguousarray(value).data.cast("B"))
-            except (TypeError, ValueError):  # types that NumPy does not know, and complex numbers
-                word.update(operation.get_asm().encode())
-        return ir.WalkResult.ADVANCE
-
-    module.walk(add_constant)
-    return word.hexdigest()
 
 
 def digest(identity: Mapping[str, str]) -> str:

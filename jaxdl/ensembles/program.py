@@ -22,10 +22,11 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxdl.designs import Design, RecordedKeys, keys_at
 from jaxdl.ensembles.devices import compiler_options
-from jaxdl.ensembles.identity import OPTIONS, identity_of, lowering_digest
+from jaxdl.ensembles.identity import OPTIONS, identity_of
 from jaxdl.ensembles.mistakes import callbacks_of, check_call, check_returned, explained
 from jaxdl.programs.convolutions import as_products, convolves
 from jaxdl.programs.lapack import batches_lapack, one_matrix_at_a_time
+from jaxdl.programs.lowering import lowering_digest
 from jaxdl.types import Key, Run, Trial
 
 AXIS = "runs"

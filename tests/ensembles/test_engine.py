@@ -14,10 +14,10 @@ import threadpoolctl
 from jaxdl import designs, ensembles, learners, losses, models, objectives
 from jaxdl.data import orders, problems
 from jaxdl.ensembles.devices import compiler_options
-from jaxdl.ensembles.identity import lowering_digest
 from jaxdl.ensembles.program import trace_program
 from jaxdl.ensembles.run import collect
 from jaxdl.ensembles.stream import stream
+from jaxdl.programs.lowering import lowering_digest
 from jaxdl.types import Run
 
 KEY = jax.random.key(1)

@@ -26,6 +26,7 @@ from jaxdl.curvature.checks import (
     trace_shapes,
 )
 from jaxdl.kinds import as_key, check_counts, check_function
+from jaxdl.programs.kept import compiled
 from jaxdl.rounding import vector_norm
 from jaxdl.types import Key, Params
 
@@ -210,6 +211,10 @@ def columns_of(matvec: FlatMatvec, zeros: Float[Array, " p"], *, chunk_size: int
     [[2. 0.]
      [0. 2.]]
     """
+    return compiled(_columns, matvec, zeros, zeros, chunk_size=chunk_size)
+
+
+def _columns(matvec: FlatMatvec, zeros: Float[Array, " p"], *, chunk_size: int) -> Float[Array, "p p"]:
     num_chunks = -(-zeros.size // chunk_size)
     # Rows of zeros at the end, so that one compiled body serves all chunks.
     identity = jnp.eye(num_chunks * chunk_size, zeros.size, dtype=zeros.dtype)

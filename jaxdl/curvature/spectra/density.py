@@ -32,6 +32,7 @@ from jaxdl.curvature.products.operators import FlatMatvec, Matvec, flat_operator
 from jaxdl.curvature.spectra.lanczos import tridiagonalize
 from jaxdl.curvature.spectra.under_vmap import eigh
 from jaxdl.kinds import as_key, check_counts, check_numbers
+from jaxdl.programs.kept import compiled
 from jaxdl.types import Key, Params
 
 ROUNDING = 50
@@ -244,7 +245,12 @@ def quadratures(
     key: Key, matvec: FlatMatvec, zeros: Float[Array, " p"], num_probes: int, num_steps: int
 ) -> Quadratures:
     """The Gauss quadratures of `num_probes` random directions, from `num_steps` products each."""
+    return compiled(_quadratures, matvec, zeros, key, zeros, num_probes=num_probes, num_steps=num_steps)
 
+
+def _quadratures(
+    matvec: FlatMatvec, key: Key, zeros: Float[Array, " p"], *, num_probes: int, num_steps: int
+) -> Quadratures:
     def one_probe(key: Key) -> Quadratures:
         key_start, key_breakdown = jax.random.split(key)
         start = jax.random.normal(key_start, zeros.shape, zeros.dtype)

@@ -25,6 +25,7 @@ from jaxdl.curvature.products.operators import (
 from jaxdl.curvature.spectra.lanczos import Krylov, begin, extend, orthogonalize, start_along
 from jaxdl.curvature.spectra.under_vmap import eigh
 from jaxdl.kinds import as_key, check_counts, check_numbers
+from jaxdl.programs.kept import compiled
 from jaxdl.rounding import product, vector_norm
 from jaxdl.types import Key, Params
 
@@ -133,7 +134,10 @@ def eigenpairs(
     else:
         drawn = jax.random.normal(key_start, zeros.shape, zeros.dtype)
         first = drawn if start is None else start_along(ravel_pytree(start)[0], drawn)
-        pairs = _search(flat_matvec, first, key_search, top, bottom, columns, tolerance, max_cycles)
+        pairs = compiled(
+            _search, flat_matvec, zeros, first, key_search, top=top, bottom=bottom, columns=columns, tolerance=tolerance,
+            max_cycles=max_cycles,
+        )  # fmt: skip
     return pairs._replace(vectors=jax.vmap(unravel)(pairs.vectors))
 
 
@@ -184,6 +188,7 @@ def _search(
     matvec: FlatMatvec,
     start: Float[Array, " p"],
     key: Key,
+    *,
     top: int,
     bottom: int,
     columns: int,

@@ -5,6 +5,7 @@ norm. A bare index, the number of negative eigenvalues, then means nothing. So e
 bounds, and with the whole curve of negative counts as the tolerance grows.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from jaxtyping import Array, Float, Int, Scalar, ScalarLike
 
 from jaxdl.curvature.checks import check_vector
 from jaxdl.curvature.products.operators import DENSE_SIZE, Matvec, columns_of, flat_operator, refuse_asymmetric
-from jaxdl.curvature.spectra.density import cumulative, eigenvalue_counts, spectral_density
+from jaxdl.curvature.spectra.density import SpectralDensity, cumulative, eigenvalue_counts, spectral_density
 from jaxdl.kinds import as_key, check_counts, check_numbers
 from jaxdl.rounding import negligible
 from jaxdl.types import Key, Params
@@ -102,6 +103,13 @@ def inertia(
         refuse_asymmetric("inertia", flat_matvec, zeros, key, num_probes=1)
         return inertia_of(jnp.linalg.eigvalsh(columns_of(flat_matvec, zeros)), factor=factor)
     density = spectral_density(matvec, like, key, num_probes=num_probes, num_steps=num_steps)
+    _refuse_infinite(density.norm)
+    return _estimated(density, factor, error_probability)
+
+
+@functools.partial(jax.jit, static_argnames="error_probability")
+def _estimated(density: SpectralDensity, factor: ScalarLike, error_probability: float) -> Inertia:
+    """The inertia that a spectral density shows."""
 
     def at_most(x: Float[Array, " x"]) -> tuple[Int[Array, " x"], Int[Array, " x"], Int[Array, " x"]]:
         low, high = eigenvalue_counts(density, x, error_probability=error_probability)
@@ -129,13 +137,17 @@ def inertia_of(values: Float[Array, " p"], *, factor: ScalarLike = 10) -> Inerti
         return number, number, number
 
     norm = jnp.max(jnp.abs(values))
+    _refuse_infinite(norm)
     return _inertia(at_most, jnp.int32(values.size), norm, negligible(values, factor=factor))
 
 
-def _inertia(at_most: CountAtMost, size: Int[Array, ""], norm: Scalar, tolerance: Scalar) -> Inertia:
+def _refuse_infinite(norm: Scalar) -> None:
     if not isinstance(norm, jax.core.Tracer) and not bool(jnp.isfinite(norm)):
         msg = "inertia_of: got eigenvalues that are NaN or infinite, expected finite ones; is the loss smooth at this point?"
         raise ValueError(msg)
+
+
+def _inertia(at_most: CountAtMost, size: Int[Array, ""], norm: Scalar, tolerance: Scalar) -> Inertia:
     is_finite = jnp.isfinite(norm)
 
     def where_finite(number: Int[Array, "*steps"], otherwise: int | Int[Array, ""]) -> Int[Array, "*steps"]:

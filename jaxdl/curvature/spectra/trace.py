@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from jaxdl.curvature.products.operators import FlatMatvec, Matvec, columns_of, flat_operator, refuse_nonlinear
 from jaxdl.curvature.spectra.lanczos import BREAKDOWN, orthogonalize
 from jaxdl.kinds import as_key, check_counts
+from jaxdl.programs.kept import compiled
 from jaxdl.rounding import product, vector_norm
 from jaxdl.types import Key, Params
 
@@ -94,7 +95,7 @@ def trace(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 16) -> Pr
     flat_matvec, zeros, _ = _check("trace", matvec, like, key, num_probes)
     if 2 * num_probes >= zeros.size:
         return _exact(jnp.trace(columns_of(flat_matvec, zeros)), zeros.size)
-    sketch = _sketch_of(flat_matvec, jax.random.normal(key, (num_probes, zeros.size), zeros.dtype))
+    sketch = compiled(_sketch_of, flat_matvec, zeros, jax.random.normal(key, (num_probes, zeros.size), zeros.dtype))
     form = product(sketch.basis, sketch.images.T)
     linear = product(sketch.residuals, sketch.images.T) + product(sketch.residual_images, sketch.basis.T)
     return _scalar_estimate(sketch, form, jnp.sum(sketch.residuals * sketch.residual_images, axis=1), linear)
@@ -113,7 +114,7 @@ def squared_frobenius_norm(matvec: Matvec, like: Params, key: Key, *, num_probes
     flat_matvec, zeros, _ = _check("squared_frobenius_norm", matvec, like, key, num_probes)
     if 2 * num_probes >= zeros.size:
         return _exact(jnp.sum(columns_of(flat_matvec, zeros) ** 2), zeros.size)
-    sketch = _sketch_of(flat_matvec, jax.random.normal(key, (num_probes, zeros.size), zeros.dtype))
+    sketch = compiled(_sketch_of, flat_matvec, zeros, jax.random.normal(key, (num_probes, zeros.size), zeros.dtype))
     form = product(sketch.images, sketch.images.T)
     linear = 2 * product(sketch.residual_images, sketch.images.T)
     return _scalar_estimate(sketch, form, jnp.sum(sketch.residual_images**2, axis=1), linear)
@@ -134,7 +135,7 @@ def diagonal(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 16) ->
     if 2 * num_probes >= zeros.size:
         return _exact(unravel(jnp.diagonal(columns_of(flat_matvec, zeros))), zeros.size)
     signs = jax.random.rademacher(key, (num_probes, zeros.size), zeros.dtype)
-    sketch = _sketch_of(flat_matvec, signs)
+    sketch = compiled(_sketch_of, flat_matvec, zeros, signs)
     lost = product(sketch.left_out, sketch.basis), product(sketch.left_out, sketch.images)
     estimates = jnp.sum(sketch.basis * sketch.images, axis=0)[None] - lost[0] * lost[1] + signs * sketch.residual_images
     pairs = _pairs(sketch)
@@ -222,6 +223,7 @@ def _along(vectors: Float[Array, "k k"], left_out: Float[Array, "k k"], cosine: 
     return products - cosine * jnp.diagonal(products)[:, None]
 
 
+@jax.jit
 def _scalar_estimate(
     sketch: _Sketch, form: Float[Array, "k k"], quadratic: Float[Array, " k"], linear: Float[Array, "k k"]
 ) -> ProbeEstimate:

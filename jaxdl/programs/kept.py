@@ -1,0 +1,55 @@
+"""Algorithms around a function that is a closure: compiled once for all closures that compute the same from other arrays."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+from jaxtyping import Array
+
+from jaxdl.programs.lowering import lowering_digest
+from jaxdl.programs.rewriting import applies
+
+MOST_KEPT = 32
+
+Closure = Callable[[Array], Array]
+
+
+def compiled(algorithm: Callable[..., Any], closure: Closure, at: Array, *arrays: Array, **static: Any) -> Any:
+    """`algorithm(closure, *arrays, **static)`, compiled; found again by what the closure lowers to at arrays like `at`.
+
+    The closure's own arrays, such as data and parameters, are inputs of the program and no part of it. Where anything is traced
+    already, or the closure calls back into Python, the algorithm runs as it is.
+
+    >>> import jax.numpy as jnp
+    >>> def twice(function, x):
+    ...     return function(function(x))
+    >>> [float(compiled(twice, lambda x: scale * x, jnp.ones(()), jnp.ones(()))) for scale in (2.0, jnp.float32(3.0))]
+    [4.0, 9.0]
+    """
+    traced = jax.make_jaxpr(closure)(at)
+    known = not any(isinstance(each, jax.core.Tracer) for each in jax.tree.leaves((traced.consts, arrays, at)))
+    if not known or applies(_callback, traced):
+        return algorithm(closure, *arrays, **static)
+
+    def opened(constants: list[Array], at: Array) -> Array:
+        return jaxpr_as_fun(ClosedJaxpr(traced.jaxpr, constants))(at)[0]
+
+    def program(constants: list[Array], arrays: tuple[Array, ...]) -> Any:
+        return algorithm(lambda vector: opened(constants, vector), *arrays, **static)
+
+    meaning = algorithm, tuple(sorted(static.items())), lowering_digest(jax.jit(opened).lower(traced.consts, at))
+    kept = _programs.pop(meaning, None) or jax.jit(program)
+    _programs[meaning] = kept  # the latest at the end
+    while len(_programs) > MOST_KEPT:
+        _programs.pop(next(iter(_programs)))
+    return kept(traced.consts, arrays)
+
+
+_programs: dict[tuple[Any, ...], Callable[..., Any]] = {}
+"""The programs compiled last, by algorithm, its static arguments, and the lowering of the closure."""
+
+
+def _callback(equation: Any) -> Callable[..., Any] | None:
+    name = equation.primitive.name
+    return equation.primitive.bind if "callback" in name or "print" in name else None
