@@ -22,8 +22,6 @@ from typing import Literal, NamedTuple, get_args
 import jax
 import numpy as np
 from jaxtyping import Float, Int, Num
-from scipy import sparse
-from scipy.spatial import KDTree
 
 from jaxdl.decomposition.copies import Rows, in_no_order_of_labels, matrices, measured_rows, with_doubt
 from jaxdl.decomposition.doubles import check_smallest
@@ -161,6 +159,8 @@ def nearest_neighbor(
         )
     numbers = np.arange(len(inputs))
     # Among equal inputs a point need not come first in its own list of neighbours, or be there at all.
+    from scipy.spatial import KDTree  # slow to import, and used here alone
+
     first, second = KDTree(inputs).query(inputs, k=2)[1].T
     members = np.stack([numbers, np.where(first == numbers, second, first)], axis=1)
     weights = np.broadcast_to(np.array([1.0, -1.0]) / math.sqrt(2), members.shape)
@@ -264,6 +264,8 @@ def _from_pseudo_residuals(
     labels = rows.labels
     squares = (np.einsum("tk,tko->to", weights, labels[members]) ** 2).sum(axis=-1)
     num_terms, size = members.shape
+    from scipy import sparse  # slow to import, and used here alone
+
     uses = sparse.csr_array((np.ones(members.size), members.reshape(-1), np.arange(num_terms + 1) * size))
     shares = uses @ uses.T
     shares.data[:] = 1

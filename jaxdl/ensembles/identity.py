@@ -5,17 +5,14 @@ and its setting.
 """
 
 import hashlib
+import importlib.metadata
 import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
-import flax
 import jax
-import jaxlib
 import numpy as np
-import optax
-import scipy
 
 from jaxdl.designs import Design
 from jaxdl.ensembles.devices import compiler_options
@@ -77,7 +74,10 @@ def identity_of(
         **{name: str(getattr(jax.config, name)) for name in OPTIONS},
         "jax_disable_most_optimizations": str(jax.config.read("jax_disable_most_optimizations")),
         # SciPy's because jax calls its LAPACK.
-        **{f"version of {each.__name__}": each.__version__ for each in (jax, jaxlib, scipy, flax, optax)},
+        **{
+            f"version of {each}": importlib.metadata.version(each)
+            for each in ("jax", "jaxlib", "scipy", "flax", "optax")
+        },
         "trial": trial,
     }
 

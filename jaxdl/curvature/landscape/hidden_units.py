@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
-from scipy.optimize import linear_sum_assignment
 
 from jaxdl.curvature.checks import check_alike, check_finite
 from jaxdl.types import Params
@@ -54,6 +53,8 @@ def match_hidden_units(
     (0.0, [1, 0])
     """
     _check_layers(reference, params, layers)
+    from scipy.optimize import linear_sum_assignment  # takes longer to import than all of jaxdl's curvature
+
     kernels = [[np.asarray(net[name]["kernel"], float) for name in layers] for net in (reference, params)]
     biases = [[np.asarray(net[name].get("bias", 0.0), float) for name in layers] for net in (reference, params)]
     sizes = [kernel.shape[1] for kernel in kernels[0][:-1]]
