@@ -14,8 +14,8 @@ from pathlib import Path
 from experiments.book import find, page, runs
 from experiments.book.find import Entry
 from experiments.book.options import Options
+from experiments.book.processes import display, in_a_process
 from experiments.book.runs import Run
-from experiments.whole_book import display, in_a_process
 
 TITLE = "What the study documents claim, and what was measured"
 PROSE = """A claim's criterion stands in its file, never in its results, and a verdict follows from intervals. A claim is
