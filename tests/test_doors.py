@@ -18,7 +18,7 @@ import scipy.sparse
 import jaxdl
 from jaxdl import ensembles, learning_curves, statistics
 from jaxdl.data import arrays, orders, preprocessing, problems, real, resampling, tables
-from jaxdl.statistics import claims
+from jaxdl.statistics import verdicts
 from jaxdl.types import Dataset
 
 KEY = jax.random.key(0)
@@ -181,7 +181,7 @@ def public_functions():
                 isinstance(value, types.FunctionType)
                 and own
                 and not name.startswith("_")
-                and value.__module__ != claims.__name__
+                and value.__module__ != verdicts.__name__
             ):
                 yield value
     yield jaxdl.triangulate

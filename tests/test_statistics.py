@@ -2,7 +2,6 @@
 
 import ast
 import itertools
-import json
 import math
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 import scipy.stats
 
 from jaxdl import statistics
-from jaxdl.statistics import Claim, Interval, Verdict
+from jaxdl.statistics import Interval, Verdict
 
 
 def test_infinite_degrees_of_freedom_are_the_normal_law():
@@ -141,33 +140,9 @@ def test_a_claim_of_several_parts_is_as_good_as_its_worst():
     assert statistics.judge_all([supported, unknown]) is unknown
 
 
-def claim(**changes):
-    values = {
-        "number": "K001",
-        "statement": "statement",
-        "source": "source",
-        "estimate": 1.0,
-        "interval": Interval(0.5, 1.5),
-        "criterion": "criterion",
-        "verdict": Verdict.SUPPORTED,
-        "reading": "reading",
-    }
-    return Claim(**values | changes)
-
-
-@pytest.mark.parametrize("theory", [None, 0.25, -math.inf])
-def test_a_claim_survives_strict_json(theory):
-    original = claim(theory=theory, estimate=np.float32(0.5), interval=Interval(-math.inf, np.float64(2.0)))
-    text = json.dumps(original.to_dict(), allow_nan=False)
-    assert Claim.from_dict(json.loads(text)) == original
-    assert math.isnan(Claim.from_dict(claim(estimate=math.nan).to_dict()).estimate)
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: claim(verdict=Verdict.RESTRICTED), "state the condition"),
-        (lambda: claim(condition="when n is large"), "state the condition"),
         (lambda: statistics.judge(Interval(0.0, 1.0), inside=(1.0, 0.0)), "lower end first"),
         (lambda: statistics.judge_all([]), "at least one"),
         (lambda: statistics.mean_interval(np.ones(1)), r"samples: got shapes \[\(1,\)\], expected .* at least 2"),

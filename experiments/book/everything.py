@@ -14,8 +14,8 @@ from pathlib import Path
 from experiments.book import find, page, runs
 from experiments.book.find import Entry
 from experiments.book.options import Options
+from experiments.book.processes import display, in_a_process
 from experiments.book.runs import Run
-from experiments.whole_book import display, in_a_process
 
 TITLE = "What the study documents claim, and what was measured"
 PROSE = """A claim's criterion stands in its file, never in its results, and a verdict follows from intervals. A claim is
@@ -63,10 +63,12 @@ def write_chapter(chapter: Path, finished: Sequence[Run], out: Path) -> Path:
 
 def write_book(entries: Sequence[Entry], profile: str, out: Path, errors: dict[str, str]) -> None:
     """Write OUT/book.html: all finished claims of a profile, chapter by chapter, what is wrong in the sources, textbook pages."""
-    every, parts = [], []
+    parts = []
+    of = {chapter: _finished(of_chapter, profile, out) for chapter, of_chapter in find.chapters_of(entries).items()}
+    every = [run for finished in of.values() for run in finished]
+    numbers = [run.finding["number"] for run in every]
     for chapter, of_chapter in find.chapters_of(entries).items():
-        finished = _finished(of_chapter, profile, out)
-        every += finished
+        finished = of[chapter]
         question = find.question_of(of_chapter[0].path.parent)[0]
         error = (
             f'<p class="chip failed">failed</p><pre tabindex="0">{escape(errors[chapter])}</pre>'
@@ -75,7 +77,7 @@ def write_book(entries: Sequence[Entry], profile: str, out: Path, errors: dict[s
         )
         missing = sorted({entry.number for entry in of_chapter} - {run.finding["number"] for run in finished})
         notes = f'<p class="label">not run yet: {", ".join(missing)}</p>' if missing else ""
-        body = "".join(page.claim(run, out) for run in finished)
+        body = "".join(page.claim(run, out, numbers) for run in finished)
         parts.append(
             f'<section class="chapter" id="{chapter}">\n<h2>{escape(question)}</h2>\n{error}{notes}{body}</section>\n'
         )

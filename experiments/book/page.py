@@ -3,12 +3,13 @@
 import base64
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from experiments.book import glossary
+from experiments.book import glossary, power
 from experiments.book.find import ROOT
 from experiments.book.glossary import linked
 from experiments.book.runs import Run
@@ -24,6 +25,7 @@ FACTS = {
     "textbook": "Textbook",
     "scope": "Scope",
     "looks": "Earlier looks",
+    "see": "Must agree with",
 }
 
 
@@ -35,7 +37,7 @@ def page(
         f"<pre>{escape(text)}</pre>\n" if text.startswith("    ") else f"<p>{linked(text)}</p>\n" for text in prose
     )
     answers = f'<ol class="claims">\n{"".join(_answer(run) for run in runs)}</ol>\n' if len(runs) > 1 else ""
-    articles = main or "".join(claim(run, folder) for run in runs)
+    articles = main or "".join(claim(run, folder, [each.finding["number"] for each in runs]) for run in runs)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -67,8 +69,8 @@ def check_own(path: Path) -> None:
         raise ValueError(msg)
 
 
-def claim(run: Run, folder: Path) -> str:
-    """All about one claim, the answer first."""
+def claim(run: Run, folder: Path, beside: Collection[str] = ()) -> str:
+    """All about one claim, the answer first; numbers of claims that stand `beside` it on the page become links."""
     found = run.finding
     drawings = [figure(*each) for each in zip(found["captions"], run.drawings, strict=True)]
     tables = "".join(table(title, columns) for title, columns in found["tables"].items())
@@ -77,14 +79,14 @@ def claim(run: Run, folder: Path) -> str:
 <h2>{escape(found["statement"])}</h2>
 {f'<p class="condition">True here: {linked(found["condition"])}</p>' if found["condition"] else ""}
 <p>{linked(found["reading"])}</p>
-{"".join(drawings[:1])}{definitions(facts(found))}
+{"".join(drawings[:1])}{definitions(facts(found, beside))}
 {tables}{"".join(drawings[1:])}<details><summary>How it was run</summary>
 {definitions(_how(run, folder))}</details>
 </article>
 """
 
 
-def facts(found: Mapping[str, Any]) -> dict[str, str]:
+def facts(found: Mapping[str, Any], beside: Collection[str] = ()) -> dict[str, str]:
     """What a reader is told besides statement, verdict and reading, as HTML by its name."""
     reference = ", ".join(f"{name} {number(value)}" for name, value in found["reference"].items())
     theory = [] if found["theory"] is None else [f"{number(found['theory'])} exactly."]
@@ -92,15 +94,21 @@ def facts(found: Mapping[str, Any]) -> dict[str, str]:
         "Measured": estimate(found),
         "Theory": " ".join([*theory, *found["theory_note"]]),
         "Held against": reference,
+        **power.of(found),
         "Criterion": found["criterion"],
         "For the source": found["means"],
-        **{title: " ".join(found[name]) for name, title in FACTS.items()},
+        **{title: " ".join(found.get(name, ())) for name, title in FACTS.items()},
     }
     errata: dict[str, str] = {}
     for each in found["errata"]:
         head, text = f"Wrong in {each['document']}", f"“{escape(each['says'])}” Correct: {escape(each['correct'])}"
         errata[head] = f"{errata[head]}<br>{text}" if head in errata else text
-    return {name: linked(text) for name, text in named.items() if text} | errata
+    shown = {name: linked(text) for name, text in named.items() if text}
+    if FACTS["see"] in shown:
+        shown[FACTS["see"]] = re.sub(
+            r"[A-Z]+[0-9]+", lambda match: _link(match[0]) if match[0] in beside else match[0], shown[FACTS["see"]]
+        )
+    return shown | errata
 
 
 def estimate(found: Mapping[str, Any]) -> str:
@@ -192,6 +200,10 @@ def _answer(run: Run) -> str:
     number, statement = (escape(run.finding[name]) for name in ("number", "statement"))
     chips = chip(run.finding["verdict"])
     return f'<li><a class="label" href="#{number}">{number}</a> <span>{statement}</span> {chips}</li>\n'
+
+
+def _link(number: str) -> str:
+    return f'<a href="#{number}">{number}</a>'
 
 
 def _how(run: Run, folder: Path) -> dict[str, str]:

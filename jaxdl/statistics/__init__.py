@@ -9,7 +9,6 @@ are taken as well. Everything runs on the host, in NumPy and SciPy.
 <Verdict.SUPPORTED: 'supported'>
 """
 
-from jaxdl.statistics.claims import Claim, Verdict, judge, judge_all, judge_test
 from jaxdl.statistics.estimates import Estimate, means, share, stacked
 from jaxdl.statistics.intervals import (
     Interval,
@@ -27,9 +26,9 @@ from jaxdl.statistics.significance import (
     trend_test,
 )
 from jaxdl.statistics.slopes import log_slope, slope, slope_interval
+from jaxdl.statistics.verdicts import Verdict, judge, judge_all, judge_test
 
 __all__ = [
-    "Claim",
     "Estimate",
     "Interval",
     "Verdict",

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import experiments
-from experiments.book import command_line, everything, find, finding, glossary, lab, page, readme, runs
+from experiments.book import command_line, everything, find, finding, glossary, lab, page, power, readme, runs
 from experiments.book.interruption import interruptible
 from jaxdl import ensembles
 from jaxdl.statistics import Estimate, Interval, Verdict
@@ -30,6 +30,7 @@ Textbook: ESL 1.1, UDL 2.3.
 Theory: One half.
 Errs: "Coins are <i>fair</i>." (S9): Some are not.
 Scope: Simulated coins.
+See: K998 (the same coins), K997.
 """
 
 import jax
@@ -452,6 +453,8 @@ def test_the_book_loads_nothing_escapes_everything_and_every_link_arrives(book, 
         assert "table" in links.tags
     text = Path("results/book.html").read_text()
     assert "Some are not." in text
+    assert '<a href="#K998">K998</a> (the same coins), K997.' in text
+    assert "is seen 4 times in 5" in text
     assert "UDL 2.3" in text
 
 
@@ -545,3 +548,19 @@ with interruptible(lambda: "last words"):
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "last words\n")
+
+
+def test_what_an_open_verdict_needs_follows_from_its_interval_and_its_bar():
+    found = {"interval": [0.8, 1.2], "estimate": 1.0, "ends": "95 % interval", "verdict": "inconclusive"}
+    told = power.of(found | {"reference": {"bar": 0.9, "chance": 0.85}})
+    assert f"{(power.POWER * 0.2 / 0.1) ** 2:.2g} times the runs" in told["To settle it"]
+    # A bar that the interval excludes leaves nothing open, nor does one that the estimate meets.
+    for bar in (0.5, 1.0):
+        assert "To settle it" not in power.of(found | {"reference": {"bar": bar}})
+    assert power.of(found | {"ends": "grid", "reference": {}}) == {}
+
+
+def test_the_power_of_a_t_test_is_what_it_says():
+    effect, error = power.POWER * 1.96, 1.0
+    seen = np.random.default_rng(0).normal(effect, error, 20_000) > 1.96
+    assert abs(seen.mean() - 0.8) < 4 * np.sqrt(0.16 / 20_000) + 0.005
