@@ -65,8 +65,8 @@ def judged(lab: Lab, strength: Strength = printed) -> Finding:
         },
         figures={
             "The printed strength is right at a prior variance of one alone": plots.against(
-                VARIANCES, {"λ = s²/2, as printed": means(missed)}, log_x=False, log=False,
-                xlabel="prior variance s²", ylabel="relative distance from the posterior mean",
+                np.log10(VARIANCES), {"λ = s²/2, as printed": means(missed), "λ = 1/(2s²)": means(distance["right"])},
+                xlabel="log10 of the prior variance s²", ylabel="relative distance from the posterior mean",
             )
         },
     )  # fmt: skip

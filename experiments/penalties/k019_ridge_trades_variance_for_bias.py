@@ -81,7 +81,7 @@ def judged(lab: Lab, wandering: float = 0.0) -> Finding:
         },
         figures={
             f"Variance falls and bias² rises; the risk is lowest at λ = {STRENGTHS[best]:.2g}": plots.against(
-                np.log10(STRENGTHS[1:]), terms_of(result, PARTS, at=slice(1, None)), xlabel="log10 λ", ylabel="squared error"
+                np.log10(STRENGTHS[1:-2]), terms_of(result, PARTS, at=slice(1, -2)), xlabel="log10 λ", ylabel="squared error"
             )
         },
     )  # fmt: skip

@@ -20,7 +20,7 @@ RECALL = 0.95
 SIZES = {
     "quick": {"problems": 80, "steps": 150},
     "full": {"problems": 512, "steps": 300, "seed": 26},
-    "smallest": {"problems": 8, "steps": 100},
+    "smallest": {"problems": 4, "steps": 60},
 }
 CRITERION = f"""Both strengths tuned on validation data over one grid: the mean share of exact zeros of L1 is at least
 {ZEROS:.0%} (95 % interval, shown) and of L2 none in any run; L1 keeps every input that matters on at least {RECALL:.0%}

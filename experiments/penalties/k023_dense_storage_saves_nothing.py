@@ -26,7 +26,7 @@ from jaxdl.statistics import Estimate, Interval
 PRECISIONS = (np.float32, np.float64)
 SIZES = {
     "quick": {"networks": 12, "steps": 150, "sealed": False},
-    "full": {"networks": 96, "steps": 400, "sealed": True, "seed": 26},
+    "full": {"networks": 192, "steps": 400, "sealed": True, "seed": 26},
     "smallest": {"networks": 3, "steps": 20},
 }
 CRITERION = f"""Of every network at every strength, in {" and ".join(each.__name__ for each in PRECISIONS)}, the dense

@@ -13,7 +13,7 @@ Scope: Linear networks of 8 hidden units without biases, 40 examples of 4 inputs
     Full-batch descent.
 Looks: Full runs were made at seeds 0 and 1, with tanh networks on linear data, under a condition that is false of tanh
     networks. The threshold was judged with this claim, and is WD1 since.
-See: WD1 (the same runs), K105 (strict saddles are left; zero under decay is a minimum)
+See: WD1, K105 (the same runs; strict saddles are left, but zero under decay is a minimum)
 """
 
 import numpy as np

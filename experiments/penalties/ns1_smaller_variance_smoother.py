@@ -2,7 +2,7 @@
 
 Says: The smaller the variance of the prior, the smaller the coefficients, and the fewer spikes the function has.
 Source: S0, on regularisation as a prior.
-Textbook: Deep Learning 5.6.1, ESL 5.8.
+Textbook: Deep Learning 5.6.1, ESL 5.4.
 Theory: The norm |w| of the fit never grows with λ. The integral of f''² is another quadratic form of w, of which that
     is no theorem.
 Scope: Polynomials of degree 12 through 5 noisy points of one curve; prior variances from 0.01 to 100, ten times apart.
@@ -52,7 +52,7 @@ def judged(lab: Lab, strength: str = right.__name__) -> Finding:
         tables={"From each prior variance to the next smaller one": at_step},
         figures={
             "The integral of f''² falls with the prior variance on average": plots.against(
-                np.log10(VARIANCES), {"mean": means(rough / np.log(10))}, xlabel="log10 of the prior variance s²",
+                np.log10(VARIANCES), {"mean over data sets": means(rough / np.log(10))}, xlabel="log10 of the prior variance s²",
                 ylabel="log10 of the integral of f''²",
             )
         },
