@@ -58,10 +58,7 @@ def judged(lab: Lab, few: int = FEW) -> Finding:
     dense = [judge(at(NUM_FEATURES, *each), inside=(0.0, np.inf)) for each in itertools.product(SIGNALS, CORRELATIONS)]
     shown = CELLS.index((few, STRONG, 0.0))
     share = means((risks["L1"] - risks["L2"]) / risks["L2"].mean(axis=1, keepdims=True))
-    won = [
-        f"{count} of {NUM_FEATURES} in {sum(at(*each).high < 0 for each in CELLS if each[0] == count)}"
-        for count in COUNTS
-    ]
+    won = [f"{sum(at(*each).high < 0 for each in CELLS if each[0] == count)} where {count}" for count in COUNTS]
     by_correlation = {
         f"correlation {each:g}": Estimate(
             share.estimate[place::2], Interval(*(np.asarray(end)[place::2] for end in share.interval))
@@ -72,8 +69,8 @@ def judged(lab: Lab, few: int = FEW) -> Finding:
         what=f"excess risk of L1 less that of L2, {few} of {NUM_FEATURES} inputs, signal {STRONG:g}",
         shown=Estimate(float(difference.estimate[shown]), at(few, STRONG, 0.0)),
         verdict=restricted(judge_all([*gains(STRONG), *dense]), judge_all(gains(WEAK)), CONDITION),
-        reading=f"L1 surely predicts better where there matter {', '.join(won)} of {len(SIGNALS) * len(CORRELATIONS)} settings of "
-        "signal and correlation.",
+        reading=f"Of {len(SIGNALS) * len(CORRELATIONS)} settings of signal and correlation L1 surely predicts better in "
+        f"{', in '.join(won)} of {NUM_FEATURES} inputs matter.",
         means="The sources' half, only if, holds where all inputs matter; a truth with 20 of 50 can still be sparse enough.",
         ends="family-wise 95 % interval",
         reference={"no difference": 0.0},

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from numpy.polynomial import Legendre, Polynomial
-from scipy import sparse as scipy_sparse
 
 from experiments.book import find
 from experiments.book.lab import Lab
@@ -85,7 +84,7 @@ def test_minima_of_independent_weights_are_those_of_each():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", memory.FORMATS)
-def test_formats_take_less_beyond_the_break_even_share_of_zeros_and_lose_nothing(dtype, name):
+def test_formats_take_less_beyond_the_break_even_share_of_zeros(dtype, name):
     shape, generator = (64, 32), np.random.default_rng(0)
     limit = memory.break_even(shape, np.dtype(dtype).itemsize)[name]
     for share, is_smaller in ((limit - 0.01, False), (limit + 0.01, True)):
@@ -93,7 +92,6 @@ def test_formats_take_less_beyond_the_break_even_share_of_zeros_and_lose_nothing
         kernel[: round(share * kernel.size)] = 0
         kernel = generator.permutation(kernel).reshape(shape)
         assert (memory.FORMATS[name](kernel) < memory.dense(kernel)) == is_smaller
-        np.testing.assert_array_equal(scipy_sparse.csr_array(kernel).toarray(), kernel)
 
 
 @pytest.mark.parametrize(("depth", "expected"), [(2, 2.0), (3, 0.0)])
