@@ -75,6 +75,16 @@ def equivalent(measured: Any, margin: float, *, level: float = 0.05) -> Verdict:
     return judge(t_interval(*of, level=1 - 2 * level), inside=(-margin, margin))
 
 
+def judge_each(intervals: Interval, *, inside: tuple[float, float]) -> Verdict:
+    """The verdict on several intervals at once: supported when all lie inside the region, refuted when one lies outside.
+
+    >>> judge_each(Interval(np.array([0.1, -0.2]), np.array([0.2, 0.1])), inside=(0.0, 1.0))
+    <Verdict.INCONCLUSIVE: 'inconclusive'>
+    """
+    low, high = (np.ravel(np.asarray(end)) for end in intervals)
+    return judge_all([judge(Interval(*map(float, ends)), inside=inside) for ends in zip(low, high, strict=True)])
+
+
 def each_term(results: Mapping[str, Decomposition], term: str) -> dict[str, Derived]:
     """One term of each result, with its error."""
     return {name: result.derive(lambda terms: terms[term]) for name, result in results.items()}
