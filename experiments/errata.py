@@ -22,20 +22,6 @@ class Erratum(NamedTuple):
 
 ERRATA = (
     Erratum(
-        document=PRACTICE,
-        says="With suitable regularisation a bigger network lowers the bias without raising the variance.",
-        correct="All rests on the condition: without a penalty, tuned at each size, the variance peaks where "
-        "parameters meet examples in number.",
-        claims=("K013",),
-    ),
-    Erratum(
-        document=PRACTICE,
-        says="A network that is large enough fits its training set to zero error if the Bayes error is low, as it "
-        "is not for blurred images.",
-        correct="The exception concerns the test error. Training error falls to zero on noisy labels too.",
-        claims=("K015",),
-    ),
-    Erratum(
         document=LECTURE,
         says="A Gaussian prior of variance σ² on the weights is a penalty of strength λ = σ²/2.",
         correct="λ = 1/(2σ²), for λ‖w‖² added to the negative log-likelihood: a narrower prior penalises more. With "
