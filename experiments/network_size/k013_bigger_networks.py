@@ -28,7 +28,7 @@ from jaxdl.types import Dataset, Keys
 LEAST_FALL, LARGEST_RISE = 0.1, 0.1
 SIZES = {
     "quick": {"teachers": 8, "data": 3, "init": 3},
-    "full": {"teachers": 200, "data": 4, "init": 3, "seed": 26},
+    "full": {"teachers": 160, "data": 4, "init": 3, "seed": 26},
     "smallest": {"teachers": 5, "data": 3, "init": 3},
 }
 CRITERION = f"""At n = 80 and 240, with the weight decay that n/4 validation examples choose for each run from the same values

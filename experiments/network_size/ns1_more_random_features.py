@@ -6,9 +6,8 @@ Source: S4; Yang et al. (2020); d'Ascoli et al. (2020).
 Textbook: UDL 8.4.
 Theory: Least squares on p Gaussian features: the variance goes as p/(n - p - 1) below p = n, where it is infinite.
 Scope: Random ReLU features of 8 inputs, n = 80, means over a law of teachers; the peak is placed between 72 and 88 features.
-Looks: As a part of K013, seeds 0 to 5 at full size, one teacher each: supported on all but seed 3, open there. Since then teachers
-    are replicates, n/4 examples validate in place of 200, and the peak is looked for where it is. Sizes were settled on runs with
-    up to 120 teachers at seed 0.
+Looks: As a part of K013, seeds 0 to 5 at full size, one teacher each: it held on all but seed 3, which left K013 open. Since then
+    teachers are replicates, n/4 examples validate in place of 200, and the peak is looked for at n. Sizes: seed 0, 120 teachers.
 See: K013 (networks, whose first layer learns), DD2 (the risk peaks there too).
 """
 
@@ -37,10 +36,7 @@ smaller number by {LARGEST_RISE:.0%} at most (95 % Fieller intervals over teache
 that may be highest is shown). And without a penalty the log variance of a teacher's runs is higher at n features than at every
 other number (95 % t intervals over teachers, Bonferroni)."""
 
-N, INPUT_SCALE = (
-    80,
-    10.0,
-)  # as in double_descent: else weights of features that one example activates have no finite variance
+N, INPUT_SCALE = 80, 10.0  # else weights of features that one example alone activates have no finite variance
 WIDTHS = (5, 10, 20, 40, 72, 80, 88, 160, 320)
 STRENGTHS = (1.0, 3.2, 10.0, 32.0, 100.0, 320.0)
 

@@ -58,16 +58,16 @@ def trial_of(pool: Dataset, test: Dataset, wrong: float) -> Trial:
 def drawn_cells(
     rng: np.random.Generator, num: int, arms: Mapping[str, tuple[int, bool, int]]
 ) -> dict[str, Float[np.ndarray, "arms cells"]]:
-    """For arms by their width and whether they have a penalty: the same random rates, decays and dropouts, or zero."""
+    """For arms by their width and whether they have a penalty: the same random rates, decays and dropouts, or zero.
+
+    Every second cell has no dropout, which harms small networks.
+    """
     width, has_penalty = (np.array(column, float)[:, None] for column in list(zip(*arms.values(), strict=True))[:2])
-    rate, decay, dropout = 10 ** rng.uniform(-3, -1.5, num), 10 ** rng.uniform(-1.5, 1, num), rng.uniform(0, 0.75, num)
     every = np.ones((len(arms), num))
-    cells = {
-        "width": width * every,
-        "rate": rate * every,
-        "decay": decay * has_penalty,
-        "dropout": dropout * has_penalty,
-    }
+    rate, decay = 10 ** rng.uniform(-3, -1.5, num), 10 ** rng.uniform(-1.5, 1, num)
+    dropout = rng.uniform(0, 0.75, num) * (np.arange(num) % 2)
+    cells = {"width": width * every, "rate": rate * every, "decay": decay * has_penalty}
+    cells["dropout"] = dropout * has_penalty
     return {name: values.astype(np.float32) for name, values in cells.items()}
 
 

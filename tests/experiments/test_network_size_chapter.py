@@ -102,23 +102,18 @@ def test_an_interval_that_reaches_twice_as_far_as_the_bar_needs_four_times_the_r
     assert growth.replicates_needed(Estimate(1.0, Interval(0.8, 1.1)), 0.9, 50) == 200
 
 
-@pytest.mark.parametrize("is_sealed", [False, True])
-def test_digits_to_train_on_and_to_judge_by_differ(is_sealed):
-    pool, test = (set(map(bytes, np.asarray(each.x))) for each in digits.parts(is_sealed))
-    assert not pool & test
-    assert len(pool) + len(test) == (1797 if is_sealed else 1198)
+def test_no_digit_occurs_twice():
+    assert len(set(map(bytes, np.asarray(digits.DIGITS.x)))) == 1797
 
 
-def test_linear_models_have_650_parameters_and_networks_of_128_units_9610():
-    sizes = {}
-    for name, (model, _) in k014_shuffled_labels.ARMS.items():
-        params = model.init(KEYS["init"], jnp.ones((1, 64)))["params"]
-        sizes[name] = sum(leaf.size for leaf in jax.tree.leaves(params))
-    assert sizes == {"network": 9610, "linear softmax": 650}
+@pytest.mark.parametrize(("arm", "size"), [("network", 9610), ("linear softmax", 650)])
+def test_models_of_digits_have_as_many_parameters_as_the_criterion_says(arm, size):
+    params = k014_shuffled_labels.ARMS[arm][0].init(KEYS["init"], jnp.ones((1, 64)))["params"]
+    assert sum(leaf.size for leaf in jax.tree.leaves(params)) == size
 
 
 def test_an_error_cannot_be_avoided_for_each_digit_with_two_labels():
-    setting = {"width": jnp.array(64.0), "share": jnp.array(0.4), "is_twice": jnp.array(True)}
+    setting = {"width": jnp.array(48.0), "share": jnp.array(0.4), "is_twice": jnp.array(True)}
     trial = jax.jit(k015_zero_training_error.trial_of(False))
     keys = keys_of(0, "data", "labels", "init")
     found = trial(keys, setting)
@@ -134,8 +129,8 @@ def test_dropout_keeps_the_mean_of_the_outputs_and_a_rate_of_zero_changes_nothin
     model = tuning.with_dropout(8, 5, 0.0)
     variables = model.init(KEYS["init"], x)
     plain = models.mlp_of_width(8, 5, 10).apply(variables, x)
-    np.testing.assert_allclose(model.train_apply(variables, x, KEYS["init"])[0], plain, rtol=1e-6)
-    np.testing.assert_allclose(model.apply(variables, x), plain, rtol=1e-6)
+    for outputs in (model.train_apply(variables, x, KEYS["init"])[0], model.apply(variables, x)):
+        np.testing.assert_allclose(outputs, plain, rtol=1e-6)
     dropped = tuning.with_dropout(8, 5, 0.25).train_apply
     outputs = jax.vmap(lambda each: dropped(variables, x, each)[0])(jax.random.split(KEYS["init"], 4000))
     errors = 4 * outputs.std(axis=0) / np.sqrt(4000)
@@ -158,7 +153,4 @@ def test_the_two_way_interval_covers_the_mean_over_new_networks_and_new_digits()
     rng = np.random.default_rng(0)
     networks, points, both = (rng.normal(size=shape) for shape in ((400, 12, 1), (400, 1, 20), (400, 12, 20)))
     found = [digits.two_way(each).interval for each in networks + 0.5 * points + both]
-    covered = np.mean([low < 0 < high for low, high in found])
-    assert 0.92 < covered < 0.99
-    one_way = [statistics.mean_interval(each.mean(axis=1)) for each in 0.1 * networks + points + both]
-    assert np.mean([low < 0 < high for low, high in one_way]) < 0.8
+    assert 0.92 < np.mean([low < 0 < high for low, high in found]) < 0.99
