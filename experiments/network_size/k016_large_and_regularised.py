@@ -77,8 +77,9 @@ def judged(lab: Lab, first: str = "large") -> Finding:
             }
         },
         figures={
-            "A large network that is regularised predicts better than a small one": plots.rows(
-                list(ARMS), {"accuracy": accuracies}, xlabel="accuracy on other digits"
+            "A large network that is regularised predicts better than a small one, and than one that is not": plots.rows(
+                [f"{first} less {arm}" for arm in leads], {"lead": stacked(leads.values())},
+                xlabel="paired difference of accuracies on other digits", levels={"none": LEAST},
             )
         },
     )  # fmt: skip
