@@ -54,7 +54,11 @@ class Growth:
         return (
             f"{name}: {self.verdict.value}; from width {self.widths[0]} to {self.widths[-1]} bias² becomes {_words(self.fall)} "
             f"times as large, and the variance is {_words(self.rise)} times that at width {self.widths[self.worst]}."
-            + (f" {self.needed} teachers would settle it." if self.verdict == Verdict.INCONCLUSIVE else "")
+            + (
+                f" It takes {self.needed} teachers or more to settle it."
+                if self.verdict == Verdict.INCONCLUSIVE
+                else ""
+            )
         )
 
 
@@ -78,10 +82,10 @@ def growth(widths: Sequence[int], terms: Mapping[str, ByTeacher], least_fall: fl
 
 
 def replicates_needed(measured: Estimate, bar: float, num: int) -> int:
-    """With how many replicates the interval would end at the bar, were its reach to shrink as their root."""
+    """With how many replicates the interval would end at the bar, were its reach to shrink as their root; 100,000 at most."""
     end = measured.interval.high if measured.estimate < bar else measured.interval.low
-    reach = min(abs(float(end - measured.estimate)) / max(abs(bar - measured.estimate), 1e-6), 1e3)
-    return int(np.ceil(num * reach**2))
+    reach = abs(float(end - measured.estimate)) / max(abs(bar - measured.estimate), 1e-9)
+    return int(np.ceil(min(num * reach**2, 1e5)))
 
 
 def by_width(widths: Sequence[int], terms: Mapping[str, ByTeacher]) -> dict[str, Any]:
