@@ -9,8 +9,8 @@ Errs: "A Gaussian prior of variance σ² on the weights is a penalty of strength
     added to the negative log-likelihood: a narrower prior penalises more. With noise of variance s² and half the sum of
     squares, and (λ/2)|w|², it is λ = s²/σ².
 Scope: Polynomials of degree 12 through 5 noisy points of one curve; prior variances from 0.01 to 100.
-Looks: Full runs were made at seeds 0 and 1. What a smaller variance does was judged with this claim, and is NS1 since.
-See: NS1 (the right strength is the one that it varies)
+Looks: Full runs were made at seeds 0 and 1. What a smaller variance does was judged with this claim, and is PS1 since.
+See: PS1 (the right strength is the one that it varies)
 """
 
 import numpy as np
