@@ -214,3 +214,26 @@ def test_an_answer_that_hangs_on_a_nan_is_nan(test):
 def test_numbers_that_mean_nothing_are_refused(call, unchecked):
     with pytest.raises(ValueError, match=r"^(standard_error|successes|p_values|values|x): got "):
         call()
+
+
+@pytest.mark.parametrize("shape", [(12, 20), (40, 8)])
+@pytest.mark.parametrize("effects", [(1.0, 1.0, 1.0), (1.0, 0.0, 1.0), (0.0, 0.5, 1.0)])
+def test_two_way_intervals_hold_the_mean_of_other_rows_and_columns(shape, effects):
+    generator, (rows, columns) = np.random.default_rng(0), shape
+    held = [
+        low < 0 < high
+        for low, high in (
+            statistics.two_way(
+                effects[0] * generator.normal(size=(rows, 1))
+                + effects[1] * generator.normal(size=(1, columns))
+                + effects[2] * generator.normal(size=shape)
+            ).interval
+            for _ in range(400)
+        )
+    ]
+    assert np.mean(held) > 0.95 - 4 * (0.95 * 0.05 / 400) ** 0.5
+
+
+def test_a_two_way_table_needs_two_of_each():
+    with pytest.raises(ValueError, match="at least two rows"):
+        statistics.two_way(np.ones((1, 5)))

@@ -2,14 +2,12 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, ScalarLike
+from jaxtyping import Array, Bool, ScalarLike
 
 from experiments.book import sealed
 from jaxdl import learners, losses, objectives
 from jaxdl.data import label_noise, real
-from jaxdl.statistics import Estimate, t_interval
 from jaxdl.types import Dataset, Key, Keys, Model, Variables
 
 NUM_CLASSES = 10
@@ -36,19 +34,3 @@ def descended(model: Model, rate: float, num_steps: int, keys: Keys, train: Data
     """Trained by Adam on all examples at once, on the cross-entropy."""
     objective = objectives.empirical_risk(model, losses.softmax_cross_entropy)
     return learners.gradient_descent(model, objective, optax.adam(rate), num_steps=num_steps)(keys, train)
-
-
-def two_way(values: Bool[np.ndarray, "networks points"] | Float[np.ndarray, "networks points"]) -> Estimate:
-    """The mean over networks and test points, with an interval over both: each is a sample of more.
-
-        s² = var(means of networks) / R + var(means of points) / P
-
-    The degrees of freedom are Satterthwaite's (1946). What networks and points do together counts twice, so that s² is rather
-    too large.
-    """
-    values = np.asarray(values, np.float64)
-    found = [(line.var(ddof=1) / len(line), len(line) - 1) for line in (values.mean(axis=1), values.mean(axis=0))]
-    variance = sum(part for part, _ in found)
-    freedom = variance**2 / sum(part**2 / degrees for part, degrees in found) if variance else np.inf
-    error = float(np.sqrt(variance))
-    return Estimate(float(values.mean()), t_interval(float(values.mean()), error, freedom), error)

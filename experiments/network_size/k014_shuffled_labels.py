@@ -20,7 +20,7 @@ from experiments.book.lab import Lab
 from experiments.network_size import digits
 from jaxdl import designs, models, plots
 from jaxdl.data import resampling
-from jaxdl.statistics import judge, judge_all, share, stacked
+from jaxdl.statistics import judge, judge_all, share, stacked, two_way
 from jaxdl.types import Keys, Model, Trial
 
 LEAST, CHANCE, MARGIN = 0.95, 0.1, 0.02
@@ -65,7 +65,7 @@ def judged(lab: Lab, arm: str = "network") -> Finding:
     runs = {name: lab.run(name, trial_of(lab, *of), design, block=4) for name, of in cases.items()}
     errors = {name: np.asarray(each.outputs["errors"]) for name, each in runs.items()}
     fits = {name: share(each == 0) for name, each in errors.items()}
-    accuracies = {name: digits.two_way(np.asarray(each.outputs["right"])) for name, each in runs.items()}
+    accuracies = {name: two_way(np.asarray(each.outputs["right"])) for name, each in runs.items()}
     shown = accuracies[case]
     verdicts = judge(fits[case].interval, inside=(LEAST, 1.0)), judge(shown.interval, inside=(0.0, CHANCE + MARGIN))
     return Finding(

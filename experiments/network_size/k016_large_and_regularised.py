@@ -18,10 +18,10 @@ import numpy as np
 
 from experiments.book.finding import Finding
 from experiments.book.lab import Lab
-from experiments.network_size.digits import parts, two_way
+from experiments.network_size.digits import parts
 from experiments.network_size.tuning import TIMES, WRONG, best_cells, drawn_cells, trial_of
 from jaxdl import designs, plots, selection
-from jaxdl.statistics import judge, judge_all, means, stacked
+from jaxdl.statistics import judge, judge_all, means, stacked, two_way
 
 LEAST = 0.0
 SIZES = {

@@ -13,7 +13,6 @@ from experiments.book.lab import Lab
 from experiments.book.sealed import parts
 from jaxdl import designs, learners, losses, models, objectives, penalties
 from jaxdl.data import real, resampling
-from jaxdl.statistics import Estimate, t_interval
 from jaxdl.types import Dataset, Keys, Params, Run, Variables
 
 NUM_TRAIN, NUM_VALIDATION, WIDTH = 300, 200, 32
@@ -96,20 +95,3 @@ def sparse_codes(lab: Lab) -> Any:
         "decay": jnp.array([*[0.0] * len(ACTIVITIES), *DECAYS]),
     }
     return lab.run("codes", trial, designs.independent(lab["networks"], "data", "init"), settings=settings, block=4)
-
-
-def two_way(values: Float[np.ndarray, "networks digits"], *, level: float = 0.95) -> Estimate:
-    """The mean, with an interval for other networks and other test digits.
-
-    Its variance is that of the means of networks plus that of the means of digits less that of single values, which both
-    contain; the fewer of the two give the degrees of freedom.
-    """
-    values = np.asarray(values, np.float64)
-    rows, columns = values.shape
-    by_network, by_digit = values.mean(axis=1), values.mean(axis=0)
-    rest = values - by_network[:, None] - by_digit + values.mean()
-    single = (rest**2).sum() / ((rows - 1) * (columns - 1))
-    variance = by_network.var(ddof=1) / rows + by_digit.var(ddof=1) / columns - single / (rows * columns)
-    error = np.sqrt(max(variance, by_network.var(ddof=1) / rows, by_digit.var(ddof=1) / columns))
-    mean = values.mean()
-    return Estimate(float(mean), t_interval(mean, error, min(rows, columns) - 1, level=level), float(error))

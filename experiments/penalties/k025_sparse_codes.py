@@ -13,9 +13,9 @@ from jaxtyping import Float
 
 from experiments.book.finding import Finding
 from experiments.book.lab import Lab
-from experiments.penalties.digits import ACTIVITIES, DECAYS, sparse_codes, two_way
+from experiments.penalties.digits import ACTIVITIES, DECAYS, sparse_codes
 from jaxdl import plots
-from jaxdl.statistics import judge, judge_all, judge_test, means, trend_test
+from jaxdl.statistics import judge, judge_all, judge_test, means, trend_test, two_way
 
 COST = 0.01
 SIZES = {

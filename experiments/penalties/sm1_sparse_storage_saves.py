@@ -21,10 +21,10 @@ import numpy as np
 
 from experiments.book.finding import Finding, restricted
 from experiments.book.lab import Lab
-from experiments.penalties.digits import STRENGTHS, sparse_kernels, two_way
+from experiments.penalties.digits import STRENGTHS, sparse_kernels
 from experiments.penalties.memory import FORMATS, dense
 from jaxdl import plots
-from jaxdl.statistics import Verdict, judge, judge_all, means
+from jaxdl.statistics import Verdict, judge, judge_all, means, two_way
 
 COST = 0.01
 ALLOWED = 0.005

@@ -9,7 +9,7 @@ are taken as well. Everything runs on the host, in NumPy and SciPy.
 <Verdict.SUPPORTED: 'supported'>
 """
 
-from jaxdl.statistics.estimates import Estimate, means, share, stacked
+from jaxdl.statistics.estimates import Estimate, means, share, stacked, two_way
 from jaxdl.statistics.intervals import (
     Interval,
     bootstrap_interval,
@@ -50,5 +50,6 @@ __all__ = [
     "stacked",
     "t_interval",
     "trend_test",
+    "two_way",
     "wilson_interval",
 ]

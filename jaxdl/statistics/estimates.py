@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 
 from jaxdl.statistics.intervals import Interval, as_floats, check_level, count_replicates, t_interval, wilson_interval
 
@@ -44,6 +44,37 @@ def means(samples: Float[np.ndarray, "*rest replicates"] | Any, *, level: float 
     error = samples.std(axis=0, ddof=1) / num_replicates**0.5
     interval = t_interval(samples.mean(axis=0), error, num_replicates - 1, level=level)
     return Estimate(samples.mean(axis=0), interval, error)
+
+
+def two_way(values: Shaped[np.ndarray, "rows columns"] | Any, *, level: float = 0.95) -> Estimate:
+    """The mean of a table whose rows and columns are both samples, such as networks and test points, with an interval for others.
+
+        s² = var(means of rows) / R + var(means of columns) / C - s²_rest / (R C)
+
+    Both variances of means contain that of the single values, s²_rest of the residuals of rows and columns. s² is at least the
+    larger of the first two; the fewer of rows and columns give the degrees of freedom.
+
+    Raises:
+        ValueError: fewer than two rows or columns; values that are no numbers.
+
+    Source: Searle, Casella and McCulloch, "Variance components" (1992), section 4.
+
+    >>> two_way([[1.0, 0.0, 1.0], [1.0, 0.0, 0.0]]).estimate
+    0.5
+    """
+    level = check_level(level)
+    values = as_floats("values", np.asarray(values, float) if np.asarray(values).dtype == bool else values)
+    if values.ndim != 2 or min(values.shape) < 2:
+        msg = f"values: got shape {values.shape}, expected at least two rows and two columns"
+        raise ValueError(msg)
+    num_rows, num_columns = values.shape
+    of_rows, of_columns = values.mean(axis=1), values.mean(axis=0)
+    rest = values - of_rows[:, None] - of_columns[None, :] + values.mean()
+    single = (rest**2).sum() / ((num_rows - 1) * (num_columns - 1))
+    parts = of_rows.var(ddof=1) / num_rows, of_columns.var(ddof=1) / num_columns
+    error = np.sqrt(max(sum(parts) - single / (num_rows * num_columns), *parts))
+    mean = float(values.mean())
+    return Estimate(mean, t_interval(mean, error, min(num_rows, num_columns) - 1, level=level), float(error))
 
 
 def stacked(parts: Iterable[Any]) -> Estimate:

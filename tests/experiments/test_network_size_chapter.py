@@ -147,10 +147,3 @@ def test_arms_without_a_penalty_have_none_and_the_best_cell_of_an_arm_keeps_to_i
     scores = np.zeros((2, 3, 2))
     scores[:, 2, 0], scores[:, 1, 1] = 9.0, 5.0
     assert tuning.best_cells(scores, arms) == [(2, 0), (1, 1)]
-
-
-def test_the_two_way_interval_covers_the_mean_over_new_networks_and_new_digits():
-    rng = np.random.default_rng(0)
-    networks, points, both = (rng.normal(size=shape) for shape in ((400, 12, 1), (400, 1, 20), (400, 12, 20)))
-    found = [digits.two_way(each).interval for each in networks + 0.5 * points + both]
-    assert 0.92 < np.mean([low < 0 < high for low, high in found]) < 0.99

@@ -9,7 +9,6 @@ from numpy.polynomial import Legendre, Polynomial
 from experiments.book import find
 from experiments.book.lab import Lab
 from experiments.penalties import collapse, k018_the_strength_of_a_prior, memory, minima, polynomials, shrinkage, sparse
-from experiments.penalties.digits import two_way
 from experiments.penalties.k025_sparse_codes import halving
 from jaxdl import curvature, learners, models
 from jaxdl.statistics import Verdict
@@ -121,15 +120,6 @@ def test_after_too_much_decay_two_linear_layers_come_back_and_three_stay_at_zero
 def test_what_is_exact_holds_at_the_smallest_sizes(number):
     (entry,) = find.chosen([number], find.claims_below())
     assert find.load(entry).judged(Lab("penalties", entry.sizes("smallest"))).judgement.verdict == Verdict.EXACT
-
-
-def test_two_way_intervals_hold_the_mean_of_other_rows_and_columns():
-    generator, held = np.random.default_rng(0), 0
-    for _ in range(400):
-        values = generator.normal(size=(12, 1)) + generator.normal(size=20) + generator.normal(size=(12, 20))
-        low, high = two_way(values).interval
-        held += low < 0 < high
-    assert held / 400 > 0.95 - 4 * (0.95 * 0.05 / 400) ** 0.5
 
 
 def test_the_strength_that_halves_is_the_smallest_or_else_the_last():
