@@ -21,7 +21,7 @@ GRADIENT = 1e-9
 SHARE = 0.9
 SIZES = {
     "quick": {"data_sets": 3, "descended": 64, "random": 128},
-    "full": {"data_sets": 12, "descended": 256, "random": 384, "seed": 26},
+    "full": {"data_sets": 10, "descended": 192, "random": 320, "seed": 26},
     "smallest": {"data_sets": 6, "descended": 64, "random": 16},
 }
 CRITERION = f"""Of the distinct points with a gradient below {GRADIENT:g} that searches along descents find on a data set, k are

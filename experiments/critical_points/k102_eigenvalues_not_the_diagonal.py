@@ -24,7 +24,7 @@ from experiments.critical_points.matrices import ANALYTIC, BLOCK, LARGEST, analy
 from jaxdl import plots
 from jaxdl.statistics import Estimate, Interval, wilson_interval
 
-SIZES = {"quick": {"blocks": 5}, "full": {"blocks": 200, "seed": 26}, "smallest": {"blocks": 2}}
+SIZES = {"quick": {"blocks": 5}, "full": {"blocks": 100, "seed": 26}, "smallest": {"blocks": 2}}
 CRITERION = f"""The rule is right on all of {len(ANALYTIC)} analytic cases; one counterexample refutes it. Shown is how often it
 fails for random matrices of two rows with a positive diagonal (Wilson 95 % interval)."""
 

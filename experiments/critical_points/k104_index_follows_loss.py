@@ -23,7 +23,7 @@ GRADIENT = 1e-9
 FEWEST = 4
 SIZES = {
     "quick": {"data_sets": 3, "descended": 64, "random": 128},
-    "full": {"data_sets": 12, "descended": 256, "random": 384, "seed": 26},
+    "full": {"data_sets": 10, "descended": 192, "random": 320, "seed": 26},
     "smallest": {"data_sets": 4, "descended": 16, "random": 16},
 }
 CRITERION = f"""Distinct points with a gradient below {GRADIENT:g}: the mean rank correlation of index and loss over data sets is

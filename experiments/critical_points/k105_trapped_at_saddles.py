@@ -27,7 +27,7 @@ from jaxdl.statistics import judge, means, share, slope
 SHARE = 0.05
 STEPS = 40_000
 NEAR = 1e-4
-SIZES = {"quick": {"runs": 80}, "full": {"runs": 320, "seed": 26}, "smallest": {"runs": 80}}
+SIZES = {"quick": {"runs": 80}, "full": {"runs": 160, "seed": 26}, "smallest": {"runs": 80}}
 CRITERION = f"""More than {SHARE:.0%} of the runs are still at the saddle after {STEPS} steps of {STEP_SIZE:g} (Wilson 95 %
 interval). Two arms: the degenerate saddle of three layers, from a distance of {NEAR:g}; and strict saddles, where a run counts as
 held if it is at any of {len(OFFSETS) * len(RATES)} distances and curvatures, or if its autoencoder ends high."""

@@ -25,7 +25,7 @@ FEWER, MORE = 2, 1
 SHARE = 0.5
 SIZES = {
     "quick": {"networks": 6, "sealed": False},
-    "full": {"networks": 48, "sealed": True, "seed": 26},
+    "full": {"networks": 32, "sealed": True, "seed": 26},
     "smallest": {"networks": 2},
 }
 CRITERION = f"""In the geometric mean of the networks' spectra the largest ratio of neighbors among the 2 C + 2 largest comes after
