@@ -30,13 +30,13 @@ CRITERION = f"""The slope of the log root mean square distance of index fraction
 (95 % bootstrap interval over draws of the couplings)."""
 
 
-def judged(lab: Lab, sign: int = 1) -> Finding:
-    """Index fractions against those of theory at the same energies, or, with `sign` -1, at the opposite ones."""
+def judged(lab: Lab, offset: float = 0.0) -> Finding:
+    """Index fractions against those of theory at the same energies, to which `offset` is added."""
     sizes = np.array(lab["spins"])
     points = [spins.distinct_points(spins.searched(lab, n), n) for n in lab["spins"]]
     squares = []
     for energy, measured, draw in points:
-        error = measured - spins.predicted_index(sign * energy)
+        error = measured - spins.predicted_index(energy) - offset
         squares.append([error[draw == each] ** 2 for each in range(lab["draws"])])
 
     def distances(rows: np.ndarray) -> np.ndarray:
@@ -56,7 +56,7 @@ def judged(lab: Lab, sign: int = 1) -> Finding:
     axes = figure.subplots()
     for n, (energy, measured, _), marker in zip(sizes, points, "^so", strict=False):
         axes.plot(energy, measured, marker, markersize=3, alpha=0.5, label=f"N = {n}")
-    axes.plot(grid, spins.predicted_index(sign * grid), color="black", linewidth=1.2, label="theory, N = ∞")
+    axes.plot(grid, spins.predicted_index(grid) + offset, color="black", linewidth=1.2, label="theory, N = ∞")
     axes.set(xlabel="energy per spin", ylabel="index / (N - 1)")
     axes.legend(fontsize="small")
     rounding = 1 / math.sqrt(12) / (sizes - 1)
@@ -90,5 +90,5 @@ def judged(lab: Lab, sign: int = 1) -> Finding:
 
 
 def control(lab: Lab) -> Finding:
-    """The theory of the opposite energy."""
-    return judged(lab, sign=-1)
+    """A theory whose index is a fifth of all too high at every energy."""
+    return judged(lab, offset=0.2)

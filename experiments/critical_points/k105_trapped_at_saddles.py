@@ -42,7 +42,7 @@ def judged(lab: Lab, held_for: int = STEPS) -> Finding:
     strict = outputs["strict"]
     held = share((strict >= held_for).any(axis=(1, 2)) | (outputs["excess"] > 1e-3))
     growth = slope(-np.log(OFFSETS), np.moveaxis(strict * np.log1p(STEP_SIZE * np.array(RATES)), 1, -1)).mean(axis=1)
-    left = outputs["degenerate"][:, 0] * STEP_SIZE * OFFSETS[0]
+    left = outputs["degenerate"][:, -1] * STEP_SIZE * OFFSETS[-1]
     series = {
         **{f"strict, curvature -{rate:g}": means(strict[:, :, place].T) for place, rate in enumerate(RATES)},
         "three layers": means(outputs["degenerate"].T),
@@ -60,7 +60,7 @@ def judged(lab: Lab, held_for: int = STEPS) -> Finding:
         reading=f"{at_three_layers[names[0]].estimate:.0%} of the runs are, {at_three_layers[names[1]].estimate:.0%} with "
         f"gradient noise, and {held.estimate:.0%} at strict saddles (at most {held.interval.high:.1%}). Steps to leave those grow "
         f"as ln(1 / distance) / ln(1 + step size · curvature), slope {growth.mean():.3f}, up to {strict.max()}; from "
-        f"{OFFSETS[0]:g} of three layers they are {np.median(left):.2g} / (distance · step size) in the median. From exactly the "
+        f"{OFFSETS[-1]:g} of three layers they are {np.median(left):.2g} / (distance · step size) in the median. From exactly the "
         f"stable manifold of a strict saddle descent {'never leaves' if never else 'leaves too'}.",
         reference={"lower bar": SHARE},
         tables={"Mean steps to leave, at most those of the budget, ± s.e.": {"distance": OFFSETS, **series}},

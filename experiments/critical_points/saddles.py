@@ -15,7 +15,7 @@ from jaxdl.types import Keys, Params
 STEP_SIZE = 0.1
 RATES = (0.01, 0.1, 1.0)
 """The negative curvatures at the strict saddles that are escaped."""
-OFFSETS = (1e-2, 1e-4, 1e-6, 1e-8)
+OFFSETS = (1e-8, 1e-6, 1e-4, 1e-2)
 """How far from the saddle, or from its stable manifold, descent begins."""
 NOISE = 1e-3
 """Standard deviation of the noise of a stochastic gradient."""

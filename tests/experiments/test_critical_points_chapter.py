@@ -119,7 +119,7 @@ def test_steps_to_leave_grow_with_the_logarithm_at_strict_saddles_and_with_the_i
     outputs = saddles.escapes(lab_of(runs=8), 4000).outputs
     assert (outputs["on the manifold"] == 4000).all()
     # While |y| is small, y grows by the factor 1 + step size rate: ln(100) / ln(1 + step size rate) steps for each two decades.
-    steps = np.diff(outputs["strict"][:, :, -1], axis=1)
+    steps = -np.diff(outputs["strict"][:, :, -1], axis=1)
     np.testing.assert_allclose(steps, np.log(100) / np.log1p(saddles.STEP_SIZE), atol=1)
     times = saddles.leaving_times(
         lambda w: -(w**2), jnp.array([[0.01], [0.02]]), lambda w: w[:, 0] > 0.5, jax.random.key(0), 0.0, 4000
