@@ -23,7 +23,7 @@ FEWEST = 3
 SIZES = {
     "quick": {"steps": 1200, "step_sizes": (0.2, 0.6, 0.8), "others": (8.0,), "inits": 4, "sealed": False},
     "full": {
-        "steps": 4000, "step_sizes": (0.2, 0.4, 0.6, 0.8), "others": (8.0,), "inits": 20, "sealed": True, "seed": 26,
+        "steps": 2000, "step_sizes": (0.2, 0.6, 0.8), "others": (8.0,), "inits": 16, "sealed": True, "seed": 26,
     },
     "smallest": {"steps": 400, "step_sizes": (0.6, 0.8), "inits": 4},
 }  # fmt: skip

@@ -18,7 +18,7 @@ from jaxdl.statistics import judge, judge_all, means
 
 SIZES = {
     "quick": {"steps": 1600, "step_sizes": (0.2, 0.6, 0.8), "inits": 6, "sealed": False},
-    "full": {"steps": 4000, "step_sizes": (0.2, 0.4, 0.6, 0.8), "inits": 20, "sealed": True, "seed": 26},
+    "full": {"steps": 2000, "step_sizes": (0.2, 0.6, 0.8), "inits": 16, "sealed": True, "seed": 26},
     "smallest": {"steps": 400, "step_sizes": (0.2, 0.8), "inits": 8},
 }
 CRITERION = """With the smallest steps, the sharpness in the last quarter is above 2 / largest step size, after as many steps and so

@@ -22,7 +22,7 @@ SHARE = 0.8
 MARGIN = 0.25
 SIZES = {
     "quick": {"steps": 1600, "step_sizes": (0.2, 0.6, 0.8), "inits": 6, "sealed": False},
-    "full": {"steps": 4000, "step_sizes": (0.2, 0.4, 0.6, 0.8), "inits": 20, "sealed": True, "seed": 26},
+    "full": {"steps": 2000, "step_sizes": (0.2, 0.6, 0.8), "inits": 16, "sealed": True, "seed": 26},
     "smallest": {"steps": 1000, "step_sizes": (0.2, 0.8), "inits": 8},
 }
 CRITERION = f"""Where the smallest steps pass {REACH:g} of the larger steps' 2 / step size within their own time, the larger steps

@@ -24,7 +24,7 @@ MEAN = 0.002
 SPREAD = 0.05
 SIZES = {
     "quick": {"features": 100, "examples": 400, "data_sets": 600},
-    "full": {"data_sets": 4000, "seed": 26},
+    "full": {"data_sets": 3000, "seed": 26},
     "smallest": {"features": 8, "examples": 30, "data_sets": 64},
 }
 CRITERION = f"""The mean is the law's up to {MEAN:.1%}, and the standard deviation up to {SPREAD:.0%} (two one-sided tests at 5 %
