@@ -1,12 +1,14 @@
 """Outliers of a spectrum: the eigenvalues above its largest gap."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float, Int
 
 from jaxdl.admission import as_numbers
 
 
-def num_outliers(largest: Float[np.ndarray, "*rest ranks"]) -> Int[np.ndarray, "*rest"]:
+def num_outliers(largest: Float[np.ndarray, "*rest ranks"] | Any) -> Int[np.ndarray, "*rest"]:
     """The number of eigenvalues above the largest ratio of neighbors.
 
         argmax_k λ_k / λ_{k+1},   over the k for which λ_{k+1} > 0
