@@ -30,9 +30,9 @@ def test_the_eigenvalues_show_every_analytic_case_and_the_diagonal_does_not():
 
 def test_the_exact_shares_of_positive_matrices_are_measured():
     counts = matrices.positive(lab_of(blocks=1)).outputs["positive"][0]
-    for size, exact in EXACT.items():
+    for count, exact in zip(counts, EXACT, strict=False):
         error = np.sqrt(exact * (1 - exact) / matrices.BLOCK)
-        assert abs(counts[size - 1] / matrices.BLOCK - exact) < 4 * error
+        assert abs(count / matrices.BLOCK - exact) < 4 * error
 
 
 def test_matrices_are_positive_where_their_eigenvalues_are(key):
@@ -121,18 +121,12 @@ def test_steps_to_leave_grow_with_the_logarithm_at_strict_saddles_and_with_the_i
     # While |y| is small, y grows by the factor 1 + step size rate: ln(100) / ln(1 + step size rate) steps for each two decades.
     steps = -np.diff(outputs["strict"][:, :, -1], axis=1)
     np.testing.assert_allclose(steps, np.log(100) / np.log1p(saddles.STEP_SIZE), atol=1)
+    assert (outputs["degenerate"][:, np.array(saddles.OFFSETS) <= 1e-4] == 4000).all()
     times = saddles.leaving_times(
         lambda w: -(w**2), jnp.array([[0.01], [0.02]]), lambda w: w[:, 0] > 0.5, jax.random.key(0), 0.0, 4000
     )
     # dw/dt = w² leaves 1/w at the rate of one; a discrete step is behind by less than the logarithm of the growth.
     np.testing.assert_allclose(saddles.STEP_SIZE * times, [1 / 0.01 - 2, 1 / 0.02 - 2], atol=1)
-
-
-def test_no_descent_leaves_three_layers_before_its_weights_have_grown():
-    outputs = saddles.escapes(lab_of(runs=8), 4000).outputs
-    near = np.array(saddles.OFFSETS) <= 1e-4
-    assert (outputs["degenerate"][:, near] == 4000).all()
-    assert (outputs["excess"] < 1e-3).all()
 
 
 def test_losses_within_the_range_of_both_are_kept():
