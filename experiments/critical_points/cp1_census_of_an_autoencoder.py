@@ -69,7 +69,7 @@ def judged(lab: Lab, shift: int = 0) -> Finding:
     share, bar = float(np.mean(counts > 0)), 1 - (1 - EVEN / len(truth)) ** is_critical.sum()
     without = np.mean(counts[None] - by_chunk > 0, axis=1)
     low, high = t_interval(share, np.sqrt((num - 1) * without.var()), num - 1)
-    needed = is_critical.size * ((share - low) / (share - bar)) ** 2 if low < bar < share else 0.0
+    needed = ((share - low) / (share - bar)) ** 2 if low < bar < share else 0.0
     figure, hit = plots.new_figure(plots.PANEL_SIZE), counts > 0
     axes = figure.subplots()
     axes.scatter(
@@ -87,7 +87,7 @@ def judged(lab: Lab, shift: int = 0) -> Finding:
         reading=f"{hit.sum()} of {len(hit)} classes, the rarest {int(counts.min())} times, {spurious} points of none; {ends.sum()} "
         f"searches, of {outputs['num_steps'].mean():.0f} steps on average, ended as "
         + ", ".join(f"{ends[each]} {name_of(each)}" for each in Kind if ends[each]) + "."
-        + (f" About {needed:.0f} searches would settle it." if needed else ""),
+        + (f" About {needed:.0f} censuses of this size would settle it." if needed else ""),
         reference={"all": 1.0, "lower bar": bar},
         figures={"The classes of critical points, found and missed": figure},
     )  # fmt: skip
