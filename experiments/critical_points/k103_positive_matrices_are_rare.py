@@ -27,14 +27,15 @@ from experiments.critical_points.shares import in_words, jackknifed, share, stay
 from jaxdl import plots
 from jaxdl.statistics import Estimate, Interval, judge, stacked
 
-EXACT = (0.5, (2 - math.sqrt(2)) / 4, (math.pi - 2 * math.sqrt(2)) / (4 * math.pi))
-OF_FIELDS = (0.5, 0.25, 1 / (2 + 2 * (29 + 6 * math.sqrt(6)) / (29 - 6 * math.sqrt(6))))
 LARGER = 4
 FALL = 0.5
 SIZES = {"quick": {"blocks": 8}, "full": {"blocks": 100, "seed": 26}, "smallest": {"blocks": 4}}
 CRITERION = f"""Of the matrices that are positive, a share stays so with one row more. Were the fall exponential, it would not
 depend on N: from N = {LARGER} to {LARGER + 1} it is less than {FALL:g} times that from N = 1 to 2 (95 % jackknife t interval over
 blocks of matrices). Two arms: the Gaussian orthogonal ensemble, and Hessians at critical points of an isotropic Gaussian field."""
+
+EXACT = (0.5, (2 - math.sqrt(2)) / 4, (math.pi - 2 * math.sqrt(2)) / (4 * math.pi))
+OF_FIELDS = (0.5, 0.25, 1 / (2 + 2 * (29 + 6 * math.sqrt(6)) / (29 - 6 * math.sqrt(6))))
 
 
 def judged(lab: Lab, coupling: float = 1.0) -> Finding:
