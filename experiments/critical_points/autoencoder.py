@@ -20,17 +20,17 @@ def loss_of(eigenvalues: Float[Array, " n"]) -> Callable[[Params], Scalar]:
 
 
 def classes(eigenvalues: Sequence[float], code_size: int) -> list[tuple[float, int]]:
-    """The distinct pairs of loss and index of a linear autoencoder's critical points (Baldi and Hornik, 1989).
+    """The loss and the index of each class of a linear autoencoder's critical points (Baldi and Hornik, 1989), in order.
 
-    One stratum of them for each set of at most `code_size` eigenvectors that are kept:
+    One class for each set of at most `code_size` eigenvectors that are kept:
 
         loss = sum of the other eigenvalues / 2,
         index = number of (kept, other) pairs in the wrong order + (units to spare) (other eigenvectors)
     """
-    n, found = len(eigenvalues), set()
+    n, found = len(eigenvalues), []
     for kept in itertools.chain.from_iterable(itertools.combinations(range(n), r) for r in range(code_size + 1)):
         others = [j for j in range(n) if j not in kept]
         index = sum(eigenvalues[j] > eigenvalues[i] for i in kept for j in others)
         index += (code_size - len(kept)) * len(others)
-        found.add((round(sum(eigenvalues[j] for j in others) / 2, 9), index))
+        found.append((sum(eigenvalues[j] for j in others) / 2, index))
     return sorted(found)

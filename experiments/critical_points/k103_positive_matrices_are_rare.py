@@ -1,80 +1,88 @@
-"""Of random symmetric matrices, the share that is positive falls faster than exponentially with their size.
+"""The share of symmetric matrices that are positive falls faster than exponentially with their size.
 
-Says: A hundred curvatures of one sign are as unlikely as a hundred coins that fall alike.
+Says: A hundred curvatures of one sign are as unlikely as a hundred coins that fall alike; minima are that rare.
 Source: S0; Dean & Majumdar (2006); Bray & Dean (2007).
-Theory: ln P ~ -N² ln(3) / 4 for large random matrices; 1/2, (2 - √2)/4 and (π - 2√2)/(4π) for N = 1, 2, 3. Critical points of a
-    function are another matter: on a torus of two dimensions a quarter are minima, by Euler's characteristic.
-Errs: "A hundred curvatures of one sign are as unlikely as a hundred coins that fall alike." (S0): Far more unlikely: eigenvalues
-    repel each other. For large random symmetric N × N matrices the chance falls like exp(-N² ln(3) / 4).
-Scope: The Gaussian orthogonal ensemble, N up to 6.
-Looks: Sizes were settled on runs at seed 0, also at full size; the full profile has seed 1 since. Wilson's intervals took the place
-    of Clopper and Pearson's, and random fields on a torus, whose share of minima Euler forces, were left out.
+Textbook: Deep Learning 8.2.3.
+Theory: Gaussian orthogonal ensemble: ln P ~ -N² ln(3) / 4; P = 1/2, (2 - √2)/4 and (π - 2√2)/(4π) for N = 1, 2, 3. Critical points
+    of an isotropic Gaussian field: minima are 1/2, 1/4 and 1 / (2 + 2 (29 + 6√6) / (29 - 6√6)) of them (Bardeen et al., 1986, for
+    N = 3), and by Kac and Rice e^-N to leading order: their Hessian can be shifted as a whole.
+Errs: "A hundred curvatures of one sign are as unlikely as a hundred coins that fall alike." (S0): Of random symmetric matrices
+    far more unlikely, since eigenvalues repel each other: exp(-N² ln(3) / 4). Minima among the critical points of an isotropic
+    Gaussian field fall by e rather than 2 with each dimension.
+Scope: The Gaussian orthogonal ensemble, and isotropic Gaussian fields over all heights, both up to N = 6.
+Looks: Full looks at seeds 0 and 1 had the ensemble alone. Fields, which the source speaks of, are the second arm since; an earlier
+    field on a torus was left out, as Euler's formula forces its shares.
+See: K104, CP2 (an index that depends on the height)
 """
 
-import itertools
 import math
+from functools import partial
 
 import numpy as np
 
-from experiments.book.finding import Finding
+from experiments.book.finding import Finding, restricted
 from experiments.book.lab import Lab
-from experiments.critical_points.matrices import BLOCK, LARGEST, positive
+from experiments.critical_points.matrices import BLOCK, LARGEST, of_fields, positive
+from experiments.critical_points.shares import in_words, jackknifed, share, stay
 from jaxdl import plots
-from jaxdl.statistics import Estimate, Interval, judge, judge_all, wilson_interval
+from jaxdl.statistics import Estimate, Interval, judge, stacked
 
-EXACT = {1: 0.5, 2: (2 - math.sqrt(2)) / 4, 3: (math.pi - 2 * math.sqrt(2)) / (4 * math.pi)}
-TREND = 4
-SIZES = {"quick": {"blocks": 5}, "full": {"blocks": 200, "seed": 1}, "smallest": {"blocks": 2}}
-CRITERION = f"""The exact shares for N = {", ".join(map(str, EXACT))} lie inside the 99 % intervals, and the share of positive
-matrices that stay so in one more dimension falls from each N to the next, up to N = {TREND}, by 95 % intervals (Wilson). Shown is
-that share from N = {TREND} to {TREND + 1}."""
+LARGER = 4
+FALL = 0.5
+SIZES = {"quick": {"blocks": 8}, "full": {"blocks": 100, "seed": 26}, "smallest": {"blocks": 4}}
+CRITERION = f"""Of the matrices that are positive, a share stays so with one row more. Were the fall exponential, it would not
+depend on N: from N = {LARGER} to {LARGER + 1} it is less than {FALL:g} times that from N = 1 to 2 (95 % jackknife t interval over
+blocks of matrices). Two arms: the Gaussian orthogonal ensemble, and Hessians at critical points of an isotropic Gaussian field."""
+
+EXACT = (0.5, (2 - math.sqrt(2)) / 4, (math.pi - 2 * math.sqrt(2)) / (4 * math.pi))
+OF_FIELDS = (0.5, 0.25, 1 / (2 + 2 * (29 + 6 * math.sqrt(6)) / (29 - 6 * math.sqrt(6))))
 
 
 def judged(lab: Lab, coupling: float = 1.0) -> Finding:
-    """Counts of positive leading blocks, against exact shares and against each other."""
-    counts, draws = positive(lab, coupling).outputs["positive"].sum(axis=0), lab["blocks"] * BLOCK
-    bands = [ends(int(counts[size - 1]), draws, level=0.99) for size in EXACT]
-    inside = [
-        judge(Interval(exact, exact), inside=(float(band.low), float(band.high)))
-        for exact, band in zip(EXACT.values(), bands, strict=True)
-    ]
-    # P(the next pivot is positive too) falls with N, where independent signs would keep it at one half.
-    stay = [ends(int(after), int(before)) for before, after in itertools.pairwise(counts[: TREND + 1])]
-    falls = [
-        judge(Interval(after.low - before.high, after.high - before.low), inside=(-1.0, 0.0))
-        for before, after in itertools.pairwise(stay[: TREND - 1])
-    ]
-    sizes, shares = np.arange(1, LARGEST + 1), counts / draws
-    of_all = Estimate(shares, Interval(*wilson_interval(counts, np.full(LARGEST, draws))))
-    coins = 0.5**sizes
+    """Shares of positive leading blocks, counted or weighted; entries off the diagonal are multiplied by `coupling`."""
+    counts, fields = positive(lab, coupling).outputs["positive"].astype(float), of_fields(lab).outputs
+    arms = {
+        "random matrices": [np.full_like(counts, BLOCK), counts],
+        "critical points of a field": [fields["all"], fields["minima"]],
+    }
+    shares = {name: [jackknifed(partial(share, n=n), arm) for n in range(LARGEST)] for name, arm in arms.items()}
+    stays = {name: [jackknifed(partial(stay, n=n), arm) for n in range(1, LARGER + 1)] for name, arm in arms.items()}
+    falls = [jackknifed(lambda a: stay(a, LARGER) / stay(a, 1), arm) for arm in arms.values()]
+    first, second = (judge(fall.interval, inside=(0.0, FALL)) for fall in falls)
+    sizes = np.arange(1, LARGEST + 1)
     return Finding(
-        what=f"share of positive matrices that stay so from N = {TREND} to {TREND + 1}",
-        shown=Estimate(float(counts[TREND] / counts[TREND - 1]), stay[-1]),
-        verdict=judge_all([*inside, *falls]),
-        reading=f"Measured {', '.join(f'{share:.4g}' for share in shares)} for N = 1 to {LARGEST}; the exact ones are "
-        f"{', '.join(f'{exact:.4g}' for exact in EXACT.values())}.",
-        reference={"independent signs": 0.5},
+        what="share of positive random matrices that stay so from N = 2 to 3",
+        shown=stays["random matrices"][1],
+        verdict=restricted(
+            first,
+            second,
+            "Entries are independent and centred; at critical points of an isotropic Gaussian field, over all heights, the share "
+            "falls exponentially.",
+        ),
+        reading=f"From N = 1 on the share that stays is {in_words(stays['random matrices'])} for random matrices, a fall to "
+        f"{falls[0].estimate:.2f} times the first (at most {falls[0].interval.high:.2f}), and "
+        f"{in_words(stays['critical points of a field'])} for critical points, to {falls[1].estimate:.2f} times (at least "
+        f"{falls[1].interval.low:.2f}); coins keep 0.5.",
+        theory=EXACT[2] / EXACT[1],
+        reference={"coins": 0.5, "fields, as N grows": 1 / math.e},
         tables={
-            f"Share of {draws} random symmetric matrices that is positive": {
+            "Share that is positive": {
                 "N": sizes,
-                "measured": of_all,
-                "exact": [*(f"{exact:.5f}" for exact in EXACT.values()), *[""] * (LARGEST - len(EXACT))],
-                "coin flips": coins,
+                "random matrices": stacked(shares["random matrices"]),
+                "exact": [*(f"{exact:.5f}" for exact in EXACT), *[""] * (LARGEST - 3)],
+                "critical points of a field": stacked(shares["critical points of a field"]),
+                "exact, fields": [*(f"{exact:.5f}" for exact in OF_FIELDS), *[""] * (LARGEST - 3)],
+                "coins": 0.5**sizes,
             }
         },
         figures={
-            "Positive matrices are rarer than coins that all fall alike": plots.against(
-                sizes, {"positive": of_all, "coin flips": Estimate(coins, Interval(coins, coins))},
-                log=True, xlabel="N", ylabel="share of random symmetric matrices",
+            "Positive random matrices are far rarer than coins that all fall alike; minima of fields are not": plots.against(
+                sizes, {**{name: stacked(each) for name, each in shares.items()},
+                        "coins": Estimate(0.5**sizes, Interval(0.5**sizes, 0.5**sizes))},
+                log=True, xlabel="N", ylabel="share that is positive",
             )
         },
     )  # fmt: skip
-
-
-def ends(successes: int, trials: int, level: float = 0.95) -> Interval:
-    """Wilson's interval of a share as plain numbers."""
-    low, high = wilson_interval(successes, trials, level=level)
-    return Interval(float(low), float(high))
 
 
 def control(lab: Lab) -> Finding:

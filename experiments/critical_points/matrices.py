@@ -1,4 +1,4 @@
-"""Random symmetric matrices, which K102 and K103 count, and analytic cases whose kind is known."""
+"""Random symmetric matrices and Hessians of random fields, which K102 and K103 count, and analytic cases of known kind."""
 
 from typing import Any
 
@@ -55,6 +55,26 @@ def positive(lab: Lab, coupling: float = 1.0) -> Any:
 
     with jax.enable_x64(True):
         return lab.run("matrices", trial, designs.independent(lab["blocks"], "matrix"), block=1)
+
+
+def of_fields(lab: Lab) -> Any:
+    """Runs of BLOCK Hessians of an isotropic Gaussian field: sums of |det H|, and of those that are positive, of each size.
+
+    At a point the Hessian of such a field, in suitable units, is a matrix of the Gaussian orthogonal ensemble with variances 2 and
+    1 plus an independent normal multiple of the identity, whatever its spectrum, and is independent of the gradient. By the
+    formula of Kac and Rice critical points see it weighted by |det H|. Minima have a positive H.
+    """
+
+    def trial(keys: Keys) -> dict[str, Array]:
+        key_matrix, key_shift = jax.random.split(keys["matrix"])
+        entries = jax.random.normal(key_matrix, (BLOCK, LARGEST, LARGEST))
+        shift = jax.random.normal(key_shift, (BLOCK, 1, 1)) * jnp.eye(LARGEST)[None]
+        hessians = (entries + entries.mT) / 2**0.5 + shift
+        weights = jnp.stack([jnp.abs(jnp.linalg.det(hessians[:, :n, :n])) for n in range(1, LARGEST + 1)])
+        return {"all": jnp.sum(weights, axis=1), "minima": jnp.sum(weights * is_positive(hessians), axis=1)}
+
+    with jax.enable_x64(True):
+        return lab.run("fields", trial, designs.independent(lab["blocks"], "matrix"), block=1)
 
 
 def is_positive(matrices: Float[Array, "draws n n"]) -> Bool[Array, "n draws"]:

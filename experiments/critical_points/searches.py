@@ -1,4 +1,4 @@
-"""Searches for the critical points of small tanh networks, along descents and from random starts: the study of K104."""
+"""Searches for the critical points of small tanh networks, along descents and from random starts: the study of K104 and CP3."""
 
 import math
 from typing import Any
@@ -35,7 +35,7 @@ def trial_of(num_descended: int, num_random: int) -> Trial:
         task = random_task(keys["data"])
         key_small, key_time, key_random = jax.random.split(keys["starts"], 3)
         small = random_networks(key_small, (num_descended,), -1.0, 0.0)
-        large = random_networks(key_random, (num_random,), -0.3, 0.7)
+        large = random_networks(key_random, (num_random,), -0.6, 0.2)
         times = 10 ** jax.random.uniform(key_time, (num_descended,), minval=1.0, maxval=math.log10(MAX_STEPS))
 
         def loss(w: Params) -> Scalar:
@@ -77,6 +77,13 @@ def distinct(found: CriticalPoints, gradient_norm: float) -> tuple[np.ndarray, n
     points = critical.distinct(found).points
     kept = points.gradient_norm < gradient_norm
     return np.asarray(points.value)[kept], np.asarray(points.inertia)[kept, 0], found.spectrum.shape[-1]
+
+
+def within(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which values lie in the range of both sets of losses; none where one is empty."""
+    if not len(values) or not len(others):
+        return np.zeros(len(values), bool)
+    return (values >= max(values.min(), others.min())) & (values <= min(values.max(), others.max()))
 
 
 def scatter(index: dict[str, list[np.ndarray]], value: dict[str, list[np.ndarray]]) -> Figure:

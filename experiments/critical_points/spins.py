@@ -13,6 +13,11 @@ from jaxdl import curvature, designs
 from jaxdl.curvature.critical import CriticalPoints
 from jaxdl.types import Keys, Params
 
+THRESHOLD = 8**0.5 / 3**0.5
+"""Minus the energy per spin below which minima prevail, 2 √((p - 1) / p) for p = 3."""
+STEP_SIZE, MOST_STEPS = 0.02, 200
+"""Of descents on the sphere, which take a number of steps that is log-uniform; every second start takes none."""
+
 
 def lagrangian(couplings: Float[Array, "n n n"]) -> Callable[[Params], Scalar]:
     """The spherical 3-spin energy with a multiplier for |x|² = N, whose critical points are those on the sphere.
@@ -30,30 +35,48 @@ def lagrangian(couplings: Float[Array, "n n n"]) -> Callable[[Params], Scalar]:
     return loss
 
 
-def searched(lab: Lab) -> Any:
-    """Runs of searches from starts uniform on the sphere, for each draw of the couplings."""
-    n, num_starts = lab["spins"], lab["starts"]
+def on_sphere(x: Float[Array, " n"]) -> Float[Array, " n"]:
+    """The point of the sphere |x|² = N in the same direction."""
+    return x * (x.size**0.5 / jnp.linalg.norm(x))
+
+
+def searched(lab: Lab, n: int) -> Any:
+    """Runs of searches for N = n, half of them from uniform starts, half from along descents, for each draw of the couplings."""
+    num_starts = lab["starts"]
 
     def trial(keys: Keys) -> dict[str, Any]:
         loss = lagrangian(jax.random.normal(keys["couplings"], (n, n, n)))
-        x = jax.random.normal(keys["starts"], (num_starts, n))
-        x *= n**0.5 / jnp.linalg.norm(x, axis=1, keepdims=True)
+        key_x, key_time = jax.random.split(keys["starts"])
+
+        def energy(x: Float[Array, " n"]) -> Scalar:
+            return loss({"x": x, "multiplier": jnp.zeros(())})
+
+        def descended(x: Float[Array, " n"], time: Scalar) -> Float[Array, " n"]:
+            def step(i: Array, x: Array) -> Array:
+                return jnp.where(i < time, on_sphere(x - STEP_SIZE * jax.grad(energy)(x)), x)
+
+            return jax.lax.fori_loop(0, MOST_STEPS, step, on_sphere(x))
+
+        times = MOST_STEPS ** jax.random.uniform(key_time, (num_starts,)) * (jnp.arange(num_starts) % 2)
+        x = jax.vmap(descended)(jax.random.normal(key_x, (num_starts, n)), times)
         # The multiplier for which the gradient is tangent to the sphere: Euler's identity for a cubic form.
-        energy = jax.vmap(lambda x: loss({"x": x, "multiplier": jnp.zeros(())}))(x)
-        return curvature.critical_points(loss, {"x": x, "multiplier": -3 * energy / n}, max_steps=100)._asdict()
+        starts = {"x": x, "multiplier": -3 * jax.vmap(energy)(x) / n}
+        return curvature.critical_points(loss, starts, max_steps=100)._asdict()
 
     with jax.enable_x64(True):
-        return lab.run("spins", trial, designs.independent(lab["draws"], "couplings", "starts"), block=1)
+        return lab.run(f"spins {n}", trial, designs.independent(lab["draws"], "couplings", "starts"), block=1)
 
 
-def distinct_points(runs: Any, num_spins: int) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
-    """Energy per spin and index fraction of the distinct critical points of all draws."""
-    found, energies, fractions = CriticalPoints(**runs.outputs), [], []
+def distinct_points(runs: Any, n: int) -> tuple[Float[np.ndarray, " points"], ...]:
+    """Energy per spin, index fraction and draw of the distinct critical points of all draws."""
+    found, rows = CriticalPoints(**runs.outputs), []
     for draw in range(len(found.value)):
         points = curvature.critical.distinct(jax.tree.map(lambda leaf, at=draw: leaf[at], found)).points
-        energies.append(points.value / num_spins)
-        fractions.append((points.inertia[:, 0] - 1) / (num_spins - 1))
-    return np.concatenate(energies), np.concatenate(fractions)
+        rows += [
+            (value / n, (index - 1) / (n - 1), draw)
+            for value, index in zip(points.value, points.inertia[:, 0], strict=True)
+        ]
+    return tuple(np.array(rows, float).reshape(-1, 3).T)
 
 
 def predicted_index(energy: Float[np.ndarray, " points"]) -> Float[np.ndarray, " points"]:

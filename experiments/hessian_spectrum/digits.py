@@ -7,37 +7,41 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Scalar
 
 from experiments.book.lab import Lab
+from experiments.book.sealed import parts
 from jaxdl import curvature, designs, learners, losses, models, objectives
 from jaxdl.data import real
 from jaxdl.types import Dataset, Keys, Model, Params, Trial
 
 NUM_EXAMPLES = 500
-"""The first digits of the data set."""
-NUM_UNITS = 16
+"""The first digits of the part of the data set that may be used."""
+WIDTHS = (16,)
 """Hidden tanh units."""
 STEP_SIZE = 0.1
 """Of gradient descent on the cross-entropy."""
 NUM_TOP = 22
 """Eigenvalues that are computed: those among which outliers of ten classes are looked for."""
-LAYERS = ("hidden", "output")
 PIXELS = {"as they are": 0.0, "centred": 1.0}
 DESIGN_SOURCES = ("init", "search")
 
 
-def problem(num_examples: int, classes: int | Scalar, centred: float | Scalar) -> tuple[Model, Dataset]:
+def problem(
+    is_sealed: bool, num_examples: int, classes: int | Scalar, centred: float | Scalar, widths: Sequence[int] = WIDTHS
+) -> tuple[Model, Dataset]:
     """The first digits below `classes`, and a network with as many outputs; both may be traced.
 
     Intensities are between 0 and 1, less their mean where `centred` is 1. Other digits have no weight, and the outputs of
     other classes have no probability, so that one shape serves all numbers of classes.
     """
-    digits = jax.tree.map(lambda leaf: leaf[:num_examples], real.digits())
+    opened, kept = parts(real.digits(), is_sealed)
+    digits = jax.tree.map(lambda leaf: leaf[:num_examples], kept if is_sealed else opened)
     is_used = jnp.arange(10) < classes
     weight = (jnp.argmax(digits.y, axis=1) < classes).astype(digits.x.dtype)
     mean = jnp.sum(weight[:, None] * digits.x, axis=0, keepdims=True) / jnp.sum(weight)
-    network = models.mlp([NUM_UNITS], 10, activation=jax.nn.tanh)
+    network = models.mlp(list(widths), 10, activation=jax.nn.tanh)
 
     def apply(variables: Any, x: Array) -> Array:
         return jnp.where(is_used[None, :], network.apply(variables, x), -1e4)
@@ -58,17 +62,33 @@ def hessian_of(model: Model, data: Dataset, params: Params) -> Any:
     return curvature.products.hvp_over(model, losses.softmax_cross_entropy, {"params": params}, data)
 
 
+def overlaps(model: Model, data: Dataset, params: Params, vectors: Params) -> Float[Array, " vectors"]:
+    """The share of each vector's squared length that lies in the span of the mean gradients of the classes."""
+
+    def by_class(params: Params) -> Float[Array, " classes"]:
+        each = losses.softmax_cross_entropy(model.apply({"params": params}, data.x), data.y)
+        return jnp.mean(jnp.where(data.weight > 0, each, 0)[:, None] * data.y, axis=0)
+
+    rows, tops = (
+        jax.vmap(lambda tree: ravel_pytree(tree)[0])(each) for each in (jax.jacrev(by_class)(params), vectors)
+    )
+    basis, sizes, _ = jnp.linalg.svd(rows.T, full_matrices=False)
+    # Classes that have no examples have no gradient, and no direction.
+    return jnp.sum((jnp.where(sizes > 1e-4 * sizes[0], 1, 0)[:, None] * (basis.T @ tops.T)) ** 2, axis=0)
+
+
 def by_classes(lab: Lab, pixels: Sequence[str]) -> Any:
     """Runs of which `top` has the largest eigenvalues: (classes and pixels, networks, times, NUM_TOP)."""
 
     def trial(keys: Keys, setting: Mapping[str, Scalar]) -> dict[str, Array]:
-        model, data = problem(NUM_EXAMPLES, setting["classes"], setting["centred"])
+        model, data = problem(lab["sealed"], NUM_EXAMPLES, setting["classes"], setting["centred"])
 
         def at(params: Params) -> dict[str, Array]:
             found = curvature.eigenpairs(
                 hessian_of(model, data, params), params, keys["search"], top=NUM_TOP, bottom=0, tolerance=1e-4
             )
-            return {"top": found.values, "converged": jnp.all(found.converged)}
+            overlap = overlaps(model, data, params, found.vectors)
+            return {"top": found.values, "overlap": overlap, "converged": jnp.all(found.converged)}
 
         return jax.lax.map(at, trained(keys, model, data, lab["times"]))
 
@@ -80,31 +100,21 @@ def by_classes(lab: Lab, pixels: Sequence[str]) -> Any:
     return lab.run("classes", trial, design, settings=settings, block=2)
 
 
-def layers_trial(times: Sequence[int], num_probes: int) -> Trial:
-    """On ten classes, pixels as they are, at all times.
-
-    The ends of the whole spectrum and of each layer's block, the spectral density, and the share of eigenvalues within 1 % of
-    the largest.
-    """
-    model, data = problem(NUM_EXAMPLES, 10, 0.0)
+def density_trial(is_sealed: bool, times: Sequence[int], num_probes: int) -> Trial:
+    """On ten classes, pixels as they are, at all times: both ends of the spectrum, and the share of eigenvalues near zero."""
+    model, data = problem(is_sealed, NUM_EXAMPLES, 10, 0.0)
 
     def trial(keys: Keys) -> dict[str, Array]:
-        key_whole, key_density, *keys_layers = jax.random.split(keys["search"], 4)
+        key_ends, key_density = jax.random.split(keys["search"])
 
         def at(params: Params) -> dict[str, Array]:
             product = hessian_of(model, data, params)
-            whole = curvature.eigenpairs(product, params, key_whole, top=NUM_TOP, bottom=1, tolerance=1e-4)
-            tops = []
-            for layer, key_layer in zip(sorted(params), keys_layers, strict=True):
-                block, like = curvature.products.restrict(product, params, {name: name == layer for name in params})
-                tops.append(curvature.eigenpairs(block, like, key_layer, top=NUM_TOP, bottom=0, tolerance=1e-4).values)
+            ends = curvature.eigenpairs(product, params, key_ends, top=11, bottom=1, tolerance=1e-4).values
             density = curvature.spectral_density(product, params, key_density, num_probes=num_probes, num_steps=64)
             near = 0.01 * jnp.max(density.nodes)
             share = curvature.spectra.cumulative(density, jnp.stack([-near, near]))
             return {
-                "whole": whole.values[:NUM_TOP],
-                "smallest": whole.values[NUM_TOP],
-                "layers": jnp.stack(tops),
+                "ends": ends,
                 "nodes": density.nodes,
                 "weights": density.weights * density.probe_weights[:, None],
                 "bulk": share.estimate[1] - share.estimate[0],
@@ -114,12 +124,6 @@ def layers_trial(times: Sequence[int], num_probes: int) -> Trial:
         return jax.lax.map(at, trained(keys, model, data, times))
 
     return trial
-
-
-def layers(lab: Lab) -> Any:
-    """The runs of `layers_trial`: networks on the first axis, times on the second."""
-    design = designs.independent(lab["networks"], *DESIGN_SOURCES)
-    return lab.run("layers", layers_trial(lab["times"], lab["probes"]), design, block=2)
 
 
 def typical(top: Float[np.ndarray, "networks *rest"]) -> Float[np.ndarray, "*rest"]:

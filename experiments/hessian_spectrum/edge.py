@@ -1,4 +1,4 @@
-"""Full-batch gradient descent whose largest Hessian eigenvalue, the sharpness, is followed: what HS4 and HS5 share."""
+"""Full-batch gradient descent whose largest Hessian eigenvalue, the sharpness, is followed: what HS4, HS5 and HS7 share."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from experiments.book.lab import Lab
 from experiments.hessian_spectrum.digits import DESIGN_SOURCES, problem
 from jaxdl import curvature, designs, losses, objectives, plots
 from jaxdl.learners import training
-from jaxdl.types import Keys, Trial
+from jaxdl.types import Keys, Loss, Trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 NUM_EXAMPLES = 300
 EVERY = 40
 """Steps between two measurements."""
+REACH = 0.95
+"""Of 2 / step size: where sharpness counts as having reached it."""
 
 
-def trial_of(num_steps: int, momentum: float = 0.0) -> Trial:
-    """`(keys, step size)` -> sharpness along training on the halved squared error, its error bounds, and the last loss.
+def trial_of(num_steps: int, is_sealed: bool, loss: Loss, momentum: float = 0.0) -> Trial:
+    """`(keys, step size)` -> sharpness along training on a loss, its error bounds, and the last value of the loss.
 
     Weights begin half as large as usual, so that training begins in a flat region.
     """
-    model, data = problem(NUM_EXAMPLES, 10, 1.0)
-    loss = losses.half_squared_error
+    model, data = problem(is_sealed, NUM_EXAMPLES, 10, 1.0)
     risk = objectives.empirical_risk(model, loss)
 
     def trial(keys: Keys, step_size: Scalar) -> dict[str, Array]:
@@ -49,11 +50,13 @@ def trial_of(num_steps: int, momentum: float = 0.0) -> Trial:
     return trial
 
 
-def descents(lab: Lab, step_sizes: Sequence[float], momentum: float = 0.0) -> Any:
+def descents(
+    lab: Lab, study: str, step_sizes: Sequence[float], loss: Loss = losses.half_squared_error, momentum: float = 0.0
+) -> Any:
     """The runs of all step sizes: settings on the first axis, initialisations on the second."""
     design = designs.independent(lab["inits"], *DESIGN_SOURCES)
-    sizes = np.array(step_sizes, np.float32)
-    return lab.run("edge", trial_of(lab["steps"], momentum), design, settings=sizes)
+    trial = trial_of(lab["steps"], lab["sealed"], loss, momentum)
+    return lab.run(study, trial, design, settings=np.array(step_sizes, np.float32))
 
 
 def relative(runs: Any, step_sizes: Sequence[float]) -> Float[np.ndarray, "sizes inits times"]:
@@ -66,9 +69,23 @@ def last_quarter(values: Float[np.ndarray, "*rest times"]) -> Float[np.ndarray, 
     return values[..., -(values.shape[-1] // 4) :].mean(axis=-1)
 
 
-def has_reached(values: Float[np.ndarray, "*rest times"], edge: float) -> Any:
-    """Whether the sharpness was above `edge` before the last quarter of the times."""
-    return values[..., : -(values.shape[-1] // 4)].max(axis=-1) > edge
+def arrival(units: Float[np.ndarray, "*rest times"], level: float = REACH) -> Float[np.ndarray, "*rest"]:
+    """The step at which a curve first passes a level, between two measurements by a straight line; infinite where it never does."""
+    above = units > level
+    place = above.argmax(axis=-1)
+    before, after = (
+        np.take_along_axis(units, np.maximum(place - lag, 0)[..., None], axis=-1)[..., 0] for lag in (1, 0)
+    )
+    share = np.where(place > 0, (level - before) / np.where(after > before, after - before, 1), 1)
+    return np.where(above.any(axis=-1), EVERY * np.maximum(place - 1 + share, 0), np.inf)
+
+
+def mean_after(
+    units: Float[np.ndarray, "inits times"], start: Float[np.ndarray, " inits"]
+) -> Float[np.ndarray, " inits"]:
+    """The mean of each row from its own step on, which lies within the measurements."""
+    is_after = EVERY * np.arange(units.shape[1])[None, :] >= start[:, None]
+    return (units * is_after).sum(axis=1) / is_after.sum(axis=1)
 
 
 def along_training(

@@ -1,10 +1,16 @@
-"""The Hessian of a trained classifier of C classes has C - 1 outliers.
+"""The Hessian of a trained classifier of C classes has about C outliers.
 
 Says: As many outliers as classes, or about as many.
 Source: Sagun et al. (2016); Ghorbani, Krishnan & Xiao (2019); Papyan (2019).
-Theory: The Gauss-Newton matrix has C - 1 directions along the mean gradients of the classes' outputs.
-Scope: One hidden layer of 16 tanh units; the first 500 digits, those of the first C classes; cross-entropy, gradient descent.
-Looks: Sizes were settled on runs at seed 0, also at full size; the full profile has seed 1 since.
+Textbook: UDL 20.3.
+Theory: Outliers stem from means of gradients by class (Papyan, 2019): C of them, or C - 1 where these add up to zero.
+Scope: One hidden layer of 16 tanh units; 500 digits, those of the first C classes; cross-entropy, 600 steps of gradient descent;
+    networks differ in their start alone.
+Looks: Earlier looks saw all digits, at seeds 0 and 1, for exactly C - 1 outliers, which no source says; then the tolerance, the
+    interval and the overlap were added. The sealed third dates from 2026-11-26. A full run at seed 26, 12 networks, had 1, 2, 4, 6
+    and 9 outliers of pixels as they are for C = 2, 3, 5, 7, 10, and intervals of centred ones too wide to tell; seed 27 has more
+    networks for fewer C.
+See: K107 (the same tolerance, and the same arms)
 """
 
 from collections.abc import Sequence
@@ -14,65 +20,79 @@ import numpy as np
 from experiments.book.finding import Finding, restricted
 from experiments.book.lab import Lab
 from experiments.hessian_spectrum.digits import NUM_TOP, PIXELS, by_classes, typical
-from experiments.hessian_spectrum.outliers import gap, num_outliers, spectra
-from jaxdl.statistics import Estimate, Interval, Verdict
+from experiments.hessian_spectrum.outliers import counted, spectra
+from jaxdl import plots
+from jaxdl.curvature.spectra import num_outliers
+from jaxdl.statistics import Verdict, judge, judge_all, stacked
 
-FEWER = 1
+FEWER, MORE = 2, 1
 SIZES = {
-    "quick": {"classes": (2, 5, 10), "times": (0, 60, 600), "networks": 4},
-    "full": {"classes": (2, 3, 4, 5, 6, 7, 8, 9, 10), "times": (0, 20, 60, 200, 600), "networks": 12, "seed": 1},
-    "smallest": {"classes": (2, 10), "times": (0, 40), "networks": 2},
-}
-CRITERION = f"""At the end of training, in the geometric mean of the networks' spectra, the largest ratio of neighbours among the
-2 C + 2 largest comes after C - {FEWER} of them, for every C. Two arms: pixels as they are, and centred ones. Counts have no
-interval; shown is the share of those of pixels as they are that are right."""
+    "quick": {"classes": (2, 5, 10), "times": (0, 600), "networks": 4, "sealed": False},
+    "full": {"classes": (2, 5, 10), "times": (0, 600), "networks": 32, "sealed": True, "seed": 27},
+    "smallest": {"classes": (2, 6), "times": (0, 40), "networks": 2},
+}  # fmt: skip
+CRITERION = f"""At the end of training, in the geometric mean of the networks' spectra, the largest ratio of neighbors among the
+2 C + 2 largest comes after C - {FEWER} to C + {MORE} of them, that is after as many as classes or one fewer, give or take one; for
+every C (bootstrap intervals over networks, of 95 % for all C together). Two arms: pixels as they are, and centred ones."""
 
 
 def judged(lab: Lab, pixels: Sequence[str] = tuple(PIXELS)) -> Finding:
-    """Counts by number of classes, in the first arm and in its complement."""
+    """Counts by number of classes, in the arm of the condition and in its complement."""
     classes = np.array(lab["classes"])
     runs = by_classes(lab, pixels)
-    tops = runs.outputs["top"].reshape(len(classes), len(pixels), -1, len(lab["times"]), NUM_TOP)
-    means = [[typical(each) for each in of_classes] for of_classes in tops]
-    along = np.array(
-        [[num_outliers(mean, num) for mean in row] for num, row in zip(classes, means, strict=True)]
-    )  # (classes, pixels, times)
-    gaps = np.array([[gap(mean[-1], num) for mean in row] for num, row in zip(classes, means, strict=True)])
-    right = along[..., -1] == (classes - FEWER)[:, None]
-    first, second = (Verdict.SUPPORTED if arm.all() else Verdict.REFUTED for arm in right.T)
-    found = [", ".join(map(str, along[:, arm, -1])) for arm in range(2)]
-    each = [
-        [" ".join(map(str, num_outliers(tops[row, arm, :, -1], num))) for row, num in enumerate(classes)]
+    shape = (len(classes), len(pixels), -1, len(lab["times"]), NUM_TOP)
+    tops, overlap = (runs.outputs[name].reshape(shape) for name in ("top", "overlap"))
+    level = 1 - 0.05 / len(classes)
+    counts = [
+        [counted(tops[row, arm, :, -1].astype(float), num, level, lab["seed"]) for row, num in enumerate(classes)]
         for arm in range(2)
     ]
+    first, second = (
+        judge_all([judge(c.interval, inside=(num - FEWER, num + MORE)) for c, num in zip(arm, classes, strict=True)])
+        for arm in counts
+    )
+    spanned = [
+        [(overlap[row, arm, :, -1, : 2 * num + 2] > 0.5).sum(axis=1).mean() for row, num in enumerate(classes)]
+        for arm in range(2)
+    ]
+    along = [
+        [" ".join(str(num_outliers(typical(tops[row, arm, :, time])[: 2 * num + 2])) for time in range(shape[3]))
+         for row, num in enumerate(classes)]
+        for arm in range(2)
+    ]  # fmt: skip
+    words = [", ".join("{:.0f} ({:.0f} to {:.0f})".format(c.estimate, *c.interval) for c in arm) for arm in counts]
+    unsettled = (
+        f" Counts of pixels {pixels[1]} jump between gaps of like size; more networks settle them if one is larger."
+    )
     return Finding(
-        what=f"share of the numbers of classes with C - {FEWER} outliers, pixels {pixels[0]}",
-        shown=Estimate(float(right[:, 0].mean()), Interval(np.nan, np.nan)),
-        verdict=restricted(
-            first,
-            second,
-            "Inputs share a large mean; centred, the spectrum of the inputs within classes sets outliers of its own.",
-        ),
-        reading=f"For C = {', '.join(map(str, classes))} there are {found[0]} outliers of pixels {pixels[0]}, off by at most "
-        f"{abs(along[:, 0, -1] - classes + FEWER).max()}, above a gap of at least {gaps[:, 0].min():.2f} times; and {found[1]} of "
-        f"pixels {pixels[1]}, whose gaps are as small as {gaps[:, 1].min():.2f}. {runs.outputs['converged'].mean():.1%} of the "
-        "searches converged.",
+        what=f"outliers for C = {classes[-1]}, pixels {pixels[0]}",
+        shown=counts[0][-1],
+        verdict=restricted(first, second, "Inputs share a large mean; centred ones leave no gap after that many."),
+        reading=f"For C = {', '.join(map(str, classes))} there are {words[0]} outliers of pixels {pixels[0]}, and "
+        f"{words[1]} of pixels {pixels[1]}. The classes' mean gradients span more than half of "
+        f"{spanned[0][-1]:.1f} and {spanned[1][-1]:.1f} of the largest eigenvectors for C = {classes[-1]}: their directions are "
+        f"there in both arms. {runs.outputs['converged'].mean():.1%} of the searches converged."
+        + unsettled * (second == Verdict.INCONCLUSIVE),
+        ends="bootstrap interval over networks, of 95 % for all C together",
+        reference={"lower bar": classes[-1] - FEWER, "upper bar": classes[-1] + MORE, "classes": classes[-1]},
         tables={
-            f"Outliers of the geometric mean after {', '.join(map(str, lab['times']))} steps, and of each network at the end": {
-                "classes": classes,
-                **{f"{name}": [" ".join(map(str, row)) for row in along[:, arm]] for arm, name in enumerate(pixels)},
-                **{f"each, {name}": each[arm] for arm, name in enumerate(pixels)},
-                **{f"largest ratio, {name}": gaps[:, arm] for arm, name in enumerate(pixels)},
+            f"Outliers after {', '.join(map(str, lab['times']))} steps, and vectors in the span of the classes at the end": {
+                "C": classes,
+                **{name: along[arm] for arm, name in enumerate(PIXELS)},
+                **{f"in the span, {name}": np.round(spanned[arm], 1) for arm, name in enumerate(PIXELS)},
             }
         },
         figures={
-            f"The largest eigenvalues at the end, pixels {name}; full dots lie above the largest ratio": spectra(
-                {f"C = {num}": row[arm][-1] for num, row in zip(classes, means, strict=True)},
-                {f"C = {num}": int(row[arm, -1]) for num, row in zip(classes, along, strict=True)},
-            )
-            for arm, name in enumerate(pixels)
+            "The number of outliers follows the number of classes for pixels as they are alone": plots.against(
+                classes, {f"pixels {name}": stacked(arm) for name, arm in zip(PIXELS, counts, strict=True)},
+                xlabel="classes C", ylabel="outliers of the typical spectrum",
+            ),
+            f"The largest eigenvalues at the end, pixels {pixels[0]}; full dots lie above the gap": spectra(
+                {f"C = {num}": typical(tops[row, 0, :, -1]) for row, num in enumerate(classes)},
+                {f"C = {num}": int(counts[0][row].estimate) for row, num in enumerate(classes)},
+            ),
         },
-    )
+    )  # fmt: skip
 
 
 def control(lab: Lab) -> Finding:

@@ -1,31 +1,29 @@
-"""How many outliers a spectrum has, and its figure."""
+"""The outliers of a typical spectrum, with an interval over networks, and their figure."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
+from experiments.hessian_spectrum.digits import typical
 from jaxdl import plots
+from jaxdl.curvature.spectra import num_outliers
+from jaxdl.statistics import Estimate, Interval, bootstrap_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def num_outliers(top: Float[np.ndarray, "*rest ranks"], classes: int) -> Int[np.ndarray, "*rest"]:
-    """The number of eigenvalues above the largest ratio of neighbours among the 2 `classes` + 2 largest ones."""
-    return np.argmax(ratios(top, classes), axis=-1) + 1
+def counted(tops: Float[np.ndarray, "networks ranks"], classes: int, level: float, seed: int) -> Estimate:
+    """The outliers among the 2 `classes` + 2 largest of the geometric mean, with a bootstrap interval over networks."""
 
+    def count(sample: np.ndarray) -> int:
+        return int(num_outliers(typical(sample)))
 
-def gap(top: Float[np.ndarray, "*rest ranks"], classes: int) -> Float[np.ndarray, "*rest"]:
-    """That largest ratio."""
-    return ratios(top, classes).max(axis=-1)
-
-
-def ratios(top: Float[np.ndarray, "*rest ranks"], classes: int) -> Float[np.ndarray, "*rest ratios"]:
-    """Of each eigenvalue to the next, zero where the next is not positive."""
-    ends = top[..., : 2 * classes + 2]
-    return np.where(ends[..., 1:] > 0, ends[..., :-1] / np.where(ends[..., 1:] > 0, ends[..., 1:], 1), 0)
+    ends = tops[:, : 2 * classes + 2]
+    low, high = bootstrap_interval(ends, statistic=count, num_resamples=4000, seed=seed, level=level)
+    return Estimate(float(count(ends)), Interval(float(low), float(high)))
 
 
 def spectra(tops: Mapping[str, Float[np.ndarray, " ranks"]], counts: Mapping[str, int]) -> "Figure":

@@ -1,9 +1,13 @@
 """For large batches that bias is c / B, with c from the spread of the examples' Hessians around their mean.
 
+Says: The largest eigenvalue of a batch's Hessian exceeds that of all data by a term of order 1 / B.
 Source: Second-order perturbation theory; Granziol, Zohren & Roberts (2022) for isotropic noise.
-Theory: The limit of large B.
-Scope: Small tanh networks on digits, after a short training.
-Looks: The full profile was run once in an earlier form, at seed 0; it has seed 1 now.
+Textbook: Wainwright, High-Dimensional Statistics, chapter 8.
+Theory: The ratio tends to 1 as B grows; c is the sum over eigenvectors j of Var(u_j · H_i u) / (l - l_j).
+Scope: Small tanh networks on digits, after a short training; the interval is over minibatches, for the networks at hand.
+Looks: Earlier full looks at seeds 0 and 1 saw all digits, with 96 batches and a margin of 0.8 to 1.25. The sealed third dates from
+    2026-11-26.
+See: HV3 (its sign)
 """
 
 import numpy as np
@@ -14,14 +18,16 @@ from experiments.hessian_variance import minibatches
 from jaxdl import plots
 from jaxdl.statistics import Estimate, Interval, judge, mean_interval, means
 
-AGREEMENT = (0.8, 1.25)
+AGREEMENT = (0.9, 1.1)
 SIZES = {
-    "quick": {"networks": 2, "units": 8, "steps": 100, "batch_sizes": (16, 64, 256, 1024), "batches": 24},
-    "full": {"networks": 4, "batch_sizes": (16, 32, 64, 128, 256, 512, 1024), "batches": 96, "seed": 1},
+    "quick": {
+        "networks": 2, "units": 8, "steps": 100, "batch_sizes": (16, 64, 256, 1024), "batches": 24, "sealed": False
+    },
+    "full": {"networks": 4, "batches": 384, "sealed": True, "seed": 26},
     "smallest": {"networks": 2, "units": 2, "steps": 3, "batch_sizes": (4, 64), "batches": 24},
-}
+}  # fmt: skip
 CRITERION = f"""At the largest batch size the bias over the one predicted, averaged over networks, lies between {AGREEMENT[0]:g} and
-{AGREEMENT[1]:g} by the 95 % t interval over minibatches."""
+{AGREEMENT[1]:g} (two one-sided t tests at 5 % over minibatches)."""
 
 
 def judged(lab: Lab, copies: int = 1) -> Finding:
@@ -33,8 +39,8 @@ def judged(lab: Lab, copies: int = 1) -> Finding:
     return Finding(
         what=f"bias of the largest eigenvalue at B = {found.sizes[-1]} over that predicted",
         shown=Estimate(float(ratios[-1].mean()), Interval(*map(float, mean_interval(ratios[-1])))),
-        verdict=judge(mean_interval(ratios[-1]), inside=AGREEMENT),
-        reference={"limit of large batches": 1.0},
+        verdict=judge(mean_interval(ratios[-1], level=0.9), inside=AGREEMENT),
+        reference={"lower bar": AGREEMENT[0], "upper bar": AGREEMENT[1], "limit of large batches": 1.0},
         reading="It is "
         + ", ".join(f"{row.mean():.2f} at B = {size}" for row, size in zip(ratios, found.sizes, strict=True))
         + f"; single networks stray by up to {abs(single[:, 0] - 1).max():.0%} at B = {found.sizes[0]} and "

@@ -10,6 +10,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from experiments.book.lab import Lab
+from experiments.book.sealed import parts
 from jaxdl import curvature, designs, learners, losses, models, objectives
 from jaxdl.data import real
 from jaxdl.types import Dataset, Keys, Trial
@@ -32,9 +33,10 @@ class Minibatches(NamedTuple):
     variance_slope: Float[np.ndarray, " networks"]
 
 
-def digits() -> Dataset:
-    """The digits, with intensities between 0 and 1."""
-    data = real.digits()
+def digits(is_sealed: bool) -> Dataset:
+    """The part of the digits that may be used, with intensities between 0 and 1."""
+    opened, kept = parts(real.digits(), is_sealed)
+    data = kept if is_sealed else opened
     return data._replace(x=data.x / 16)
 
 
@@ -80,7 +82,7 @@ def batch_of(num_units: int, most: int, copies: int, data: Dataset) -> Trial:
 
 def measured(lab: Lab, copies: int = 1) -> Minibatches:
     """All networks of the lab's sizes, and their minibatches of every size, cut from the same draws."""
-    data, sizes = digits(), np.array(lab["batch_sizes"])
+    data, sizes = digits(lab["sealed"]), np.array(lab["batch_sizes"])
     network = network_of(lab["units"], lab["steps"], data)
     networks = lab.run("networks", network, designs.independent(lab["networks"], "init"), block=1).outputs
     settings = {

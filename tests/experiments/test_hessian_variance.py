@@ -14,7 +14,7 @@ KEY = jax.random.key(3)
 
 @pytest.fixture(scope="module")
 def found():
-    sizes = {"networks": 2, "units": 2, "steps": 3, "batch_sizes": (4, 32), "batches": 8, "seed": 0}
+    sizes = {"networks": 2, "units": 2, "steps": 3, "batch_sizes": (4, 32), "batches": 8, "seed": 0, "sealed": False}
     return minibatches.measured(Lab("hessian_variance", sizes))
 
 
@@ -52,21 +52,33 @@ def test_the_law_fits_the_exact_tridiagonal_model():
 
 def test_a_trial_measures_the_eigenvalues_of_its_own_data_set_cut_to_size():
     design = designs.independent(3, "data")
-    trial = least_squares.trial_of(8, 60)
-    outputs = ensembles.run(trial, design, KEY, settings=jnp.array([15.0, 60.0])).outputs
+    settings = {"size": jnp.array([15.0, 60.0]), "spike": jnp.array([1.0, 9.0])}
+    outputs = ensembles.run(least_squares.trial_of(8, 60), design, KEY, settings=settings).outputs
     x = np.asarray(jax.random.normal(designs.keys_of_run(design, KEY, 2)["data"], (60, 8)))
-    for size, row in zip((15, 60), outputs[:, 2], strict=True):
-        values = np.linalg.eigvalsh(x[:size].T @ x[:size] / size)
+    for size, spike, row in zip((15, 60), (1.0, 9.0), outputs[:, 2], strict=True):
+        cut = x[:size] * np.where(np.arange(8) == 0, np.sqrt(spike), 1)
+        values = np.linalg.eigvalsh(cut.T @ cut / size)
         np.testing.assert_allclose(row, [values[-1], values[0], values.mean()], rtol=1e-9)
 
 
-def test_moments_are_those_of_the_samples():
-    samples = 1 + np.random.default_rng(0).normal(size=(48, 3))
-    for index, each in enumerate(least_squares.moments(samples)):
-        mean, variance = samples[:, index].mean(), samples[:, index].var(ddof=1)
-        np.testing.assert_allclose([each.mean, each.variance], [mean, variance])
-        np.testing.assert_allclose(each.bias_squared, (mean - 1) ** 2 - variance / len(samples))
-        np.testing.assert_allclose(each.mean_error, np.sqrt(variance / len(samples)))
+def test_errors_are_those_of_the_samples():
+    samples = 1 + np.random.default_rng(0).normal(size=64)
+    error = least_squares.error_of(samples, 0.5)
+    mean, variance = samples.mean(), samples.var(ddof=1)
+    np.testing.assert_allclose([error.bias.estimate, error.spread.estimate], [mean - 0.5, np.sqrt(variance)])
+    bias_squared = (mean - 0.5) ** 2 - variance / len(samples)
+    np.testing.assert_allclose(error.share.estimate, bias_squared / (bias_squared + variance))
+
+
+def test_an_eigenvalue_beyond_the_edge_has_the_bias_and_the_variance_of_theory():
+    """Paul (2007), in NumPy alone: one input of variance 10 among 40, 160 examples."""
+    rng, spike, n, d, runs = np.random.default_rng(0), 10.0, 160, 40, 3000
+    scale = np.where(np.arange(d) == 0, np.sqrt(spike), 1)
+    x = rng.normal(size=(runs, n, d)) * scale
+    top = np.linalg.eigvalsh(np.einsum("rni,rnj->rij", x, x) / n)[:, -1]
+    share = least_squares.error_of(top, spike).share
+    # The limit has an error of order 1 / N in each part.
+    assert abs(share.estimate - least_squares.limit_share(spike, d, n)) < 4 * share.standard_error + 2 / n
 
 
 def test_the_slopes_are_second_derivatives_of_the_largest_eigenvalue():

@@ -25,6 +25,7 @@ from jaxdl.curvature.spectra.eigenpairs import Eigenpairs, eigenpairs
 from jaxdl.curvature.spectra.inertia import Counts, Curve, Inertia, inertia, inertia_of
 from jaxdl.curvature.spectra.lanczos import Tridiagonal, tridiagonalize
 from jaxdl.curvature.spectra.logdet import logdet
+from jaxdl.curvature.spectra.outliers import num_outliers
 from jaxdl.curvature.spectra.trace import ProbeEstimate, diagonal, squared_frobenius_norm, trace
 from jaxdl.curvature.spectra.tracking import Track, track
 
@@ -54,6 +55,7 @@ __all__ = [
     "inertia",
     "inertia_of",
     "logdet",
+    "num_outliers",
     "rescaled",
     "spectral_density",
     "squared_frobenius_norm",
