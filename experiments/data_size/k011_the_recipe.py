@@ -33,9 +33,10 @@ SIZES = {
     "smallest": {"cases": 48, "runs": 4},
 }
 CRITERION = f"""Of each of four causes (too little capacity, too few data, steps too small, noise alone), the recipe names in
-at least {RIGHT:.0%} of the cases the remedy of four that lowers the risk most, or none where each lowers it by less than {WORTHWHILE:.0%}
-(Wilson 95 % intervals, Bonferroni over causes). Its reference is the noise of these labels, the best possible; gaps count by
-their estimates, as in the texts. Restricted when it does for the first three, and fails for noise alone, which is shown."""
+at least {RIGHT:.0%} of the cases the remedy of four that lowers the risk most, or none where each lowers it by less than
+{WORTHWHILE:.0%} (Wilson 95 % intervals, Bonferroni over causes). Its reference is the noise of these labels, the best possible;
+gaps count by their estimates, as in the texts. Restricted when it does for the first three, and fails for noise alone, which is
+shown."""
 
 RECIPES = recipes(WORTHWHILE)
 CONDITION = (
