@@ -13,6 +13,9 @@ Looks: Full runs were made at seeds 0 and 1, with bias² and variance from the s
     algebra, whatever the parts. Each part comes from other runs since, and is held against its exact value; settled at seed 0.
 """
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 
 from experiments.bias_variance.polynomials import NOISE_STD, by_degree, decomposed, exact_terms, run_other
@@ -40,7 +43,7 @@ def judged(lab: Lab, noise: float = NOISE_STD**2) -> Finding:
     for name, (test, outputs) in studies.items():
         of_bias, of_variance, _ = (decomposed(third) for third in np.array_split(np.asarray(outputs), 3))
         risk = means(np.array_split(np.asarray(test, float), 3)[2])
-        terms = of_bias["bias_squared"], of_variance["total_variance"], noise
+        terms = float(of_bias["bias_squared"]), float(of_variance["total_variance"]), noise
         errors = (
             of_bias.standard_errors["bias_squared"],
             of_variance.standard_errors["total_variance"],
@@ -49,16 +52,14 @@ def judged(lab: Lab, noise: float = NOISE_STD**2) -> Finding:
         rest, error = (float(risk.estimate) - sum(terms)) / risk.estimate, np.linalg.norm(errors) / risk.estimate
         freedom = np.asarray(of_variance.degrees_of_freedom["total_variance"])
         found[name] = Derived(rest, error, freedom, t_interval(rest, error, freedom))
-        parts[name] = (*map(float, terms), float(risk.estimate))
+        parts[name] = (*terms, float(risk.estimate))
     for degree in (1, 3):
         bias, variance = exact_terms(degree)
         above, result = bias + variance + NOISE_STD**2, decomposed(capacity.outputs[degree])
-        found[f"bias², degree {degree}"] = result.derive(lambda t, b=bias, r=above: (t["bias_squared"] - b) / r)
-        found[f"variance, degree {degree}"] = result.derive(
-            lambda t, v=variance, r=above: (t["total_variance"] - v) / r
-        )
+        for name, term, known in (("bias²", "bias_squared", bias), ("variance", "total_variance", variance)):
+            found[f"{name}, degree {degree}"] = result.derive(partial(_difference, term=term, known=known, risk=above))
     worst = max(found, key=lambda name: abs(float(found[name].estimate)))
-    excluded = max(float(np.abs(t_interval(*each[:3], level=0.9)).max()) for each in found.values())
+    excluded = max(float(np.abs(np.asarray(t_interval(*each[:3], level=0.9))).max()) for each in found.values())
     columns = dict(zip(("bias²", "variance", "noise", "risk"), zip(*parts.values(), strict=True), strict=True))
     return Finding(
         what=f"relative difference, {worst}",
@@ -81,3 +82,7 @@ def judged(lab: Lab, noise: float = NOISE_STD**2) -> Finding:
 def control(lab: Lab) -> Finding:
     """A sum with twice the noise."""
     return judged(lab, noise=2 * NOISE_STD**2)
+
+
+def _difference(t: Any, term: str, known: float, risk: float) -> Any:
+    return (t[term] - known) / risk

@@ -45,18 +45,14 @@ CONDITION = "For least-squares polynomials well below interpolation; the varianc
 def judged(lab: Lab, order: int = 1) -> Finding:
     """Polynomials by degree, and networks by width; order -1 counts degrees backwards."""
     capacity, network = by_degree(lab), digits.networks(lab)
-    outputs, known = (
-        np.asarray(capacity.outputs)[::order],
-        {name: each[::order] for name, each in exact_by_degree().items()},
-    )
+    outputs = np.asarray(capacity.outputs)[::order]
+    known = {name: each[::order] for name, each in exact_by_degree().items()}
     degrees, whole = range(len(outputs)), [decomposed(each) for each in outputs]
     agrees = agreements(whole, known, MARGIN)
-    ups = [(d, d + 1) for d in degrees[LOWEST:-1]]
-    level = 1 - 0.05 / len(degrees)
+    ups, level = [(d, d + 1) for d in degrees[LOWEST:-1]], 1 - 0.05 / len(degrees)
     above = np.stack([excess(each) for each in outputs])
     falls, rises = (means(np.stack([above[b] - above[a] for a, b in pairs]), level=level) for pairs in (LEFT, ups))
-    parts = [judge(Interval(*ends), inside=(-np.inf, 0.0)) for ends in zip(*falls.interval, strict=True)]
-    parts += [judge(Interval(*ends), inside=(0.0, np.inf)) for ends in zip(*rises.interval, strict=True)]
+    parts = [*_each(falls, (-np.inf, 0.0)), *_each(rises, (0.0, np.inf))]
     for one, next_one in itertools.pairwise(whole):
         for term, inside in (("bias_squared", (-np.inf, MARGIN * NOISE_STD**2)), ("total_variance", (0.0, np.inf))):
             step = derive(lambda a, b, term=term: b[term] - a[term], one, next_one, level=level)
@@ -98,3 +94,7 @@ def judged(lab: Lab, order: int = 1) -> Finding:
 def control(lab: Lab) -> Finding:
     """Degrees counted backwards."""
     return judged(lab, order=-1)
+
+
+def _each(found: Estimate, inside: tuple[float, float]) -> list[Verdict]:
+    return [judge(Interval(*ends), inside=inside) for ends in zip(*map(np.asarray, found.interval), strict=True)]

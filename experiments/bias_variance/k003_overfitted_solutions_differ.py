@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from experiments.bias_variance.small_samples import NUM_EXAMPLES, small_samples
-from experiments.book.finding import Finding
+from experiments.book.finding import Finding, terms_of
 from experiments.book.lab import Lab
 from jaxdl import plots
 from jaxdl.statistics import Interval, bootstrap_interval, judge, judge_all, stacked
@@ -42,10 +42,10 @@ def judged(lab: Lab, degrees: tuple[int, int] = (1, 12)) -> Finding:
     ends = Interval(*bootstrap_interval(*samples, statistic=ratio, num_resamples=1000, seed=lab["seed"]))
     parts = [judge(shares[0].interval, inside=(0.0, LITTLE)), judge(shares[1].interval, inside=(MOST, np.inf))]
     parts.append(judge(ends, inside=(parameters * (1 - MARGIN), parameters * (1 + MARGIN))))
-    terms = {
-        label: stacked(each.whole.derive(lambda t, term=term: t[term]) for each in (simple, flexible))
-        for label, term in {"bias²": "bias_squared", "variance": "total_variance"}.items()
-    }
+    found = [
+        terms_of(each.whole, {"bias²": "bias_squared", "variance": "total_variance"}) for each in (simple, flexible)
+    ]
+    terms = {label: stacked(each[label] for each in found) for label in found[0]}
     exact = [each.exact[1] / sum(each.exact) for each in (simple, flexible)]
     of_points = float(flexible.whole.total_variance / simple.whole.total_variance)
     return Finding(

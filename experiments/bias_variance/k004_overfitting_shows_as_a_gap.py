@@ -48,7 +48,7 @@ def judged(lab: Lab, sign: int = 1) -> Finding:
     training = stacked(map(means, (train[over], train[line], slow_train)))
     tests = stacked(map(means, (test[over], test[line], slow_test)))
     bars = [(0.0, noise), *[(TIMES * noise, np.inf)] * 2, (noise, np.inf), *[(TIMES * noise, np.inf)] * 2]
-    ends = [Interval(*pair) for each in (training, tests) for pair in zip(*each.interval, strict=True)]
+    ends = [Interval(*pair) for each in (training, tests) for pair in zip(*map(np.asarray, each.interval), strict=True)]
     high = [judge(each, inside=bar) for each, bar in zip(ends, bars, strict=True)]
     worse = means(test[over] - test[best])
     high.append(judge(Interval(*map(float, worse.interval)), inside=(0.0, np.inf)))

@@ -16,7 +16,7 @@ from experiments.bias_variance.polynomials import MAX_DEGREE, NUM_EXAMPLES, exce
 from experiments.book.finding import Finding, restricted
 from experiments.book.lab import Lab
 from jaxdl import plots
-from jaxdl.statistics import Estimate, Interval, judge, judge_all, means, slope, slope_interval, stacked
+from jaxdl.statistics import Estimate, Interval, Verdict, judge, judge_all, means, slope, slope_interval, stacked
 
 MARGIN = 0.02
 SIZES = {"quick": {"runs": 1000}, "full": {"runs": 10_000, "seed": 26}, "smallest": {"runs": 200}}
@@ -73,7 +73,7 @@ def judged(lab: Lab, floor: float = 1.0) -> Finding:
         verdict=restricted(judge_all([of_oracle, *higher]), judge(clean_slope.interval, inside=around), CONDITION),
         reading=f"The floor rises by {slopes['the true mean, noisy labels'].estimate:.3f} for each unit of noise variance, the "
         f"best learner by {slopes['best degree, noisy labels'].estimate:.3f}, on clean labels by {clean_slope.estimate:.3f}, its "
-        f"variance. Of {len(higher)} learners at a level of noise {higher.count('supported')} surely lie above the floor.",
+        f"variance. Of {len(higher)} learners at a level of noise {higher.count(Verdict.SUPPORTED)} surely lie above the floor.",
         theory=1.0 / floor,
         reference={"lower bar": around[0], "upper bar": around[1]},
         tables={

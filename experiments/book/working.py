@@ -96,7 +96,9 @@ def compute(session: Session, entry: Entry, profile: str, sizes: Mapping[str, An
 
 def described(entry: Entry, criterion: str, finding: "Finding") -> dict[str, Any]:
     """All that is said of a claim: what its file says, and what was found."""
-    fields = {name.lower(): entry.fields.get(name, []) for name in ("Says", "Source", "Textbook", "Scope", "Looks", "See")}
+    fields = {
+        name.lower(): entry.fields.get(name, []) for name in ("Says", "Source", "Textbook", "Scope", "Looks", "See")
+    }
     return fields | {
         "number": entry.number,
         "chapter": entry.chapter,

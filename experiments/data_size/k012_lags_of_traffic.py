@@ -50,8 +50,8 @@ def judged(lab: Lab, period: int = 7) -> Finding:
         worse = statistics.holm(np.array([statistics.paired_t_test(longer, shorter) for shorter, longer in steps]))
         parts = [judge_test(*pair) for pair in zip(better, worse, strict=True)]
         of_56 = means(cells[:, 3] - cells[:, 2], level=1 - 0.05 / len(cells))
-        ends = zip(of_56.interval.low, of_56.interval.high, strict=True)
-        parts += [judge(Interval(*row), inside=(np.log1p(-MARGIN), np.inf)) for row in ends]
+        rows = zip(*map(np.asarray, of_56.interval), strict=True)
+        parts += [judge(Interval(*row), inside=(np.log1p(-MARGIN), np.inf)) for row in rows]
         verdicts.append((judge_all(parts), float(better.max())))
     (where, p_value), (elsewhere, _) = verdicts
     found = {}
@@ -61,7 +61,7 @@ def judged(lab: Lab, period: int = 7) -> Finding:
     ratio = means(gains.transpose(1, 0, 2))
     ratio = Estimate(np.exp(ratio.estimate), Interval(*map(np.exp, ratio.interval)))
     by_years = {
-        name: Estimate(ratio.estimate[row], Interval(*(end[row] for end in ratio.interval)))
+        name: Estimate(ratio.estimate[row], Interval(*(np.asarray(end)[row] for end in ratio.interval)))
         for row, name in enumerate(found)
     }
     return Finding(
