@@ -125,4 +125,5 @@ def _forecasts(
         )
         found.append((*interval, learning_curves.risk_at(fit, last), fit.exponent))
     constant = t_interval(means[-2], np.hypot(errors[-2], errors[-1]), num_repeats - 1, level=LEVEL)
-    return Forecasts(means, errors, *np.array(found).T, constant=constant)
+    low, high, predicted, exponents = np.array(found).T
+    return Forecasts(means, errors, low, high, predicted, exponents, constant)

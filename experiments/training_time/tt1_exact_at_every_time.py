@@ -34,7 +34,11 @@ SIZES = {
 CRITERION = f"""At each stopping time up to {STEPS} steps, the mean of each term over independent replicates of the study is within
 {MARGIN:.0%} of the risk of the exact one (two one-sided t tests over replicates at 5 % each). The farthest is shown."""
 
-SHOWN = {("labels",): "variance: label noise", ("init",): "variance: start", "bias_squared": "bias²"}
+SHOWN: dict[str | tuple[str, ...], str] = {
+    ("labels",): "variance: label noise",
+    ("init",): "variance: start",
+    "bias_squared": "bias²",
+}
 
 
 def judged(lab: Lab, learning_rate: float = 0.5) -> Finding:
