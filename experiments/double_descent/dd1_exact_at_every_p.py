@@ -25,8 +25,8 @@ SIZES = {
     "full": {"inputs": 2048, "labels": 32, "seed": 26},
     "smallest": {"inputs": 48, "labels": 4},
 }
-CRITERION = f"""Each of bias², the variances by source and the risk, at each p with |p - n| >= {GAP}, lies within {MARGIN:.0%} of the
-exact risk of its own exact value (two one-sided tests at 5 % each). The farthest is shown."""
+CRITERION = f"""Each of bias², the variances by source and the risk, at each p with |p - n| >= {GAP}, lies within {MARGIN:.0%} of
+the exact risk of its own exact value (two one-sided tests at 5 % each). The farthest is shown."""
 
 TERMS = {
     "bias²": "bias_squared",

@@ -51,8 +51,8 @@ def judged(lab: Lab, vanishing: tuple[str, ...] = WITH_INIT, staying: tuple[str,
             [judge(gone.interval, inside=(-np.inf, STEEP)), judge(kept.interval, inside=(-MARGIN, MARGIN))]
         ),
         reading=f"With initialisation the slope is {gone.estimate:.2f}, of the data {kept.estimate:+.2f}. The latter is "
-        f"{last.estimate:.4f} ± {last.standard_error:.4f} at p = {P[-1]}, and {of_data.estimate:.4f} ± {of_data.standard_error:.4f} in "
-        "the kernel limit.",
+        f"{last.estimate:.4f} ± {last.standard_error:.4f} at p = {P[-1]}, and {of_data.estimate:.4f} ± "
+        f"{of_data.standard_error:.4f} in the kernel limit.",
         reference={"in the limit": -1.0, "bar": STEEP},
         tables={f"Parts of the risk ± s.e.; none is claimed for |p - n| < {GAP}": {"p": P, **parts}},
         figures={
