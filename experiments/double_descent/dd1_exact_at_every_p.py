@@ -75,7 +75,7 @@ def judged(lab: Lab, noise_std: float = NOISE_STD) -> Finding:
         figures={
             "Bias² does not notice where parameters meet examples; the variance diverges there": at_the_peak(
                 plots.against(P[is_claimed], shown, log=True, xlabel="p, Gaussian features in use", ylabel="squared error"),
-                {head: expected[TERMS[head]] for head in shown},
+                [expected[TERMS[head]] for head in shown],
             )
         },
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """Least squares on p of 100 Gaussian features, and its exact terms."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -64,12 +64,20 @@ def risks_by_inputs(result: Decomposition) -> Float[np.ndarray, "inputs sizes"]:
     return len(without) * result.risk - (len(without) - 1) * without
 
 
-def at_the_peak(figure: "Figure", exact: Mapping[str, Float[np.ndarray, " sizes"]] | None = None) -> "Figure":
-    """The same figure against p, with a line at p = n and exact curves, in black, where they are finite."""
+def at_the_peak(figure: "Figure", exact: Sequence[Float[np.ndarray, " sizes"]] = (), label: str = "exact") -> "Figure":
+    """The same figure against p, with a line at p = n and exact curves, in black, where they are finite.
+
+    Where sizes near n are left out, no line leads across.
+    """
     axes = figure.axes[0]
+    for line in axes.get_lines():
+        x, y = (np.asarray(each, float) for each in line.get_data())
+        if not (np.abs(x - N) < GAP).any():
+            beyond = np.searchsorted(x, N)
+            line.set_data(np.insert(x, beyond, np.nan), np.insert(y, beyond, np.nan))
     axes.axvline(N, color="gray", linewidth=1, linestyle="--", label="p = n")
-    for place, values in enumerate((exact or {}).values()):
-        axes.plot(P, values, color="black", linewidth=0.9, zorder=3, label=None if place else "exact")
+    for place, values in enumerate(exact):
+        axes.plot(P, values, color="black", linewidth=0.9, zorder=3, label=None if place else label)
     axes.legend(fontsize="small", framealpha=0.9)
     return figure
 
