@@ -4,8 +4,8 @@ Says: The error splits into bias², variance and noise.
 Source: S0 and S4, on bias and variance, for squares alone; Heskes (1998), Kohavi & Wolpert (1996), Domingos (2000).
 Textbook: ESL 7.3.1.
 Theory: Identities. The main prediction of the cross-entropy is the normalised geometric mean. Variance may lower the 0-1 error
-    (Friedman, 1997), so that its coefficient is negative where the main prediction is wrong (Domingos); no sum has all that the
-    squared one has (James, 2003).
+    (Friedman, 1997), so that its coefficient is negative where the main prediction is wrong (Domingos); James (2003) tells
+    variance from its effect on the error.
 Scope: Small networks on two moons, where probabilities are known, and on single labels of digits.
 Looks: Full runs were made at seeds 0 and 1, with the same criterion; what Kohavi & Wolpert's bias is of the best rule was added to
     the condition since. Earlier looks saw all digits; the sealed third dates from 2026-11-26.

@@ -1,7 +1,7 @@
 """The risk peaks where parameters meet examples, and falls again beyond.
 
 Says: As capacity grows past interpolation the test error falls a second time.
-Source: Belkin, Hsu, Ma & Mandal (2019); Belkin, Hsu & Xu (2020); long before them Opper (1995); its history: Loog et al. (2020).
+Source: Belkin, Hsu, Ma & Mandal (2019); Belkin, Hsu & Xu (2020); long before, Opper et al. (1990): see Loog et al. (2020).
 Textbook: UDL 8.4.
 Theory: In the linear model the risk is infinite for n - 1 <= p <= n + 1. Asymptotics: Hastie et al. (2022), Mei & Montanari (2022).
 Scope: n = 40; Gaussian features, and random features of one teacher network; minimum norm. Not with a penalty, and not where the
