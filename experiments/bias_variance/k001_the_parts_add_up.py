@@ -23,7 +23,7 @@ from experiments.book.finding import Finding, equivalent, exact, in_words
 from experiments.book.lab import Lab
 from jaxdl import plots
 from jaxdl.decomposition.derive import Derived
-from jaxdl.statistics import judge_all, means, stacked, t_interval
+from jaxdl.statistics import Estimate, judge_all, means, stacked, t_interval
 
 MARGIN = 0.01
 SIZES = {"quick": {"runs": 4000}, "full": {"runs": 20_000, "seed": 26}, "smallest": {"runs": 400}}
@@ -63,11 +63,12 @@ def judged(lab: Lab, noise: float = NOISE_STD**2) -> Finding:
     columns = dict(zip(("bias²", "variance", "noise", "risk"), zip(*parts.values(), strict=True), strict=True))
     return Finding(
         what=f"relative difference, {worst}",
-        shown=found[worst],
+        shown=Estimate(found[worst].estimate, t_interval(*found[worst][:3], level=1 - 0.05 / len(found))),
         verdict=exact(judge_all([equivalent(each, MARGIN) for each in found.values()])),
         reading=f"The parts add up to the risk, and are the exact ones: differences relative to the risk {in_words(found, 4)}. "
         f"Errors above {excluded:.2%} of the risk are excluded.",
         theory=0.0,
+        ends="family-wise 95 % interval",
         reference={"lower bar": -MARGIN, "upper bar": MARGIN},
         tables={"The parts and the risk, each from other runs": {"learner": list(parts), **columns}},
         figures={

@@ -1,7 +1,7 @@
 """A learning curve that still falls predicts the risk of more data, better than its last point does.
 
 Says: Whether more data are worth it shows on a learning curve on a logarithmic axis; small additions do not show.
-Source: S1, on whether to gather more data.
+Source: S1, on whether to gather more data. On shapes of curves: Viering & Loog (2022).
 Textbook: Deep Learning 11.3.
 Theory: Nominal coverage is 0.9. Exponents are 1 to first order for parametric learners, and larger at small n, where the variance
     is σ²p/(n - p). What is left to fall from n = 80 on, about σ²p/80, is less than the error of a mean over 100 examples.

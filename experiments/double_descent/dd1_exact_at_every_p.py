@@ -60,11 +60,12 @@ def judged(lab: Lab, noise_std: float = NOISE_STD) -> Finding:
     shown = {head: each for head, each in away.items() if head != "variance: label noise"}
     return Finding(
         what=f"difference from the exact term as a share of the exact risk, {name} at p = {P[is_claimed][place]}",
-        shown=Estimate(float(of_worst[0]), Interval(*map(float, t_interval(*of_worst)))),
+        shown=Estimate(float(of_worst[0]), Interval(*map(float, t_interval(*of_worst, level=1 - 0.05 / len(rows))))),
         verdict=exact(judge_all([judge(ends, inside=(-MARGIN, MARGIN)) for ends in rows.values()])),
         reading=f"Of {len(TERMS)} terms at {is_claimed.sum()} sizes none lies farther from the exact one than "
         f"{abs(float(of_worst[0])):.1%} of the risk; errors above {excluded:.1%} are excluded.",
         theory=0.0,
+        ends="family-wise 95 % interval",
         reference={"lower bar": -MARGIN, "upper bar": MARGIN},
         tables={
             f"{head}: measured ± s.e., exact, and their difference as a share of the risk": {

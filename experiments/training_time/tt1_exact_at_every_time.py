@@ -21,7 +21,7 @@ from experiments.training_time.digits import log_times
 from jaxdl import plots, truths
 from jaxdl.decomposition.derive import Derived
 from jaxdl.decomposition.named_terms import label_of
-from jaxdl.statistics import Interval, judge_all, means, t_interval
+from jaxdl.statistics import Estimate, Interval, judge_all, means, t_interval
 from jaxdl.types import Keys
 
 MARGIN = 0.05
@@ -71,11 +71,12 @@ def judged(lab: Lab, learning_rate: float = 0.5) -> Finding:
         figure.axes[0].plot(times, curve, color="black", linewidth=0.8, zorder=3)
     return Finding(
         what=f"difference from the exact term as a share of the risk, {worst[0]} after {worst[1]} steps",
-        shown=found[worst],
+        shown=Estimate(found[worst].estimate, t_interval(*found[worst][:3], level=1 - 0.05 / len(found))),
         verdict=exact(judge_all([equivalent(each, MARGIN) for each in found.values()])),
         reading=f"Of all terms and times none is farther from the exact one than {abs(float(found[worst].estimate)):.2%} of the "
         f"risk; errors above {excluded:.2%} are excluded. Replicates: {lab['replicates']}, each a study of its own.",
         theory=0.0,
+        ends="family-wise 95 % interval",
         reference={"lower bar": -MARGIN, "upper bar": MARGIN},
         tables={"Means over replicates ± s.e., and exact": {"steps": times, **columns, **exactly}},
         figures={"Measured parts lie on the exact curves (black) at every stopping time": figure},

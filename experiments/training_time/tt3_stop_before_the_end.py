@@ -5,9 +5,8 @@ Source: Prechelt (1998); Yao, Rosasco & Caponnetto (2007).
 Textbook: Deep Learning 7.8.
 Theory: Bias² falls and variance rises, so that their sum has its minimum inside unless one of them hardly moves.
 Scope: Digits, every fifth label wrong; 200 training digits of a pool of 1198; one width (32), Adam at one rate.
-Looks: Sizes were settled at seed 0, also at full size, and a full run was made at seed 1. The criterion did not change.
-    Earlier
-    looks saw all digits; the sealed third dates from 2026-11-26.
+Looks: Sizes were settled at seed 0, also at full size, and a full run was made at seed 1. The criterion did not
+    change. Earlier looks saw all digits; the sealed third dates from 2026-11-26.
 """
 
 import numpy as np

@@ -2,12 +2,12 @@
 
 Says: With training time the bias falls.
 Source: Lecture notes on early stopping; Ali, Kolter & Tibshirani (2019) for linear models.
+Textbook: Deep Learning 7.8.
 Theory: In the linear model of TT1 it falls at every step.
 Scope: Digits, every fifth label wrong; 200 training digits of a pool of 1198; one width (32), Adam at one rate.
     Where wide networks pass interpolation, epoch-wise double descent (Nakkiran et al., 2020) is the place to look for a rise.
-Looks: Sizes were settled at seed 0, also at full size, and a full run was made at seed 1. The criterion did not change.
-    Earlier
-    looks saw all digits; the sealed third dates from 2026-11-26.
+Looks: Sizes were settled at seed 0, also at full size, and a full run was made at seed 1. The criterion did not
+    change. Earlier looks saw all digits; the sealed third dates from 2026-11-26.
 """
 
 from collections.abc import Mapping

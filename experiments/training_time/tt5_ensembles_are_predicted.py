@@ -6,9 +6,8 @@ Textbook: Deep Learning 7.11, UDL 9.3.
 Theory: An identity of the population.
 Scope: Digits, every fifth label wrong; 200 training digits of a pool of 1198; one width (32), Adam at one rate. Both
     sides draw their training sets from the same pool, and are measured at the same 300 digits.
-Looks: Sizes were settled at seed 0, also at full size, and a full run was made at seed 1. The criterion did not change.
-    Earlier
-    looks saw all digits; the sealed third dates from 2026-11-26.
+Looks: Sizes were settled at seed 0, also at full size, and a full run was made at seed 1. The criterion did not
+    change. Earlier looks saw all digits; the sealed third dates from 2026-11-26.
 """
 
 from typing import Any
