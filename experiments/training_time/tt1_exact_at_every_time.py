@@ -29,7 +29,7 @@ STEPS = 1000
 SIZES = {
     "quick": {"replicates": 32, "labels": 8, "init": 64, "times": 25},
     "full": {"replicates": 96, "labels": 16, "init": 128, "times": 50, "seed": 26},
-    "smallest": {"replicates": 8, "labels": 8, "init": 8, "times": 7},
+    "smallest": {"replicates": 8, "labels": 4, "init": 32, "times": 7},
 }
 CRITERION = f"""At each stopping time up to {STEPS} steps, the mean of each term over independent replicates of the study is within
 {MARGIN:.0%} of the risk of the exact one (two one-sided t tests over replicates at 5 % each). The farthest is shown."""
@@ -85,7 +85,7 @@ def judged(lab: Lab, learning_rate: float = 0.5) -> Finding:
 
 def control(lab: Lab) -> Finding:
     """The exact terms of another learning rate."""
-    return judged(lab, learning_rate=0.4)
+    return judged(lab, learning_rate=0.1)
 
 
 def _mean(values: np.ndarray) -> Derived:
