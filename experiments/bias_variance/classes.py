@@ -9,7 +9,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float
 
-from experiments.bias_variance.digits import NUM_DIGITS, POOL, TEST
+from experiments.bias_variance.digits import NUM_DIGITS, split
 from experiments.book.lab import Lab
 from jaxdl import designs, learners, losses, models, objectives
 from jaxdl.data import problems, resampling
@@ -56,9 +56,17 @@ def moons(lab: Lab, leave_out: str = "") -> Study:
 
 def digits(lab: Lab, leave_out: str = "") -> Study:
     """Handwritten digits, each with its label."""
-    sample = resampling.subsample(POOL, NUM_DIGITS).sample
-    runs = _runs(lab, "classes", models.mlp((16,), 10), sample, TEST.x, TEST.y)
-    return _study(runs, TEST.y, Target(labels=np.asarray(TEST.y)), leave_out)
+    pool, test = split(lab)
+    sample = resampling.subsample(pool, NUM_DIGITS).sample
+    runs = _runs(lab, "classes", models.mlp((16,), 10), sample, test.x, test.y)
+    return _study(runs, test.y, Target(labels=np.asarray(test.y)), leave_out)
+
+
+def of_the_best_rule() -> tuple[float, float]:
+    """Noise and bias by Kohavi & Wolpert of the rule that always says the likelier of two classes, at probabilities 0.7 and 0.3."""
+    target = Target(probabilities=np.array([[0.7, 0.3]]))
+    found = kohavi_wolpert(np.tile([1.0, 0.0], (4, 1, 1)), target=target, dims=("points", "out"), factors=("runs",))
+    return float(found["noise"]), float(found["bias_squared"])
 
 
 def _runs(lab: Lab, study: str, model: Model, sample: Sampler, x: Array, probabilities: Array) -> Any:

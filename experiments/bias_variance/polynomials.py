@@ -10,11 +10,12 @@ import optax
 from jaxtyping import Array, Float, Scalar
 from numpy.polynomial.legendre import legvander
 
+from experiments.book.finding import equivalent
 from experiments.book.lab import Lab
 from jaxdl import designs, learners, losses, models, objectives
 from jaxdl.data import problems
 from jaxdl.decomposition import Decomposition, Target, squared_error
-from jaxdl.statistics import rank_correlation
+from jaxdl.statistics import Verdict
 from jaxdl.types import Keys, Learner, Model, Run, Trial
 
 MAX_DEGREE = 12
@@ -119,17 +120,6 @@ def decomposed(predictions: Float[np.ndarray, "runs points"]) -> Decomposition:
     return squared_error(predictions, factors=("labels",), target=TARGET, training_size=NUM_EXAMPLES)
 
 
-def rank_of_bias(degrees: Float[np.ndarray, " degrees"], batch: Float[np.ndarray, "degrees runs points"]) -> float:
-    """The rank correlation of degree with bias²; estimates that cannot be told from zero are one tie.
-
-    The order of errors of measurement means nothing.
-    """
-    results = [decomposed(each) for each in batch]
-    values = np.array([float(each.bias_squared) for each in results])
-    errors = np.array([float(each.standard_errors["bias_squared"]) for each in results])
-    return rank_correlation(degrees, np.where(values < 2 * errors, 0.0, values))
-
-
 def excess(predictions: Float[np.ndarray, "*runs points"], mean: Any = MEAN) -> Float[np.ndarray, "*runs"]:
     """Mean squared distance from `mean` over test points, for each run."""
     return np.mean((np.asarray(predictions, np.float64) - mean) ** 2, axis=-1)
@@ -144,6 +134,18 @@ def exact_terms(degree: int, num_examples: int = NUM_EXAMPLES) -> tuple[float, f
 
 
 def exact_by_degree() -> dict[str, Float[np.ndarray, " degrees"]]:
-    """Both terms at every degree, for a table."""
+    """Both terms at every degree."""
     terms = np.array([exact_terms(degree) for degree in range(MAX_DEGREE + 1)])
-    return {"exact bias²": terms[:, 0], "exact variance": terms[:, 1]}
+    return {"bias_squared": terms[:, 0], "total_variance": terms[:, 1]}
+
+
+def agreements(
+    results: Sequence[Decomposition], known: dict[str, Float[np.ndarray, " degrees"]], margin: float
+) -> list[Verdict]:
+    """Whether bias² and variance of each result are the known ones, within this share of the risk."""
+    risks = known["bias_squared"] + known["total_variance"] + NOISE_STD**2
+
+    def difference(degree: int, term: str) -> Any:
+        return results[degree].derive(lambda t: (t[term] - known[term][degree]) / risks[degree])
+
+    return [equivalent(difference(degree, term), margin) for degree in range(len(results)) for term in known]

@@ -29,7 +29,7 @@ NUM_REPEATED = 100
 LARGEST_SIZE = 300
 MORE_DATA = 4
 USUAL_NOISE_STD = 0.1
-"""Of the labels where they are clean; the error that the recipe believes possible."""
+"""Of the labels where they are clean."""
 
 Diagnose = Callable[[Mapping[str, np.ndarray], int], Mapping[str, Remedy]]
 
@@ -95,7 +95,7 @@ def remedied(keys: Keys, setting: dict[str, Scalar]) -> Float[Array, " points"]:
 
 def measured_errors(keys: Keys, setting: dict[str, Scalar]) -> dict[str, Array]:
     """A trial: what a practitioner sees of a case. Means and standard errors of training, validation and longer-trained
-    error, and repeated labels of equal inputs, (100, 2).
+    error, the noise, and repeated labels of equal inputs, (100, 2).
     """
     key_train, key_validation, key_repeated = jax.random.split(_key_of_case(keys, setting), 3)
     phi, y, _ = _draw(key_train, setting, LARGEST_SIZE)
@@ -107,29 +107,29 @@ def measured_errors(keys: Keys, setting: dict[str, Scalar]) -> dict[str, Array]:
         "training": _mean_and_error((phi @ weights - y) ** 2, is_training),
         "longer": _mean_and_error((phi @ longer - y) ** 2, is_training),
         "validation": _mean_and_error((new_phi @ weights - new_y) ** 2, jnp.full(NUM_VALIDATION, True)),
+        "noise": setting["noise_std"] ** 2,
         "repeated": setting["noise_std"] * jax.random.normal(key_repeated, (NUM_REPEATED, 2)),
     }
 
 
 def recipes(worthwhile: float) -> Diagnose:
-    """The remedy for a case by four recipes: by the usual noise as the reference; by noise estimated from repeated labels;
-    likewise, where only significant gaps count; by the usual noise without training longer.
-    """
+    """The remedy for a case by four recipes, which differ in the reference and in what counts as a gap."""
 
     def diagnose(errors: Mapping[str, np.ndarray], case: int) -> dict[str, Remedy]:
         training, validation, longer = (
             MeasuredError(*map(float, errors[name][case, 0])) for name in ("training", "validation", "longer")
         )
         seen: dict[str, Any] = {"training": training, "validation": validation, "worthwhile": worthwhile}
+        seen["trained_longer"] = longer
         as_estimated = {**seen, "level": 0.5}  # the texts compare the numbers themselves
-        usual = MeasuredError(USUAL_NOISE_STD**2)
+        known, clean = MeasuredError(float(errors["noise"][case, 0])), MeasuredError(USUAL_NOISE_STD**2)
         inputs = np.repeat(np.arange(NUM_REPEATED, dtype=float), 2)[:, None]
         noise = replicates(inputs, errors["repeated"][case, 0].reshape(-1, 1))
         found = {
-            "clean noise as reference": diagnostics.diagnose(**as_estimated, reference=usual, trained_longer=longer),
-            "noise estimated": diagnostics.diagnose_with_noise(**as_estimated, noise=noise, trained_longer=longer),
-            "estimated, with tests": diagnostics.diagnose_with_noise(**seen, noise=noise, trained_longer=longer),
-            "not trained longer": diagnostics.diagnose(**as_estimated, reference=usual),
+            "noise of these labels": diagnostics.diagnose(**as_estimated, reference=known),
+            "noise, estimated": diagnostics.diagnose_with_noise(**as_estimated, noise=noise),
+            "noise, gaps by tests": diagnostics.diagnose(**seen, reference=known),
+            "noise of clean labels": diagnostics.diagnose(**as_estimated, reference=clean),
         }
         return {name: diagnosis.remedy for name, diagnosis in found.items()}
 

@@ -7,13 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Scalar
-from scipy import special
 
 from experiments.data_size.curve import PROBLEM, Fit, N, first
 from jaxdl import designs, learning_curves
+from jaxdl.statistics import Estimate, Interval, bootstrap_interval, t_interval
 from jaxdl.types import Keys, Trial
 
 NUM_TEST = 1000
+LEVEL = 0.9
+"""Of the predictive intervals."""
 
 
 class Forecasts(NamedTuple):
@@ -25,11 +27,20 @@ class Forecasts(NamedTuple):
     high: Float[np.ndarray, " curves"]
     predicted: Float[np.ndarray, " curves"]
     exponents: Float[np.ndarray, " curves"]
+    constant: Interval
+    """What the last fitted point alone would predict: that nothing changes any more."""
 
     @property
     def covered(self) -> Bool[np.ndarray, " curves"]:
         """Whether each interval holds the risk that was then measured."""
         return (self.low <= self.means[-1]) & (self.means[-1] <= self.high)
+
+    @property
+    def scores(self) -> Float[np.ndarray, "2 curves"]:
+        """Interval scores (Gneiting & Raftery, 2007) of the curve and of the constant: width, and what misses cost; low is good."""
+        low, high = (np.stack(ends) for ends in zip((self.low, self.high), self.constant, strict=True))
+        misses = np.maximum(low - self.means[-1], 0) + np.maximum(self.means[-1] - high, 0)
+        return high - low + 2 / (1 - LEVEL) * misses
 
 
 def risks_of(fits: Mapping[str, Fit]) -> Trial:
@@ -89,6 +100,16 @@ def forecasts(
     }
 
 
+def score_ratio(each: Forecasts, level: float, seed: int) -> Estimate:
+    """The scores of the curves, summed, relative to those of the constants, with a bootstrap interval over curves."""
+
+    def ratio(scores: Float[np.ndarray, "curves 2"]) -> float:
+        return float(scores[:, 0].sum() / scores[:, 1].sum())
+
+    ends = bootstrap_interval(each.scores.T, statistic=ratio, num_resamples=2000, seed=seed, level=level)
+    return Estimate(ratio(each.scores.T), Interval(*map(float, ends)))
+
+
 def _forecasts(
     sizes: Float[np.ndarray, " fitted"], last: int, risks: Float[np.ndarray, "sizes curves repeats"], num_resamples: int
 ) -> Forecasts:
@@ -100,15 +121,9 @@ def _forecasts(
             sizes, means[: len(sizes), curve], errors[: len(sizes), curve], degrees_of_freedom=num_repeats - 1
         )
         interval = learning_curves.predictive_interval(
-            fit, last, standard_error=errors[-1, curve], num_resamples=num_resamples, seed=curve
+            fit, last, standard_error=errors[-1, curve], level=LEVEL, num_resamples=num_resamples, seed=curve
         )
         found.append((*interval, learning_curves.risk_at(fit, last), fit.exponent))
-    return Forecasts(means, errors, *np.array(found).T)
-
-
-def detected(each: Forecasts, place: int, num_repeats: int) -> Bool[np.ndarray, " curves"]:
-    """Whether each curve shows, by Welch's t test at 5 %, another risk at this size than at the first."""
-    parts = each.errors[0] ** 2, each.errors[place] ** 2
-    error = np.sqrt(sum(parts))
-    freedom = error**4 / sum(part**2 / (num_repeats - 1) for part in parts)
-    return np.abs(each.means[0] - each.means[place]) > special.stdtrit(freedom, 0.975) * error
+    constant = t_interval(means[-2], np.hypot(errors[-2], errors[-1]), num_repeats - 1, level=LEVEL)
+    low, high, predicted, exponents = np.array(found).T
+    return Forecasts(means, errors, low, high, predicted, exponents, constant)

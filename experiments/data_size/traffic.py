@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Scalar
 
-from jaxdl import learners, models, selection
-from jaxdl.types import Dataset, Key, Keys, Trial
+from experiments.book.lab import Lab
+from jaxdl import designs, learners, models, selection
+from jaxdl.types import Dataset, Key, Keys
 
 LAGS = (1, 7, 28, 56)
 YEARS = (1, 2, 3)
@@ -52,13 +54,30 @@ def traffic(key: Key, num_days: int, drift: Scalar, period: int = 7) -> Float[Ar
     return jnp.arange(num_days) / 100 + pattern.reshape(-1)[:num_days] + noise
 
 
-def autoregression(period: int = 7) -> Trial:
-    """`(keys, {"drift", "years", "lags"})` -> the mean absolute error on the year after the training days."""
+def forecast_errors(
+    lab: Lab, drifts: Float[np.ndarray, " drifts"], period: int = 7
+) -> Float[np.ndarray, "drifts years lags series"]:
+    """Mean absolute errors on the year after the training days, of the same series for all numbers of lags."""
 
     def trial(keys: Keys, setting: dict[str, Scalar]) -> Scalar:
         return _error(keys, setting, period)
 
-    return trial
+    drift, years, lags = np.meshgrid(drifts, YEARS, LAGS, indexing="ij")
+    settings = {"drift": drift.ravel().astype(np.float32), "years": years.ravel(), "lags": lags.ravel()}
+    runs = lab.run("traffic", trial, designs.independent(lab["series"], "data"), settings=settings, block=16)
+    return runs.outputs.astype(float).reshape(*drift.shape, -1)
+
+
+def crossing(levels: Float[np.ndarray, " levels"], values: Float[np.ndarray, " levels"]) -> float:
+    """Where values, between levels on straight lines, first reach zero from below; the last level where they never do.
+
+    >>> crossing(np.array([0.0, 1.0, 3.0]), np.array([-2.0, -1.0, 1.0]))
+    2.0
+    """
+    if not (values >= 0).any():
+        return float(levels[-1])
+    place = int(np.argmax(values >= 0))
+    return float(np.interp(0.0, values[place - 1 : place + 1], levels[place - 1 : place + 1]) if place else levels[0])
 
 
 def _error(keys: Keys, setting: dict[str, Scalar], period: int) -> Scalar:

@@ -1,29 +1,32 @@
-"""Least squares on p of D Gaussian features has the exact bias², variance by source and risk at every p.
+"""Least squares on p of D Gaussian features has the exact bias², variance by source and risk at every p at least 8 from n.
 
+Says: The test risk of least squares on p of D features is known at every p, and infinite at p = n.
 Source: Belkin, Hsu & Xu (2020), Theorem 1, for the risk; the split by source is jaxdl's.
 Textbook: UDL 8.4.
-Theory: For normal errors 0.9973 of the terms lie within 3 standard errors.
-Scope: n = 40 and D = 100, noise 0.3.
-Looks: Sizes were chosen on pilot runs, and full runs were made at seed 0; the full profile has seed 1 since.
+Theory: A rational function of p below n - 1 and beyond n + 1, infinite between.
+Scope: n = 40 and D = 100, noise 0.3; p from 4 to 32 and from 48 to 100. Nearer to n the errors of measured terms have no finite
+    variance.
+Looks: Sizes were chosen on pilot runs, and full runs were made at seeds 0 and 1. They counted terms within 3 standard errors, from
+    5 away from n on: too large errors would have passed. A margin, in units of the risk, took its place; settled at seed 0.
 """
 
 import numpy as np
 
 from experiments.book.finding import Finding, exact, terms_of
 from experiments.book.lab import Lab
-from experiments.double_descent.linear import GAP, NOISE_STD, N, P, exact_terms, linear
+from experiments.double_descent.linear import GAP, NOISE_STD, N, P, at_the_peak, exact_terms, linear
 from jaxdl import plots
-from jaxdl.statistics import Estimate, Interval
+from jaxdl.decomposition.derive import Derived
+from jaxdl.statistics import Estimate, Interval, judge, judge_all, t_interval
 
-AGREEMENT = 0.95
-ERRORS = 3
+MARGIN = 0.1
 SIZES = {
-    "quick": {"inputs": 256, "labels": 16},
-    "full": {"inputs": 2048, "labels": 32, "seed": 1},
+    "quick": {"inputs": 384, "labels": 16},
+    "full": {"inputs": 2048, "labels": 32, "seed": 26},
     "smallest": {"inputs": 48, "labels": 4},
 }
-CRITERION = f"""At least {AGREEMENT:.0%} of the terms with |p - n| >= 5 lie within {ERRORS} standard errors of the exact ones. Terms
-share random numbers, so that their count has no interval."""
+CRITERION = f"""Each of bias², the variances by source and the risk, at each p with |p - n| >= {GAP}, lies within {MARGIN:.0%} of
+the exact risk of its own exact value (two one-sided tests at 5 % each). The farthest is shown."""
 
 TERMS = {
     "bias²": "bias_squared",
@@ -37,33 +40,43 @@ TERMS = {
 def judged(lab: Lab, noise_std: float = NOISE_STD) -> Finding:
     """One study at all p, held against the exact terms of the noise that is given."""
     result, expected = linear(lab, lab["inputs"], lab["labels"]), exact_terms(noise_std)
-    measured = terms_of(result, TERMS)
     is_claimed = np.abs(P - N) >= GAP
-    scores = {
-        name: np.where(is_claimed, (each.estimate - expected[TERMS[name]]) / each.standard_error, np.nan)
-        for name, each in measured.items()
+    risk = expected["risk"][is_claimed]
+
+    def differences(term: str) -> Derived:
+        return result.derive(lambda t: (t[term][is_claimed] - expected[term][is_claimed]) / risk, level=0.9)
+
+    found = {name: differences(term) for name, term in TERMS.items()}
+    rows = {
+        (name, p): Interval(*ends)
+        for name, each in found.items()
+        for p, ends in zip(P[is_claimed], zip(*map(np.asarray, each.interval), strict=True), strict=True)
     }
+    name = max(found, key=lambda name: np.abs(found[name].estimate).max())
+    place = int(np.abs(found[name].estimate).argmax())
+    of_worst = [each[place] for each in found[name][:3]]
+    excluded = max(max(-float(ends.low), float(ends.high)) for ends in rows.values())
     away = terms_of(result, TERMS, at=is_claimed)
-    found = np.abs(np.concatenate([values[is_claimed] for values in scores.values()]))
-    share = float(np.mean(found <= ERRORS))
+    shown = {head: each for head, each in away.items() if head != "variance: label noise"}
     return Finding(
-        what=f"share of the terms within {ERRORS} standard errors of the exact ones",
-        shown=Estimate(share, Interval(np.nan, np.nan)),
-        verdict=exact(bool(share >= AGREEMENT)),
-        reading=f"{share:.1%} of {found.size} terms do; the largest distance is {found.max():.1f} standard errors, and the root "
-        f"mean square {np.sqrt(np.mean(found**2)):.2f}.",
-        reference={"for normal errors": 0.9973, "bar": AGREEMENT},
+        what=f"difference from the exact term as a share of the exact risk, {name} at p = {P[is_claimed][place]}",
+        shown=Estimate(float(of_worst[0]), Interval(*map(float, t_interval(*of_worst, level=1 - 0.05 / len(rows))))),
+        verdict=exact(judge_all([judge(ends, inside=(-MARGIN, MARGIN)) for ends in rows.values()])),
+        reading=f"Of {len(TERMS)} terms at {is_claimed.sum()} sizes none lies farther from the exact one than "
+        f"{abs(float(of_worst[0])):.1%} of the risk; errors above {excluded:.1%} are excluded.",
+        theory=0.0,
+        ends="family-wise 95 % interval",
+        reference={"lower bar": -MARGIN, "upper bar": MARGIN},
         tables={
-            f"{name}: measured ± s.e., exact, and their distance in s.e. (none for |p - n| < {GAP})": {
-                "p": P, name: each, "exact": expected[TERMS[name]], "z": scores[name],
+            f"{head}: measured ± s.e., exact, and their difference as a share of the risk": {
+                "p": P[is_claimed], head: each, "exact": expected[TERMS[head]][is_claimed], "difference": found[head].estimate,
             }
-            for name, each in measured.items()
+            for head, each in away.items()
         },
         figures={
-            "Bias² does not notice where parameters meet examples; the variance diverges there": plots.against(
-                P[is_claimed],
-                {name: each for name, each in away.items() if name != "variance: label noise"},
-                log=True, xlabel="p, Gaussian features in use", ylabel="squared error",
+            "Bias² does not notice where parameters meet examples; the variance diverges there": at_the_peak(
+                plots.against(P[is_claimed], shown, log=True, xlabel="p, Gaussian features in use", ylabel="squared error"),
+                [expected[TERMS[head]] for head in shown],
             )
         },
     )  # fmt: skip

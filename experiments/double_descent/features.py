@@ -12,7 +12,7 @@ from jaxdl.data import problems
 from jaxdl.decomposition import Decomposition, Target
 from jaxdl.types import Dataset, Keys
 
-P = np.array([4, 7, 10, 15, 20, 25, 30, 35, 38, 40, 42, 45, 50, 60, 80, 120, 200, 400])
+P = np.array([4, 7, 10, 15, 20, 25, 30, 32, 38, 40, 42, 48, 50, 60, 80, 120, 200, 400])
 NUM_INPUTS, NUM_POINTS = 8, 200
 INPUT_SCALE = 10.0
 """Factor of the inputs: at 1, the biases leave one feature in twenty active at only one or two of the examples, and its weight then

@@ -1,10 +1,12 @@
 """Under label noise the best time to stop lies before the end of training.
 
+Says: Stop training where the validation error is lowest, before it rises again.
 Source: Prechelt (1998); Yao, Rosasco & Caponnetto (2007).
 Textbook: Deep Learning 7.8.
 Theory: Bias² falls and variance rises, so that their sum has its minimum inside unless one of them hardly moves.
-Scope: Digits, every fifth label wrong; 200 training digits of a pool of 1200, one width and learning rate.
-Looks: Sizes were settled on runs at seed 0, also at full size; the full profile has seed 1 since.
+Scope: Digits, every fifth label wrong; 200 training digits of a pool of 1198; one width (32), Adam at one rate.
+Looks: Sizes were settled at seed 0, also at full size, and a full run was made at seed 1. The criterion did not
+    change. Earlier looks saw all digits; the sealed third dates from 2026-11-26.
 """
 
 import numpy as np
@@ -17,11 +19,12 @@ from jaxdl.statistics import Estimate, Interval, Verdict
 
 LEVEL = 0.05
 SIZES = {
-    "quick": {"steps": 320, "times": 25, "data": 8, "labels": 6, "init": 8},
-    "full": {"steps": 1000, "times": 31, "data": 16, "labels": 12, "seed": 1},
+    "quick": {"steps": 320, "times": 25, "data": 8, "labels": 6, "init": 8, "sealed": False},
+    "full": {"steps": 1000, "times": 31, "data": 16, "labels": 12, "sealed": True, "seed": 26},
     "smallest": {"steps": 80, "times": 7, "data": 4, "labels": 3, "init": 8},
 }
-CRITERION = f"""The risk at the end exceeds that at some earlier time (intervals of the differences, Bonferroni over times at
+CRITERION = f"""The risk at the end exceeds that at some earlier time (intervals of the
+differences, over runs and test digits, Bonferroni over times at
 {LEVEL:.0%} in all; the surest is shown). Refuted when it lies below that at every earlier time."""
 
 
@@ -40,7 +43,7 @@ def judged(lab: Lab, rate: float = RATE) -> Finding:
         reading=f"The risk is lowest after {times[best]} of {times[-1]} steps, {result.risk[best]:.3f} against "
         f"{result.risk[-1]:.3f} at the end.",
         ends="family-wise 95 % interval",
-        reference={"no difference": 0.0},
+        reference={"bar": 0.0},
         tables={"Risk ± s.e.": {"steps": times, **each_term({"risk": result}, "risk")}},
         figures={
             f"The risk is lowest after {times[best]} of {times[-1]} steps": plots.against(

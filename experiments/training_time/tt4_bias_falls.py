@@ -1,9 +1,13 @@
 """Bias² falls monotonically with training time.
 
+Says: With training time the bias falls.
 Source: Lecture notes on early stopping; Ali, Kolter & Tibshirani (2019) for linear models.
+Textbook: Deep Learning 7.8.
 Theory: In the linear model of TT1 it falls at every step.
-Scope: Digits, every fifth label wrong; 200 training digits of a pool of 1200, one width and learning rate.
-Looks: Sizes were settled on runs at seed 0, also at full size; the full profile has seed 1 since.
+Scope: Digits, every fifth label wrong; 200 training digits of a pool of 1198; one width (32), Adam at one rate.
+    Where wide networks pass interpolation, epoch-wise double descent (Nakkiran et al., 2020) is the place to look for a rise.
+Looks: Sizes were settled at seed 0, also at full size, and a full run was made at seed 1. The criterion did not
+    change. Earlier looks saw all digits; the sealed third dates from 2026-11-26.
 """
 
 from collections.abc import Mapping
@@ -19,12 +23,12 @@ from jaxdl.statistics import Estimate, Interval, Verdict
 
 RISE = 0.05
 SIZES = {
-    "quick": {"steps": 320, "times": 25, "data": 8, "labels": 6, "init": 8},
-    "full": {"steps": 1000, "times": 31, "data": 16, "labels": 12, "seed": 1},
+    "quick": {"steps": 320, "times": 25, "data": 8, "labels": 6, "init": 8, "sealed": False},
+    "full": {"steps": 1000, "times": 31, "data": 16, "labels": 12, "sealed": True, "seed": 26},
     "smallest": {"steps": 80, "times": 7, "data": 4, "labels": 3, "init": 8},
 }
 CRITERION = f"""From each time to the next, and from each to the end, bias² rises by no more than {RISE:.0%} (95 % intervals of the
-ratios, Bonferroni; the one that reaches highest is shown). Refuted when one of them lies above one."""
+ratios, over runs and test digits, Bonferroni; the one that reaches highest is shown). Refuted when one of them lies above one."""
 
 
 def judged(lab: Lab, moved: int = 0) -> Finding:

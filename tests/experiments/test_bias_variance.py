@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from experiments.bias_variance import classes, polynomials
+from experiments.bias_variance import classes, polynomials, small_samples
 from experiments.book.lab import Lab
+from jaxdl.statistics import Verdict, means
 
 pytestmark = pytest.mark.thorough
 
 
 def lab(**sizes):
-    return Lab("bias_variance", {"seed": 0, **sizes})
+    return Lab("bias_variance", {"seed": 0, "sealed": False, **sizes})
 
 
 def test_measured_terms_agree_with_the_exact_ones():
@@ -18,6 +19,30 @@ def test_measured_terms_agree_with_the_exact_ones():
         result = polynomials.decomposed(outputs)
         for term, exact in zip(("bias_squared", "total_variance"), polynomials.exact_terms(degree), strict=True):
             assert abs(result[term] - exact) < 4 * result.standard_errors[term]
+
+
+def test_the_agreement_of_another_degree_is_refused():
+    outputs = polynomials.by_degree(lab(runs=400)).outputs
+    known = polynomials.exact_by_degree()
+    right = polynomials.agreements([polynomials.decomposed(each) for each in outputs], known, 0.05)
+    wrong = polynomials.agreements(
+        [polynomials.decomposed(outputs[0])], {name: each[1:] for name, each in known.items()}, 0.05
+    )
+    assert set(right) == {Verdict.SUPPORTED}
+    assert wrong == [Verdict.REFUTED, Verdict.SUPPORTED]  # bias² differs by 0.7, variance by 0.002
+
+
+def test_at_the_inputs_variance_is_in_proportion_to_the_parameters():
+    """σ²p/n at fixed inputs, whatever the truth."""
+    for degree, small in zip((1, 12), small_samples.small_samples(lab(runs=400), (1, 12)), strict=True):
+        found = means(small.distances)
+        exact = polynomials.NOISE_STD**2 * (degree + 1) / small_samples.NUM_EXAMPLES * (1 - 1 / 400)
+        assert abs(found.estimate - exact) < 4 * found.standard_error
+
+
+def test_the_best_rule_has_a_bias_by_kohavi_and_wolpert():
+    """At probabilities 0.7 and 0.3: noise (1 - 0.49 - 0.09)/2, bias ((1 - 0.7)² + 0.3²)/2, and no variance."""
+    np.testing.assert_allclose(classes.of_the_best_rule(), (0.21, 0.09))
 
 
 def test_exact_terms_of_a_constant_are_those_of_a_mean():

@@ -1,14 +1,19 @@
 """What the claims about double descent share: the kernel, the exact terms, the parts."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments.book import find
 from experiments.book.finding import terms_of
 from experiments.book.lab import Lab
+from experiments.double_descent import dd2_the_risk_peaks as dd2
 from experiments.double_descent import features, linear
 from jaxdl import models
+from jaxdl.statistics import Verdict
 
 pytestmark = pytest.mark.thorough
 LAB = Lab("double_descent", {"seed": 0, "inputs": 5, "init": 4, "labels": 3})
@@ -38,3 +43,31 @@ def test_the_parts_of_random_features_add_up_and_come_nearer_to_the_kernel(stren
     np.testing.assert_allclose(total, result.risk, rtol=1e-9)
     far, near = (list(features.P).index(p) for p in (60, 400))
     assert abs(result.risk[near] - limit.risk[0]) < abs(result.risk[far] - limit.risk[0])
+
+
+def test_risks_by_inputs_are_the_means_that_the_runs_have():
+    """Their mean is the risk, and without one level the rest average to the replicate."""
+    result = features.features(LAB)
+    risks = linear.risks_by_inputs(result)
+    np.testing.assert_allclose(risks.mean(axis=0), result.risk, rtol=1e-9)
+    np.testing.assert_allclose(risks[1:].mean(axis=0), result.replicates["inputs"]["risk"][0], rtol=1e-9)
+    assert (risks > 0).all()
+
+
+def test_the_median_risk_of_the_linear_model_is_highest_where_parameters_meet_examples():
+    risks = linear.risks_by_inputs(linear.linear(LAB, 24, 4))
+    assert abs(linear.P[np.median(risks, axis=0).argmax()] - linear.N) <= 2
+
+
+def test_features_that_tell_nothing_raise_the_risk_beyond_the_peak():
+    """Nearly without noise the risk beyond n is |β|² (1 - n/p), which rises; with noise enough it falls."""
+    few, beyond = linear.linear(LAB, 24, 4, num_used=20, noise_std=0.05), list(linear.P).index(linear.N + linear.GAP)
+    assert few.risk[-1] > few.risk[beyond]
+    exact = linear.exact_terms()["risk"]
+    assert exact[-1] < exact[beyond]
+
+
+def test_controls_refute_the_peak_and_the_fall_beyond_it():
+    lab = Lab("double_descent", find.Entry("DD2", "double_descent", Path(dd2.__file__)).sizes("smallest"))
+    for without_peak in ({"strength": 20.0}, {"num_used": 20, "noise_std": 0.05}):
+        assert dd2.judged(lab, **without_peak).judgement.verdict == Verdict.REFUTED

@@ -16,21 +16,39 @@ def test_times_are_as_many_as_asked_and_increase_from_the_start_to_the_end(num_s
     assert (np.diff(times) > 0).all()
 
 
+def lab(**sizes):
+    return Lab(
+        "training_time", {"seed": 0, "steps": 8, "times": 4, "data": 4, "labels": 3, "init": 3, "sealed": False} | sizes
+    )
+
+
 def test_the_mean_label_is_a_law_of_which_the_right_class_has_what_is_left():
-    mean = digits.label_means()
+    mean = digits.label_means(digits.split(lab()).test)
     np.testing.assert_allclose(mean.sum(axis=1), 1)
     np.testing.assert_allclose(mean.max(axis=1), 1 - digits.SHARE)
 
 
+def test_no_test_digit_is_in_the_pool_and_the_seal_opens_others():
+    halves = {sealed: digits.split(lab(sealed=sealed)) for sealed in (False, True)}
+    for pool, test in halves.values():
+        assert len(test.x) == digits.NUM_POINTS
+        assert not rows(pool.x) & rows(test.x)
+    assert not rows(halves[False].test.x) & rows(halves[True].test.x)
+
+
+def rows(x):
+    return {row.tobytes() for row in np.asarray(x)}
+
+
 @pytest.fixture(scope="module")
 def result():
-    return digits.training(Lab("training_time", {"seed": 0, "steps": 8, "times": 4, "data": 4, "labels": 3, "init": 3}))
+    return digits.training(lab())
 
 
 def test_the_parts_and_the_noise_add_up_to_the_risk_at_every_time(result):
-    parts = digits.parts_of(result)
+    parts, mean = digits.parts_of(result), digits.label_means(digits.split(lab()).test)
     risk = parts.pop("risk").estimate
-    noise = sum((digits.label_means() * (1 - digits.label_means()))[0])
+    noise = sum((mean * (1 - mean))[0])
     np.testing.assert_allclose(sum(part.estimate for part in parts.values()) + noise, risk, rtol=1e-9)
 
 
@@ -40,9 +58,21 @@ def test_at_the_start_only_the_initialisation_varies(result):
             assert abs(part.estimate[0]) < 1e-12 < abs(part.estimate[-1]), name
 
 
+def test_errors_are_larger_where_test_digits_are_drawn_too(result):
+    fixed = digits.training(lab(), points_are_drawn=False)
+    wide, narrow = (each.derive(lambda t: t["total_variance"]).standard_error for each in (result, fixed))
+    assert (wide[1:] > narrow[1:]).all()
+
+
+def test_without_wrong_labels_there_is_one_source_less_and_the_same_start(result):
+    clean = digits.training(lab(), share=0.0)
+    assert clean.design.factors == ("data", "init")
+    np.testing.assert_allclose(clean.total_variance[0], result.total_variance[0], rtol=1e-6)
+
+
 def test_moved_labels_are_learned_in_place_of_the_right_ones():
-    trial = digits.trial_of((200,), moved=1)
+    trial = digits.trial_of(lab(), (200,), moved=1)
     keys = dict(zip(("data", "labels", "init"), jax.random.split(jax.random.key(0), 3), strict=True))
     learned = np.asarray(trial(keys).outputs[0]).argmax(axis=1)
-    right = digits.label_means().argmax(axis=1)
+    right = np.asarray(digits.split(lab()).test.y).argmax(axis=1)
     assert np.mean(learned == (right + 1) % 10) > 0.5
