@@ -31,6 +31,8 @@ SERIES_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9
 MARKERS = "os^vDPX*"
 FIGURE_SIZE = (10.0, 4.0)
 PANEL_SIZE = (6.0, 4.0)
+MOST_INSIDE = 3
+"""Lines whose legend has room inside the axes."""
 
 
 def decomposition(result: Decomposition, *, label: str | None = None, logarithmic: bool = False) -> "Figure":
@@ -174,7 +176,10 @@ def against(
     if left_out:
         axes.set_title(f"left out: {left_out} whose intervals reach zero", loc="right", fontsize="x-small")
     axes.set(xlabel=xlabel, ylabel=ylabel)
-    axes.legend(fontsize="small", framealpha=0.9)
+    if len(series) > MOST_INSIDE:
+        figure.legend(loc="outside lower center", ncols=3, fontsize="small", frameon=False)
+    else:
+        axes.legend(fontsize="small", framealpha=0.9)
     return figure
 
 
