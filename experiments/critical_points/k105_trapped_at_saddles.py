@@ -67,7 +67,7 @@ def judged(lab: Lab, held_for: int = STEPS) -> Finding:
         figures={
             "Near three layers descent without noise stays; strict saddles delay by the distance's logarithm": plots.against(
                 np.array(OFFSETS), series, log=True, xlabel="distance at the start", ylabel="mean steps to leave",
-                levels={"budget": STEPS},
+                levels={"budget": float(STEPS)},
             )
         },
     )  # fmt: skip
