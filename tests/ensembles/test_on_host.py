@@ -186,3 +186,26 @@ def test_a_plan_times_one_run_and_keeps_nothing(tmp_path):
     found = ensembles.plan(counted(calls), CROSSED, KEY, engine=Engine(store=tmp_path / "store", progress=False))
     assert (found.num_runs, found.results_bytes, len(calls)) == (24, 24 * 3 * 8, 2)
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.thorough
+def test_a_forest_has_the_variances_of_a_plain_double_loop():
+    """scikit-learn's forest on the diabetes data: variance by source, against the analysis of variance of its predictions."""
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    datasets = pytest.importorskip("sklearn.datasets")
+    x, y = datasets.load_diabetes(return_X_y=True)
+
+    def forest(seeds):
+        rows = np.random.default_rng(seeds["data"]).integers(300, size=300)
+        made = ensemble.RandomForestRegressor(5, random_state=seeds["init"]).fit(x[:300][rows], y[:300][rows])
+        return made.predict(x[300:350])
+
+    design = designs.crossed(data=8, init=4)
+    trial = on_host(forest, name="forest", packages=("scikit-learn",))
+    result = decompose(trial, design, KEY, target=Target(labels=y[300:350]), engine=Engine(progress=False))
+    table = ensembles.run(trial, design, KEY, engine=Engine(progress=False)).outputs
+    of_data = 4 * table.mean(axis=1).var(axis=0, ddof=1)
+    rest = table - table.mean(1, keepdims=True) - table.mean(0, keepdims=True) + table.mean((0, 1))
+    interaction = (rest**2).sum((0, 1)) / (7 * 3)
+    np.testing.assert_allclose(result.estimates["data",], ((of_data - interaction) / 4).mean(), rtol=1e-9)
+    np.testing.assert_allclose(result.estimates["data", "init"], interaction.mean(), rtol=1e-9)
