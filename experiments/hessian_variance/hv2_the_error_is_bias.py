@@ -65,7 +65,8 @@ def judged(lab: Lab, lost: int = 0) -> Finding:
         verdict=restricted(
             judge_all(arms[0]),
             judge_all([*arms[1], *arms[2]]),
-            "Of white inputs. Of an eigenvalue far beyond the bulk's edge, from about 1 + d / √(2 N) on, the error is mostly variance.",
+            "Of white inputs. Of an eigenvalue far beyond the bulk's edge, from about 1 + d / √(2 N) on, the error is mostly "
+            "variance.",
         ),
         reading="Bias² is of the largest eigenvalue's squared error "
         + "; ".join(f"{', '.join(f'{v:.1%}' for v in each.estimate)} at variance {s:g}" for s, each in shares.items())
