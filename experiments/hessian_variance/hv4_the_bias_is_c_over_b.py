@@ -1,4 +1,4 @@
-"""For large batches that bias is c / B, with c from the spread of the examples' Hessians around their mean.
+"""For large batches the bias of a minibatch's largest eigenvalue is c / B, with c from the spread of the examples' Hessians.
 
 Says: The largest eigenvalue of a batch's Hessian exceeds that of all data by a term of order 1 / B.
 Source: Second-order perturbation theory; Granziol, Zohren & Roberts (2022) for isotropic noise.
