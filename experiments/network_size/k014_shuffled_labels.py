@@ -3,7 +3,8 @@
 Says: With too large a capacity a network memorises the training data; networks are so large that they fit noise.
 Source: S0 and S1; Zhang et al. (2017).
 Textbook: UDL 20.1.
-Theory: None for the accuracy, which differs from 1/10 by as much as the digits are unequally frequent.
+Theory: Shuffled labels tell nothing of fresh ones: that the accuracy is 1/10, but for unequal frequencies of the digits, is a
+    theorem. That networks fit can fail, and does for the control.
 Scope: 600 digits, one hidden layer of 128 units, Adam on all examples. What the hidden layer learns of the inputs is not measured:
     representations do learn from random labels (Maennel et al., 2020).
 Looks: Seeds 0 to 5 at full size with n = 100, which linear models memorise as well: supported on all. They saw all digits; the
