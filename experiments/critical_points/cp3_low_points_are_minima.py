@@ -4,7 +4,8 @@ Says: Critical points with a high index have a high loss, and those of low loss 
 Source: S0; Dauphin et al. (2014); Bray & Dean (2007).
 Textbook: Deep Learning 8.2.3; UDL 20.3.
 Scope: tanh networks with one hidden layer of 5 units, three inputs, 25 examples, weight decay; a data set is the replicate. Points
-    are those that searches along descents find.
+    are those that searches along descents find; where these miss the lowest minima, the share is too low: the
+    lowest critical point of all is a minimum.
 Looks: New on 2026-11-26, once a part of K104 without a criterion; a referee found 72 % at seed 1, which set no bar.
 See: K104 (the same points, all of them)
 """

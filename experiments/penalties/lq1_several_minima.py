@@ -1,4 +1,4 @@
-"""With the penalty |w|^q and q < 1 the loss has several minima.
+"""With the penalty |w|^q and q < 1 the loss has several minima, unless the penalty is so strong that zero alone is left.
 
 Says: q < 1 is still sparser and not convex; L0 and L_p are norms.
 Source: S4, on general penalties; Frank & Friedman (1993).
@@ -9,7 +9,7 @@ Theory: A theorem: the slope of |w|^q at zero is infinite, so that w = 0 is a st
 Errs: "The Lp norm is (Σ xᵢᵖ)^(1/p), and L0 is one of these norms." (S4): (Σ |xᵢ|ᵖ)^(1/p), a norm for p ≥ 1 only. For p
     < 1 the triangle inequality fails and the penalty is not convex; L0, the number of entries that are not zero, is no
     norm either.
-Scope: Gaussian linear problems with 40 examples of 8 inputs, 2 of which matter, and four strengths.
+Scope: Gaussian linear problems with 40 examples of 8 inputs, 2 of which matter; q = 1/2, and four strengths.
 Looks: A part of K022 until 2026-11-26: full runs at seeds 0 and 1 counted where proximal steps end, which jump over
     minima, and found several on 73 % of the data sets.
 See: K022 (the same penalties)
