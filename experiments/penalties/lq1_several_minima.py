@@ -77,7 +77,7 @@ def judged(lab: Lab, times: float = 1.0) -> Finding:
         verdict=exact(bool(several.all() and farthest < APART)),
         reading=f"Of the {2 ** SHAPE[1]} sets of inputs {at[0]:.0f} have a minimum at a strength of {STRENGTHS[0]:g} on average "
         f"and {at[-1]:.0f} at {STRENGTHS[-1]:g}, zero among them. For q >= 1 ends of descent lie within {farthest:.0e}.",
-        theory=1.0,
+        reference={"bar": 1.0},
         tables={
             "Minima at q = 1/2, and the largest distance of ends of descent at others": {
                 "strength": STRENGTHS,
