@@ -183,8 +183,8 @@ def _one(session: working.Session, entry: Entry, profile: str, sizes: dict[str, 
         run = _found(folder)
         if run is not None:
             is_changed = run.manifest["code"] != working.code_of(entry)
-            again = "; its code has changed since, and --judge judges the same runs by it" if is_changed else ""
-            print(f"{entry.number}  stored{again}; --fresh computes it again")
+            again = ": an earlier result, as its code has changed since, and --judge judges the same runs by it"
+            print(f"{entry.number}  stored{again if is_changed else ''}; --fresh computes it again")
             return run
     session.start()
     if options.dry_run:

@@ -149,7 +149,7 @@ def plan(session: Session, entry: Entry, sizes: Mapping[str, Any]) -> str:
         module.judged(lab)
         left = ""
     except PendingError:
-        left = "; studies that need another's results are not planned"
+        left = "; a study that needs another's results is not planned, if there is one"
     plans = lab.plans.values()
     timing = sum(each.measuring_seconds for each in plans)
     compiling = sum(each.compile_seconds for each in plans)
