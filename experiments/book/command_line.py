@@ -57,6 +57,9 @@ def main(arguments: Sequence[str] | None = None, *, chapter: str = "", root: Pat
     with interruptible(last_words) as interruption:
         try:
             return _answer(given, [chapter] if chapter else given.claims, command, root)
+        except BrokenPipeError:  # whoever read along has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         except (CannotRunError, OSError) as error:
             return _fail(1, f"error: {error}")
         except ValueError as error:
