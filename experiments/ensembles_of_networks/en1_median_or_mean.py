@@ -1,4 +1,5 @@
-"""The median of an ensemble has less variance than its mean under heavy-tailed initialisation, and more under a normal one.
+"""The median of an ensemble has less variance than its mean where initial weights follow Student's t with two degrees of freedom,
+and more where they are normal.
 
 Source: jaxdl; Huber, "Robust Statistics" (1981), on medians at heavy tails.
 Textbook: UDL 9.3.
