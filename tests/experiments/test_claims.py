@@ -14,7 +14,7 @@ from jaxdl.ensembles.store import Store
 from jaxdl.statistics import Verdict
 
 ENTRIES = find.claims_below()
-EVERY = 8
+EVERY = 16
 """The plain suite runs one claim in so many, which one moves on with every new claim; `pytest -m thorough` runs the others."""
 
 

@@ -44,10 +44,23 @@ def drawn(shapes):
     return [jnp.asarray(generator.normal(size=shape)) for shape in shapes]
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None)
 @given(convolutions())
 def test_any_convolution_is_the_product_up_to_rounding(convolution):
-    shapes, parameters = convolution
+    check(*convolution)
+
+
+@pytest.mark.parametrize("groups", ["feature_group_count", "batch_group_count"])
+def test_a_convolution_with_all_that_it_may_have_is_the_product_up_to_rounding(groups):
+    parameters = {
+        "window_strides": (2, 1), "padding": ((1, 2), (-1, 0)), "lhs_dilation": (1, 2), "rhs_dilation": (2, 1),
+        "dimension_numbers": ("NHWC", "HWIO", "NCHW"), groups: 2,
+    }  # fmt: skip
+    check([(4, 6, 5, 4 if groups[0] == "f" else 2), (2, 3, 2, 4)], parameters)
+
+
+def check(shapes, parameters):
 
     def function(image, kernel):
         return lax.conv_general_dilated(image, kernel, **parameters)
