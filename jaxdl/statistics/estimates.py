@@ -63,7 +63,7 @@ def two_way(values: Shaped[np.ndarray, "rows columns"] | Any, *, level: float = 
     0.5
     """
     level = check_level(level)
-    values = as_floats("values", np.asarray(values, float) if np.asarray(values).dtype == bool else values)
+    values = as_floats("values", values)
     if values.ndim != 2 or min(values.shape) < 2:
         msg = f"values: got shape {values.shape}, expected at least two rows and two columns"
         raise ValueError(msg)
