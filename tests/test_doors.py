@@ -135,6 +135,7 @@ ENTRIES = {
     statistics.means: {"samples": Numbers(SAMPLES), **LEVEL},
     statistics.share: {"is_so": Kind(np.array([True, False, True]), (None, "ridge", [0.5, 1.0], [])), **LEVEL},
     statistics.stacked: {"parts": Kind([statistics.share([True, False])], (None, "ridge", [1.0], []))},
+    statistics.two_way: {"values": Numbers(SAMPLES), **LEVEL},
     statistics.paired_t_test: {"larger": Numbers(PAIR), "smaller": Numbers(PAIR[::-1].copy())},
     statistics.equivalence_test: {"differences": Numbers(PAIR), "margin": Scalar(0.5)},
     statistics.sign_test: {"larger": Numbers(PAIR), "smaller": Numbers(PAIR[::-1].copy())},

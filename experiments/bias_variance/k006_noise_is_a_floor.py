@@ -3,7 +3,8 @@
 Says: Noise is the floor of the error, which no learner gets below.
 Source: S1 and S4, on the Bayes error; Goodfellow, Bengio & Courville (2016), section 5.4.
 Textbook: Deep Learning 5.2, UDL 8.2.
-Theory: The Bayes risk on noisy labels is σ², on clean ones 0: what a learner has above it is its error against the truth. Least
+Theory: The Bayes risk on noisy labels is σ², on clean ones 0: what a learner has above it is its error against the truth. So the
+    first arm is a theorem; the second is of the best degree, as the floor on clean labels is 0 by definition. Least
     squares has variance in proportion to σ² besides, so that the slope of the best learner exceeds 1 on noisy labels.
 Scope: One curve at fixed, even inputs, 40 examples, noise 0 to 1 in the training labels; polynomials of degree 0 to 12.
 Looks: Full runs were made at seeds 0 and 1. They showed the slope of the best learner, 1.10, beside a theory of 1 for the floor.

@@ -57,6 +57,9 @@ def main(arguments: Sequence[str] | None = None, *, chapter: str = "", root: Pat
     with interruptible(last_words) as interruption:
         try:
             return _answer(given, [chapter] if chapter else given.claims, command, root)
+        except BrokenPipeError:  # whoever read along has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         except (CannotRunError, OSError) as error:
             return _fail(1, f"error: {error}")
         except ValueError as error:
@@ -183,8 +186,8 @@ def _one(session: working.Session, entry: Entry, profile: str, sizes: dict[str, 
         run = _found(folder)
         if run is not None:
             is_changed = run.manifest["code"] != working.code_of(entry)
-            again = "; its code has changed since, and --judge judges the same runs by it" if is_changed else ""
-            print(f"{entry.number}  stored{again}; --fresh computes it again")
+            again = ": an earlier result, as its code has changed since, and --judge judges the same runs by it"
+            print(f"{entry.number}  stored{again if is_changed else ''}; --fresh computes it again")
             return run
     session.start()
     if options.dry_run:

@@ -71,10 +71,11 @@ class Entry:
         """Names of the constants before `CRITERION`, which are parts of it."""
         names: list[str] = []
         for node in self.tree.body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                if node.targets[0].id == "CRITERION":
+            if isinstance(node, ast.Assign):
+                assigned = [each.id for each in ast.walk(node.targets[0]) if isinstance(each, ast.Name)]
+                if "CRITERION" in assigned:
                     return [name for name in names if name != "SIZES"]
-                names.append(node.targets[0].id)
+                names += assigned
         msg = f"{self.path.name}: got no CRITERION, expected the rule of the verdict in words; assign it at the top of the file"
         raise ValueError(msg)
 

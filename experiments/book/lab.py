@@ -94,7 +94,8 @@ class Lab:
             return function(trial, design, key, engine=engine, strict=options.strict, **arguments)
         except UnfinishedStudyError as error:
             if options.judge:
-                msg = f"{study}: got no stored runs for it, or not all, expected those of an earlier run; leave out --judge"
+                msg = f"{study}: got no stored runs for it, or not all, expected those of an earlier run; leave out --judge, "
+                msg += "or give --fresh in its place where the trial has changed since"
                 raise PendingError(msg) from error
             if options.shard == "1/1":
                 raise

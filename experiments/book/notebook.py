@@ -20,11 +20,12 @@ def write(entry: Entry, sizes: Mapping[str, Any], out: Path) -> Path:
             f"""import sys
 
 sys.path.insert(0, {clone!r})  # the clone that this notebook was written in
-from experiments.book.lab import Lab
-from experiments.{entry.chapter} import {entry.path.stem} as claim
 from jaxdl import ensembles
 
-ensembles.use_cpu_devices()
+ensembles.use_cpu_devices()  # before anything computes
+from experiments.book.lab import Lab
+from experiments.{entry.chapter} import {entry.path.stem} as claim
+
 print(claim.CRITERION)""",
         ),
         ("markdown", "Change a number, and run this cell and the next again."),

@@ -224,7 +224,9 @@ def _with_error(value: float, error: float) -> str:
     if not (math.isfinite(error) and error > 0):
         return f"{value:.4g}"
     digits = max(0, 1 - math.floor(math.log10(error)))
-    return f"{value:.{digits}f} ± {error:.{digits}f}" if digits < 7 else f"{value:.2g} ± {error:.0e}"
+    if digits < 7:
+        return f"{value:.{digits}f} ± {error:.{digits}f}"
+    return f"{value:.6f} ± {error:.0e}" if abs(value) >= 1e-4 else f"{value:.2g} ± {error:.0e}"
 
 
 def _is_number(text: str) -> bool:

@@ -5,6 +5,7 @@ import io
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.book import find, manifest, page, runs
@@ -72,13 +73,16 @@ def compute(session: Session, entry: Entry, profile: str, sizes: Mapping[str, An
         return None
     files = {f"figures/{name}": content for name, content in draw(entry.number, finding.figures).items()}
     usual = entry.sizes(profile)
+    seconds = time.monotonic() - started
+    if session.options.judge and (before := _before(folder)) is not None:
+        seconds = before.manifest["seconds"]  # of the runs, which this has only judged
     run = Run(
         folder=folder,
         config={"number": entry.number, "chapter": entry.chapter, "profile": profile, "sizes": dict(sizes)},
         finding=described(entry, module.CRITERION, finding),
         manifest={
             **session.machine,
-            **manifest.describe_run(session.command, time.monotonic() - started),
+            **manifest.describe_run(session.command, seconds),
             "changed": sum(sizes[name] != usual.get(name) for name in sizes),
             "code": code_of(entry),
         },
@@ -92,6 +96,14 @@ def compute(session: Session, entry: Entry, profile: str, sizes: Mapping[str, An
     }
     runs.finish(folder, written, run.manifest)
     return run
+
+
+def _before(folder: Path) -> Run | None:
+    """The run that a folder holds already, where it can be read."""
+    try:
+        return runs.read(folder)
+    except (OSError, ValueError):
+        return None
 
 
 def described(entry: Entry, criterion: str, finding: "Finding") -> dict[str, Any]:
@@ -149,7 +161,7 @@ def plan(session: Session, entry: Entry, sizes: Mapping[str, Any]) -> str:
         module.judged(lab)
         left = ""
     except PendingError:
-        left = "; studies that need another's results are not planned"
+        left = "; a study that needs another's results is not planned, if there is one"
     plans = lab.plans.values()
     timing = sum(each.measuring_seconds for each in plans)
     compiling = sum(each.compile_seconds for each in plans)

@@ -10,7 +10,8 @@ Errs: "The Hessian at a saddle point has 1 and -1 on its diagonal." (S0): That o
 Errs: "A point is a maximum or a minimum only if all diagonal entries of its Hessian have one sign." (S0): Its eigenvalues decide.
     The matrix ((2, 4), (4, 2)) has a positive diagonal and the eigenvalues 6 and -2. Diagonal entries of one sign are necessary,
     not sufficient, and an eigenvalue of zero leaves the matter open.
-Scope: Ten polynomials of two variables, and matrices of the Gaussian orthogonal ensemble.
+Scope: Ten polynomials of two variables, and matrices of the Gaussian orthogonal ensemble. Of three cases with an eigenvalue of
+    zero "degenerate" counts as right, though one is a minimum and two are saddles.
 Looks: Full looks at seeds 0 and 1 showed the share of analytic cases, which are hand-picked; a random share took its place.
 """
 

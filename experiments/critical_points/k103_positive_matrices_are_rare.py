@@ -56,8 +56,8 @@ def judged(lab: Lab, coupling: float = 1.0) -> Finding:
         verdict=restricted(
             first,
             second,
-            "Entries are independent and centred; at critical points of an isotropic Gaussian field, over all heights, the share "
-            "falls exponentially.",
+            "Of the Gaussian orthogonal ensemble; at critical points of an isotropic Gaussian field, over all heights, the share "
+            "falls nearly exponentially.",
         ),
         reading=f"From N = 1 on the share that stays is {in_words(stays['random matrices'])} for random matrices, a fall to "
         f"{falls[0].estimate:.2f} times the first (at most {falls[0].interval.high:.2f}), and "

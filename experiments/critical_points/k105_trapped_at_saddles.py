@@ -55,7 +55,8 @@ def judged(lab: Lab, held_for: int = STEPS) -> Finding:
         verdict=restricted(
             judge(at_three_layers["degenerate"].interval, inside=(SHARE, 1.0)),
             judge(held.interval, inside=(SHARE, 1.0)),
-            "The saddle has no negative curvature, as zero weights of three layers, and no noise helps; strict saddles only delay.",
+            "The saddle has no negative curvature, as zero weights of three layers, and no noise helps: for about 1 / (distance · "
+            "step size) steps, here more than the budget. Strict saddles delay by the distance's logarithm alone.",
         ),
         reading=f"{at_three_layers[names[0]].estimate:.0%} of the runs are, {at_three_layers[names[1]].estimate:.0%} with "
         f"gradient noise, and {held.estimate:.0%} at strict saddles (at most {held.interval.high:.1%}). Steps to leave those grow "

@@ -64,7 +64,7 @@ def judged(lab: Lab, is_hidden_trained: bool = True) -> Finding:
         verdict=exact(bool((violated & negative).all())),
         reading=f"{violated.mean():.0%} violate it, on {is_above.mean():.0%} of the segments; {negative.mean():.0%} have a "
         f"negative eigenvalue, the least of each network between {least.min():.2g} and {least.max():.2g}.",
-        theory=1.0,
+        reference={"bar": 1.0},
         figures={"Each network violates the inequality on some segments and has a negative eigenvalue": figure},
     )
 

@@ -3,7 +3,8 @@
 Says: Adding a small share of data does not change the error visibly; plot sizes on a logarithmic axis.
 Source: S1, on whether to gather more data.
 Textbook: Deep Learning 11.3.
-Theory: To first order the variance σ²p/n falls by a twentieth with 21 instead of 20 examples, and by a half with 40.
+Theory: To first order the variance σ²p/n falls by a twentieth with 21 instead of 20 examples, and by a half with 40:
+    a number of sets at which a half is seen in nearly all studies shows a twentieth in few. The number was chosen so.
 Scope: One curve with noise 0.3, least squares from 20 examples on; 32 nested training sets, each with 1000 test examples. With many
     times as many sets any difference shows.
 Looks: A full run at seed 1 tested independent sets, ten of each size, of which twice the data showed in a third: too few to show

@@ -46,7 +46,7 @@ OTHERS = {
     "nearest neighbours": curve.nearest(10),
     "network, one pass": curve.one_pass(width=32, batch_size=20),
 }
-CONDITION = "To first order in p/n, where neither the functions nor the objective per example depend on n."
+CONDITION = "To first order in p/n, where neither functions, objective per example nor steps of training depend on n."
 SIXTEEN = list(N).index(16 * N[0])
 
 

@@ -40,7 +40,8 @@ shown."""
 
 RECIPES = recipes(WORTHWHILE)
 CONDITION = (
-    "Where a remedy helps. Where nothing but noise is wrong, the recipe often asks for data that would not help."
+    "Where a remedy helps, and the noise of the labels is known. Where nothing but noise is wrong, the recipe often asks "
+    "for data that would not help."
 )
 
 

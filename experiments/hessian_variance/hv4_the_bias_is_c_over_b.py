@@ -1,10 +1,11 @@
-"""For large batches that bias is c / B, with c from the spread of the examples' Hessians around their mean.
+"""For large batches the bias of a minibatch's largest eigenvalue is c / B, with c from the spread of the examples' Hessians.
 
 Says: The largest eigenvalue of a batch's Hessian exceeds that of all data by a term of order 1 / B.
 Source: Second-order perturbation theory; Granziol, Zohren & Roberts (2022) for isotropic noise.
 Textbook: Wainwright, High-Dimensional Statistics, chapter 8.
 Theory: The ratio tends to 1 as B grows; c is the sum over eigenvectors j of Var(u_j · H_i u) / (l - l_j).
-Scope: Small tanh networks on digits, after a short training; the interval is over minibatches, for the networks at hand.
+Scope: Small tanh networks on digits, after a short training; the interval is over minibatches, for the average of the
+    networks at hand; the margin is not judged of single ones.
 Looks: Earlier full looks at seeds 0 and 1 saw all digits, with 96 batches and a margin of 0.8 to 1.25. The sealed third dates from
     2026-11-26.
 See: HV3 (its sign)

@@ -80,7 +80,7 @@ def judged(lab: Lab, num_widths: int = len(WIDTHS)) -> Finding:
         + ", ".join(f"{kind} {each[-1].estimate:.1%}" for kind, each in fits.items())
         + f". Where digits occur twice, {floor[-1].mean():.1f} errors of {EXAMPLES} cannot be avoided on average, and "
         f"{at_floor[-1].estimate:.1%} of the networks (surely more than {at_floor[-1].interval.low:.1%}) make no others.",
-        means="Something must be excluded, as the source says, but wrong labels and blurred images as such are not it.",
+        means="Something must be excluded, as the source says, but wrong labels as such are not it; blurred images are not tested.",
         reference={"lower bar": LEAST},
         tables={
             "Share of networks without a training error; with digits twice, of those at the least possible": {

@@ -4,8 +4,8 @@ Says: q < 1 is still sparser and not convex, q = 2 does not care for rotations, 
 Source: S4, on general penalties; Frank & Friedman (1993); Tibshirani (1996).
 Textbook: ESL 3.4.3.
 Theory: The slope of |w|^q at zero is infinite below q = 1, one at 1, and zero above.
-Scope: Gaussian linear problems with 100 examples of 50 independent inputs, 5 of which matter; proximal descent from
-    zero, which for q < 1 need not find the lowest minimum.
+Scope: Gaussian linear problems with 100 examples of 50 independent inputs, 5 of which matter; up to one, q = 1/2 and 1
+    alone; proximal descent from zero, which for q < 1 need not find the lowest minimum.
 Looks: Full runs were made at seeds 0 and 1, with one sign pattern of the truth. Several minima and rotations were
     judged with this claim, and are LQ1 and LQ2 since.
 See: K020, LQ1, LQ2 (the same penalties; the shares of zeros at q = 1 and 2)

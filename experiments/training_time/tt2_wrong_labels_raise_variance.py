@@ -60,7 +60,7 @@ def judged(lab: Lab, rate: float = RATE) -> Finding:
         reference={"bar": 0.0},
         tables={"Parts of the risk ± s.e.; wrong labels and initialisation with interactions": {"steps": times, **parts}},
         figures={
-            "With wrong labels the variance rises, with right ones it does not": plots.against(
+            "With wrong labels the variance rises, with right ones far less": plots.against(
                 times, each_term(both, "total_variance"), log_x=True, xlabel="training steps", ylabel="variance"
             ),
             "Bias² falls, and the variance of wrong labels rises": plots.against(

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import experiments
-from experiments.book import command_line, everything, find, finding, glossary, lab, page, power, readme, runs
+from experiments.book import command_line, everything, find, finding, glossary, lab, notebook, page, power, readme, runs
 from experiments.book.interruption import interruptible
 from jaxdl import ensembles
 from jaxdl.statistics import Estimate, Interval, Verdict
@@ -503,6 +503,8 @@ def test_the_readme_carries_the_committed_verdicts():
 def test_a_table_is_printed_to_the_second_digit_of_its_errors():
     columns = {"n": {"values": [1, 20]}, "x": {"values": [0.123456, 2.0], "errors": [0.0123, 0.0]}}
     assert list(page.lines(columns)) == ["n               x", "1   0.123 ± 0.012", "20              2"]
+    small = {"x": {"values": [0.1959412, 3e-9], "errors": [6e-6, 2e-10]}}
+    assert list(page.lines(small)) == ["x", "0.195941 ± 6e-06", "3e-09 ± 2e-10"]
 
 
 def test_keys_depend_on_the_seed_the_chapter_and_the_study_alone():
@@ -564,3 +566,13 @@ def test_the_power_of_a_t_test_is_what_it_says():
     effect, error = power.POWER * 1.96, 1.0
     seen = np.random.default_rng(0).normal(effect, error, 20_000) > 1.96
     assert abs(seen.mean() - 0.8) < 4 * np.sqrt(0.16 / 20_000) + 0.005
+
+
+@pytest.mark.thorough
+def test_the_notebook_of_a_chapter_that_computes_when_it_is_imported_begins(tmp_path):
+    (entry,) = [each for each in find.claims_below() if each.number == "TT3"]
+    cells = json.loads(notebook.write(entry, entry.sizes("smallest"), tmp_path).read_text())["cells"]
+    code = next(cell["source"] for cell in cells if cell["cell_type"] == "code")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "lowest" in done.stdout or "risk" in done.stdout

@@ -1,0 +1,3 @@
+from experiments.book.command_line import run
+
+run("ensembles_of_networks")
