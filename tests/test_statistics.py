@@ -234,6 +234,12 @@ def test_two_way_intervals_hold_the_mean_of_other_rows_and_columns(shape, effect
     assert np.mean(held) > 0.95 - 4 * (0.95 * 0.05 / 400) ** 0.5
 
 
+def test_a_two_way_table_of_truth_values_has_none_masked():
+    with pytest.raises(ValueError, match="masked"):
+        statistics.two_way(np.ma.masked_array([[True, False], [True, True]], [[False, False], [True, False]]))
+    assert statistics.two_way([[True, False], [True, True]]).estimate == 0.75
+
+
 def test_a_two_way_table_needs_two_of_each():
     with pytest.raises(ValueError, match="at least two rows"):
         statistics.two_way(np.ones((1, 5)))

@@ -3,14 +3,13 @@
 Designs, growth, stores, shards and progress are the same; runs are made one by one, or by the workers of joblib.
 """
 
-import functools
 import importlib.metadata
 import json
 import platform
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,25 @@ class Seeds(dict[str, int]):
         self.names_read.add(name)
         return super().__getitem__(name)
 
+    # However the seeds are read, it is seen: `dict(seeds)` and `{**seeds}` ask for every item, as `__iter__` is not dict's own.
+    def __iter__(self) -> Iterator[str]:
+        return super().__iter__()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The number of a source, or the default."""
+        self.names_read.add(name)
+        return super().get(name, default)
+
+    def values(self) -> Any:
+        """All numbers."""
+        self.names_read.update(self)
+        return super().values()
+
+    def items(self) -> Any:
+        """All names with their numbers."""
+        self.names_read.update(self)
+        return super().items()
+
     def __missing__(self, name: str) -> int:
         msg = (
             f"trial: got seeds[{name!r}], expected a source of the design, one of {sorted(self)}; add it to the design"
@@ -46,7 +64,7 @@ class Seeds(dict[str, int]):
         raise ValueError(msg)
 
     def __reduce__(self) -> Any:
-        return Seeds, (dict(self),)
+        return Seeds, (dict(super().items()),)
 
 
 @dataclass(frozen=True)
@@ -59,7 +77,7 @@ class HostTrial:
     workers: int | None
 
     def __call__(self, seeds: dict[str, int], *setting: Any) -> Run:
-        """One run, its results as arrays."""
+        """One run, its results as arrays of their own: the function may write to the same ones in every run."""
         recorded = Seeds(seeds)
         result = self.function(recorded, *setting)
         unread = [source for source in recorded if source not in recorded.names_read]
@@ -71,8 +89,9 @@ class HostTrial:
             msg = f"trial: got {type(outputs).__name__} {outputs!r:.60} as a result, expected an array of predictions, a dict "
             raise ValueError(msg + "of them, or jaxdl.types.Run(predictions, aux)")
         arrays = jax.tree.map(
-            lambda leaf: as_numbers("trial's result", leaf), (outputs, aux), is_leaf=lambda part: isinstance(part, list)
-        )
+            lambda leaf: np.array(as_numbers("trial's result", leaf)),
+            (outputs, aux), is_leaf=lambda part: isinstance(part, list),
+        )  # fmt: skip
         return Run(*arrays)
 
     def runs(self, seeds: Iterable[dict[str, int]], setting: tuple[Any, ...]) -> Iterator[Run]:
@@ -96,7 +115,8 @@ def on_host(
 
     `seeds` has a whole number from 0 to 2^32 - 1 for each source of the design, `{"data": 17, "init": 4}`; a level has the
     same number wherever it meets others. The function returns what a compiled trial may: an array of predictions, a dict of
-    arrays, or `Run(predictions, aux)`.
+    arrays, or `Run(predictions, aux)`, of one shape and type in all runs. `setting` has NumPy's numbers and arrays, of the types
+    that were given.
 
     Nothing can tell what a Python function computes. So a store takes `name`, and the versions of `packages`, of Python, NumPy
     and jax for the identity of a study: give another name when the function changes, or keep no store.
@@ -123,6 +143,9 @@ def on_host(
     if not isinstance(name, str) or not name.strip():
         msg = f"name: got {name!r:.60}, expected words that name what is computed, and its version"
         raise ValueError(msg)
+    if isinstance(packages, str):
+        msg = f"packages: got {packages!r}, expected a tuple of names; pass ({packages!r},)"
+        raise ValueError(msg)
     for package in packages:
         _version(package)
     if workers is not None:
@@ -139,8 +162,12 @@ class HostProgram:
     key: Key
     first_setting: Any
     store: Path | None
+    fresh: bool = False
+    """What the store knows is not used."""
     block: int = 1
     inner: tuple[int, ...] = ()
+    shapes: list[Any] = field(default_factory=list)
+    """What a run returns, once that is known; before, nothing."""
 
     @property
     def devices(self) -> tuple[jax.Device, ...]:
@@ -159,35 +186,53 @@ class HostProgram:
             **{f"version of {name}": _version(name) for name in ("numpy", "jax", *self.trial.packages)},
         }
 
-    @functools.cached_property
+    @property
     def results(self) -> Any:
         """Shapes of what a run returns, with a leading axis of one: as the store says, else by making the first run."""
+        if not self.shapes:
+            self._learn_shapes()
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape), leaf.dtype), self.shapes[0])
+
+    def check(self, result: Run, run: int) -> None:
+        """Refuse a run that returns something else than all others, at any setting."""
+        shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), tuple(result))
+        if not self.shapes:
+            self.shapes.append(shapes)
+        if jax.tree.flatten(shapes) != jax.tree.flatten(self.shapes[0]):
+            msg = f"trial: got {_told(shapes)} from run {run}, expected what others return, {_told(self.shapes[0])}; "
+            raise ValueError(msg + "return one shape and type, and give another name to a function that changed")
+
+    def _learn_shapes(self) -> None:
         known = None if self.store is None else self.store / f"shapes-{digest(self.identity(self.key))[:16]}.json"
-        if known is not None and known.is_file():
-            return _from_description(json.loads(known.read_text()))
-        first = next(computed_on_host(self, self.design, self.key, self.first_setting, np.arange(1)))[1]
-        shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), first)
+        if known is not None and known.is_file() and not self.fresh:
+            stored = _from_description(json.loads(known.read_text()))
+            self.shapes.append(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), stored))
+            return
+        next(computed_on_host(self, self.design, self.key, self.first_setting, np.arange(1)))
         # The store's folder is there once runs are to be kept; a plan leaves none behind.
-        if known is not None and known.parent.is_dir():
-            write_atomically(known, json.dumps(_description(shapes)).encode())
-        return shapes
+        if known is not None and known.parent.is_dir() and _is_plain(self.shapes[0]):
+            write_atomically(known, json.dumps(_description(self.results)).encode())
 
 
 def computed_on_host(
     program: HostProgram, design: Design, key: Key, setting: Any, runs: Int[np.ndarray, " runs"]
 ) -> Iterator[tuple[Int[np.ndarray, " runs"], Any]]:
     """The given runs in their order with their results, in batches of a moment each, at least one run."""
-    arguments = () if setting is None else (jax.tree.map(np.asarray, setting),)
+    arguments = () if setting is None else (setting,)
     results = program.trial.runs(seeds_at(design, key, runs), arguments)
     batch: list[Any] = []
     done, clock = 0, time.monotonic()
-    for result in results:
+    try:
+        for result in results:
+            program.check(result, int(runs[done + len(batch)]))
+            batch.append(tuple(result))
+            if time.monotonic() - clock > SECONDS_PER_RECORD:
+                yield runs[done : done + len(batch)], _stacked(batch)
+                done, batch, clock = done + len(batch), [], time.monotonic()
+    except Exception:  # what was computed before it is kept
         if batch:
-            _check_alike(batch[0], result, int(runs[done + len(batch)]))
-        batch.append(tuple(result))
-        if time.monotonic() - clock > SECONDS_PER_RECORD:
             yield runs[done : done + len(batch)], _stacked(batch)
-            done, batch, clock = done + len(batch), [], time.monotonic()
+        raise
     if batch:
         yield runs[done:], _stacked(batch)
 
@@ -198,7 +243,9 @@ def seeds_at(design: Design, key: Key, runs: Int[np.ndarray, " runs"]) -> Iterat
     def bits(levels: Any) -> dict[str, jax.Array]:
         return {name: jax.random.bits(each, dtype=np.uint32) for name, each in keys_at(design, key, levels).items()}
 
-    drawn = {name: np.asarray(each) for name, each in jax.jit(jax.vmap(bits))(design.levels(runs)).items()}
+    # In one mode of jax, as the identity of a study does not tell of it: a level would have two seeds in one store.
+    with jax.threefry_partitionable(True):
+        drawn = {name: np.asarray(each) for name, each in jax.jit(jax.vmap(bits))(design.levels(runs)).items()}
     return ({name: int(each[index]) for name, each in drawn.items()} for index in range(len(runs)))
 
 
@@ -206,17 +253,12 @@ def _one_run(trial: HostTrial, seeds: dict[str, int], setting: tuple[Any, ...]) 
     try:
         return trial(seeds, *setting)
     except Exception as error:
-        error.add_note(
-            f"raised by the run of {trial.name!r} with the seeds {seeds}; runs before it are kept in the store"
-        )
+        error.add_note(f"raised by the run of {trial.name!r} with the seeds {seeds}; a store keeps the runs before it")
         raise
 
 
-def _check_alike(first: Any, result: Any, run: int) -> None:
-    shapes = [jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype)), tuple(each)) for each in (first, result)]
-    if shapes[0] != shapes[1]:
-        msg = f"trial: got {shapes[1]} from run {run}, expected what others return, {shapes[0]}; return one shape and type"
-        raise ValueError(msg)
+def _told(shapes: Any) -> str:
+    return str(jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype)), shapes))
 
 
 def _stacked(batch: list[Any]) -> Any:
@@ -229,6 +271,27 @@ def _version(package: str) -> str:
     except importlib.metadata.PackageNotFoundError as error:
         msg = f"packages: got {package!r:.60}, which is not installed, expected names as pip knows them"
         raise ValueError(msg) from error
+
+
+def settings_on_host(settings: Any) -> Any:
+    """Settings as host arrays of the types that they have, which a trial cannot write to."""
+
+    def admitted(leaf: Any) -> np.ndarray:
+        is_complex = isinstance(leaf, np.ndarray) and np.iscomplexobj(leaf)
+        array = np.array(leaf if is_complex else as_numbers("settings", leaf))
+        array.flags.writeable = False
+        return array
+
+    return jax.tree.map(admitted, settings)
+
+
+def _is_plain(shapes: Any) -> bool:
+    """Whether JSON can hold the containers: other keys than strings would come back as strings, in another order."""
+    if type(shapes) is dict:
+        return all(isinstance(name, str) for name in shapes) and all(map(_is_plain, shapes.values()))
+    if type(shapes) is tuple:
+        return all(map(_is_plain, shapes))
+    return shapes is None or isinstance(shapes, jax.ShapeDtypeStruct)
 
 
 def _description(shapes: Any) -> Any:

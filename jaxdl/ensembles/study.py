@@ -24,7 +24,7 @@ from jaxdl.ensembles.devices import ensemble_devices
 from jaxdl.ensembles.dispatch import num_outer_runs
 from jaxdl.ensembles.engine import Engine, check_engine
 from jaxdl.ensembles.identity import digest
-from jaxdl.ensembles.on_host import HostProgram, HostTrial
+from jaxdl.ensembles.on_host import HostProgram, HostTrial, settings_on_host
 from jaxdl.ensembles.processes import in_several_processes
 from jaxdl.ensembles.program import Program, trace_program
 from jaxdl.ensembles.store import stored_block
@@ -78,7 +78,7 @@ def trace_study(
     inner_axes = inner_axes_of(design, inner)
     check_key(key)
     num_settings = count_settings(settings)
-    settings = admitted_settings(settings)
+    settings = settings_on_host(settings) if isinstance(trial, HostTrial) else admitted_settings(settings)
     each_setting = [None if settings is None else setting_at(settings, index) for index in range(num_settings)]
     if isinstance(trial, HostTrial):
         return _on_host(trial, design, key, each_setting, inner, engine)
@@ -125,7 +125,7 @@ def _on_host(
         msg = "trial: got one on the host in several processes of jax, expected one process; share its runs by Engine(shard=(1, 2))"
         raise ValueError(msg)
     store = None if engine.store is None else as_path("store", engine.store)
-    program = HostProgram(trial, design, key, settings[0], store)
+    program = HostProgram(trial, design, key, settings[0], store, engine.fresh)
     if store is not None and IDENTITY in str(store):
         store = Path(str(store).replace(IDENTITY, digest(program.identity(key))[:16]))
         program = dataclasses.replace(program, store=store)

@@ -67,9 +67,9 @@ def _product(equation: Any) -> Replacement | None:
         math.prod(aval.shape[axis] for axis in spec[2:])
         for aval, spec in ((kernel, numbers.rhs_spec), (result, numbers.out_spec))
     ]
-    fits = (
-        0 < min(places) <= MOST_PLACES and result.size and min(places) * image.size * image.dtype.itemsize <= MOST_BYTES
-    )
+    # A slice for each place of one of the two has all places of the other, also where the image is spread out before.
+    of_place = image.dtype.itemsize * math.prod(image.shape[axis] for axis in numbers.lhs_spec[:2])
+    fits = 0 < min(places) <= MOST_PLACES and result.size and math.prod(places) * of_place <= MOST_BYTES
     return functools.partial(_by_slices, equation.params) if fits else None
 
 

@@ -1,6 +1,6 @@
 """Algorithms around a function that is a closure: compiled once for all closures that compute the same from other arrays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
@@ -18,8 +18,9 @@ Closure = Callable[[Array], Array]
 def compiled(algorithm: Callable[..., Any], closure: Closure, at: Array, *arrays: Array, **static: Any) -> Any:
     """`algorithm(closure, *arrays, **static)`, compiled; found again by what the closure lowers to at arrays like `at`.
 
-    The closure's own arrays, such as data and parameters, are inputs of the program and no part of it. Where anything is traced
-    already, or the closure calls back into Python, the algorithm runs as it is.
+    The closure's own arrays, such as data and parameters, are inputs of the program and no part of it. The algorithm runs as it
+    is where anything is traced already, where a static argument cannot be hashed, and where the closure holds Python functions
+    that its lowering does not show: callbacks, and rules for `vmap`, which may use arrays of their own.
 
     >>> import jax.numpy as jnp
     >>> def twice(function, x):
@@ -29,16 +30,19 @@ def compiled(algorithm: Callable[..., Any], closure: Closure, at: Array, *arrays
     """
     traced = jax.make_jaxpr(closure)(at)
     known = not any(isinstance(each, jax.core.Tracer) for each in jax.tree.leaves((traced.consts, arrays, at)))
-    if not known or applies(_callback, traced):
+    if not known or not all(isinstance(each, Hashable) for each in static.values()) or applies(_python, traced):
         return algorithm(closure, *arrays, **static)
+    jaxpr = traced.jaxpr  # alone, since what is kept must not hold the closure's arrays
 
     def opened(constants: list[Array], at: Array) -> Array:
-        return jaxpr_as_fun(ClosedJaxpr(traced.jaxpr, constants))(at)[0]
+        return jaxpr_as_fun(ClosedJaxpr(jaxpr, constants))(at)[0]
 
     def program(constants: list[Array], arrays: tuple[Array, ...]) -> Any:
         return algorithm(lambda vector: opened(constants, vector), *arrays, **static)
 
-    meaning = algorithm, tuple(sorted(static.items())), lowering_digest(jax.jit(opened).lower(traced.consts, at))
+    # With types, since True and 1 are equal and may compute otherwise.
+    named = tuple((name, type(static[name]), static[name]) for name in sorted(static))
+    meaning = algorithm, named, lowering_digest(jax.jit(opened).lower(traced.consts, at))
     kept = _programs.pop(meaning, None) or jax.jit(program)
     _programs[meaning] = kept  # the latest at the end
     while len(_programs) > MOST_KEPT:
@@ -50,6 +54,7 @@ _programs: dict[tuple[Any, ...], Callable[..., Any]] = {}
 """The programs compiled last, by algorithm, its static arguments, and the lowering of the closure."""
 
 
-def _callback(equation: Any) -> Callable[..., Any] | None:
+def _python(equation: Any) -> Callable[..., Any] | None:
+    """Applies to operations that hold a Python function."""
     name = equation.primitive.name
-    return equation.primitive.bind if "callback" in name or "print" in name else None
+    return equation.primitive.bind if any(word in name for word in ("callback", "print", "custom_vmap")) else None

@@ -140,3 +140,13 @@ def test_an_asymmetric_operator_is_refused(dense_size, key):
     matrix = jnp.array([[1.0, 0.5], [0.0, 2.0]])
     with pytest.raises(ValueError, match="is the operator symmetric"):
         inertia(lambda v: matrix @ v, jnp.zeros(2), key, dense_size=dense_size)
+
+
+def test_the_error_probability_may_be_an_array():
+    scales = jnp.arange(60.0)
+    results = [
+        inertia(lambda v: scales * v, scales, jax.random.key(0), dense_size=10, num_steps=8, error_probability=each)
+        for each in (0.125, np.array(0.125), jnp.array(0.125))
+    ]
+    for other in results[1:]:
+        jax.tree.map(np.testing.assert_array_equal, results[0], other)

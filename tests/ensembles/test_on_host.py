@@ -1,6 +1,8 @@
 """Trials on the host: any Python function of integer seeds, with the designs, stores and errors of compiled trials."""
 
+import collections
 import sys
+import warnings
 
 import jax
 import numpy as np
@@ -158,6 +160,109 @@ def test_results_and_sources_that_fit_nothing_are_refused(function, message):
         run(on_host(function, name="f"))
 
 
+def test_a_function_may_return_one_array_that_it_writes_to_in_every_run():
+    buffer = np.zeros(3)
+
+    def function(seeds):
+        buffer[:] = effects(seeds)
+        return buffer
+
+    np.testing.assert_array_equal(run(on_host(function, name="f")), run(on_host(effects, name="effects")))
+
+
+@pytest.mark.parametrize("later", [[0.75], [0, 1]])
+@pytest.mark.parametrize("seconds", [0.0, 1000.0])
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_a_later_run_of_another_shape_or_type_is_refused_in_its_batch_and_after_it(
+    later, seconds, is_stored, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys.modules["jaxdl.ensembles.on_host"], "SECONDS_PER_RECORD", seconds)
+    calls = []
+
+    def function(seeds):
+        calls.append(seeds)
+        return [0] if len(calls) < 4 else later
+
+    with pytest.raises(ValueError, match=r"from run [23], expected what others return"):
+        run(on_host(function, name="f"), store=tmp_path if is_stored else None)
+
+
+def test_all_settings_return_one_type():
+    def function(seeds, setting):
+        return [0] if setting < 1 else [0.5]
+
+    with pytest.raises(ValueError, match="expected what others return"):
+        ensembles.run(on_host(function, name="f"), CROSSED, KEY, settings=np.arange(2), engine=Engine(progress=False))
+
+
+Pair = collections.namedtuple("Pair", "first second")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [{key: [key] for key in range(12)}, Pair([1], [2]), {"a": ([1],)}, collections.OrderedDict(b=[1], a=[2])],
+)
+def test_containers_come_back_from_the_store_as_they_went_in(made, tmp_path):
+    trial, engine = on_host(lambda seeds: Run([0.0], made), name="f"), Engine(progress=False, store=tmp_path)
+    first, again = (ensembles.run(trial, CROSSED, KEY, engine=engine) for _ in range(2))
+    assert jax.tree.structure(first.aux) == jax.tree.structure(again.aux)
+    jax.tree.map(np.testing.assert_array_equal, first, again)
+
+
+def test_a_fresh_store_forgets_the_shapes_too(tmp_path):
+    for size, fresh in ((2, False), (3, True)):
+        outputs = run(on_host(lambda seeds, size=size: np.ones(size), name="f"), store=tmp_path, fresh=fresh)
+        assert outputs.shape == (6, 4, size)
+
+
+def test_settings_arrive_as_they_were_given_and_cannot_be_written_to():
+    seen = []
+
+    def function(seeds, setting):
+        seen.append(setting)
+        return [0.0]
+
+    settings = {"share": np.array([0.1]), "count": np.array([2**40]), "weights": np.ones((1, 3))}
+    with jax.enable_x64(False):
+        ensembles.run(on_host(function, name="f"), CROSSED, KEY, settings=settings, engine=Engine(progress=False))
+    assert isinstance(seen[0]["count"], np.int64)
+    assert (seen[0]["share"], seen[0]["count"]) == (0.1, 2**40)
+    with pytest.raises(ValueError, match="read-only"):
+        seen[0]["weights"] *= 2
+    settings["weights"] *= 2
+
+
+def test_a_mode_of_jax_does_not_change_the_seeds():
+    with jax.threefry_partitionable(False):
+        outputs = run(on_host(effects, name="effects"))
+    np.testing.assert_array_equal(outputs, run(on_host(effects, name="effects")))
+
+
+def test_the_runs_before_one_that_fails_are_in_the_store(tmp_path):
+    calls = []
+
+    def function(seeds):
+        if len(calls) == 10:
+            raise RuntimeError
+        return effects(seeds)
+
+    with pytest.raises(RuntimeError):
+        run(counted(calls, function), store=tmp_path)
+    del calls[:]
+    run(counted(calls), store=tmp_path)
+    assert len(calls) == 24 - 8  # the first call learned the shapes, and the last failed
+
+
+@pytest.mark.parametrize(
+    "read",
+    [lambda seeds: seeds.get("init"), lambda seeds: seeds.values(), lambda seeds: seeds.items(), dict, lambda seeds: {**seeds}],
+)  # fmt: skip
+def test_every_way_to_read_a_seed_is_seen(read):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(on_host(lambda seeds: (read(seeds), [seeds["data"] / 2**32])[1], name="f"))
+
+
 def test_a_source_that_is_never_read_is_warned_about():
     with pytest.warns(UserWarning, match="never reads the seeds of \\['init'\\]"):
         run(on_host(lambda seeds: [seeds["data"] / 2**32], name="f"))
@@ -168,10 +273,11 @@ def test_a_source_that_is_never_read_is_warned_about():
     [
         ({"name": " "}, "name: got"),
         ({"packages": ("no-such-package",)}, "packages: got 'no-such"),
+        ({"packages": "numpy"}, "a tuple of names"),
         ({"workers": 0}, "workers"),
     ],
 )
-def test_slips_of_the_call_are_refused(change, message):
+def test_slips_of_the_call_are_refused(change, message, unchecked):
     with pytest.raises(ValueError, match=message):
         on_host(effects, **{"name": "effects"} | change)
 
@@ -184,7 +290,7 @@ def test_blocks_and_inner_sources_are_for_compiled_trials():
 def test_a_plan_times_one_run_and_keeps_nothing(tmp_path):
     calls = []
     found = ensembles.plan(counted(calls), CROSSED, KEY, engine=Engine(store=tmp_path / "store", progress=False))
-    assert (found.num_runs, found.results_bytes, len(calls)) == (24, 24 * 3 * 8, 2)
+    assert (found.num_runs, found.results_bytes, len(calls)) == (24, 24 * 3 * 8, 1)
     assert not (tmp_path / "store").exists()
 
 

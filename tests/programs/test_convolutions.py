@@ -138,3 +138,15 @@ def test_a_function_without_convolutions_and_one_too_large_for_memory_are_left_a
         return lax.conv_general_dilated(image, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
     assert "conv_general_dilated" in str(jax.make_jaxpr(as_products(convolve))(*large))
+
+
+def test_an_image_that_is_small_until_it_is_spread_out_is_left_as_it_is_too():
+    small, kernel = (
+        jax.ShapeDtypeStruct((64, 16, 16, 64), jnp.float32),
+        jax.ShapeDtypeStruct((8, 8, 64, 64), jnp.float32),
+    )
+
+    def transposed(image, kernel):
+        return lax.conv_transpose(image, kernel, (8, 8), "SAME")
+
+    assert "conv_general_dilated" in str(jax.make_jaxpr(as_products(transposed))(small, kernel))

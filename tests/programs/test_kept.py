@@ -1,10 +1,15 @@
 """Algorithms around closures: compiled once for all that compute the same, and never for another."""
 
+import gc
+import weakref
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.custom_batching import custom_vmap
 
+from jaxdl.curvature.products.operators import columns_of
 from jaxdl.programs import kept
 from jaxdl.programs.kept import compiled
 
@@ -76,6 +81,35 @@ def test_a_closure_that_calls_back_into_python_is_never_found_again(traces):
             return jax.pure_callback(lambda y: np.asarray(factor * y), shape, x)
 
         np.testing.assert_allclose(run(algorithm_of(traces), function), factor**2 * np.ones(3))
+
+
+def test_a_closure_with_a_rule_for_vmap_is_never_found_again():
+    def operator(matrix):
+        product = custom_vmap(lambda x: matrix @ x)
+        product.def_vmap(lambda _, is_batched, rows: (rows @ matrix.T, True))
+        return product
+
+    for scale in (1.0, 2.0):
+        np.testing.assert_array_equal(columns_of(operator(scale * jnp.eye(2)), jnp.zeros(2)), scale * np.eye(2))
+
+
+def test_the_arrays_of_a_closure_are_not_kept(traces):
+    matrix = jnp.eye(3) + 1
+    run(algorithm_of(traces), closure(matrix))
+    held = weakref.ref(matrix)
+    del matrix
+    gc.collect()
+    assert len(kept._programs) == 1
+    assert held() is None
+
+
+def test_static_arguments_may_be_arrays_and_equal_ones_of_other_types_are_others(traces):
+    algorithm = algorithm_of(traces)
+    np.testing.assert_array_equal(run(algorithm, closure(jnp.eye(3)), steps=np.array(1)), np.tanh(np.ones(3)))
+    assert not kept._programs
+    for steps in (1, True):
+        run(algorithm, closure(jnp.eye(3)), steps=steps)
+    assert len(kept._programs) == 2
 
 
 def test_a_mode_of_jax_that_changes_the_program_makes_another(traces):

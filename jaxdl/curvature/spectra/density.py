@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Int, Real, Scalar
+from jaxtyping import Array, Float, Int, Real, Scalar, ScalarLike
 
 from jaxdl.curvature.checks import check_axes, check_type, is_known
 from jaxdl.curvature.products.operators import FlatMatvec, Matvec, flat_operator, refuse_asymmetric
@@ -179,7 +179,7 @@ def cumulative_band(density: SpectralDensity, x: Float[Array, " x"]) -> Bounds:
 
 
 def cumulative(
-    density: SpectralDensity, x: Float[Array, " x"], *, error_probability: float = ERROR_PROBABILITY
+    density: SpectralDensity, x: Float[Array, " x"], *, error_probability: ScalarLike = ERROR_PROBABILITY
 ) -> Cumulative:
     """The share of the eigenvalues that are at most x: estimate, band, standard error, and the band for these probes only.
 
@@ -221,7 +221,7 @@ def cumulative(
 
 
 def eigenvalue_counts(
-    density: SpectralDensity, x: Float[Array, " x"], *, error_probability: float = ERROR_PROBABILITY
+    density: SpectralDensity, x: Float[Array, " x"], *, error_probability: ScalarLike = ERROR_PROBABILITY
 ) -> Bounds:
     """Bounds on the number of eigenvalues that are at most x; each fails with at most `error_probability`.
 

@@ -5,7 +5,6 @@ norm. A bare index, the number of negative eigenvalues, then means nothing. So e
 bounds, and with the whole curve of negative counts as the tolerance grows.
 """
 
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -65,7 +64,7 @@ def inertia(
     num_probes: int = 8,
     num_steps: int = 64,
     factor: ScalarLike = 10,
-    error_probability: float = 1e-3,
+    error_probability: ScalarLike = 1e-3,
 ) -> Inertia:
     """The numbers of negative, zero and positive eigenvalues of a symmetric operator.
 
@@ -107,8 +106,8 @@ def inertia(
     return _estimated(density, factor, error_probability)
 
 
-@functools.partial(jax.jit, static_argnames="error_probability")
-def _estimated(density: SpectralDensity, factor: ScalarLike, error_probability: float) -> Inertia:
+@jax.jit
+def _estimated(density: SpectralDensity, factor: ScalarLike, error_probability: ScalarLike) -> Inertia:
     """The inertia that a spectral density shows."""
 
     def at_most(x: Float[Array, " x"]) -> tuple[Int[Array, " x"], Int[Array, " x"], Int[Array, " x"]]:
