@@ -3,6 +3,7 @@
 In a compiled loop XLA runs the gradient of a convolution on CPUs tens of times slower than outside of one, and slower still in a
 batch of runs. The same sums as slices, shifted by each place of the kernel, and one matrix product keep their speed everywhere.
 Where the kernel has more places than the result, as in the gradient for a kernel, each place of the result is a product of its own.
+An image with zeros between its places, as in the gradient for the input of a strided convolution, is taken apart first.
 """
 
 import functools
@@ -77,6 +78,9 @@ def _by_slices(params: dict[str, Any], image: Array, kernel: Array) -> Array:
     """The convolution with these parameters of `lax.conv_general_dilated`."""
     numbers, strides, dilation = params["dimension_numbers"], params["window_strides"], params["rhs_dilation"]
     (batch, channel, *axes), (out, into, *places) = numbers.lhs_spec, numbers.rhs_spec
+    for index, step in enumerate(params["lhs_dilation"]):
+        if step > 1 and strides[index] == dilation[index] == 1:
+            return _by_phases(params, image, kernel, index)
     image = _padded(image, axes, params["padding"], params["lhs_dilation"])
     sizes = [kernel.shape[axis] for axis in places]
     results = [
@@ -120,6 +124,40 @@ def _by_slices(params: dict[str, Any], image: Array, kernel: Array) -> Array:
     product = lax.reshape(product, (num_groups * product.shape[1], *product.shape[2:]))
     roles = [1, 0, *range(2, product.ndim)]
     return lax.transpose(product, [roles[numbers.out_spec.index(axis)] for axis in range(product.ndim)])
+
+
+def _by_phases(params: dict[str, Any], image: Array, kernel: Array, index: int) -> Array:
+    """The convolution of an image with zeros between its places, as in the gradient of a strided one for its input.
+
+    Along the spatial axis number `index`, of d-1 zeros after each place, every d-th place of the result needs every d-th of the
+    kernel, and no zeros: it is a convolution of the image as it was.
+    """
+    numbers, step = params["dimension_numbers"], params["lhs_dilation"][index]
+    on_image, on_kernel, on_result = (
+        spec[2 + index] for spec in (numbers.lhs_spec, numbers.rhs_spec, numbers.out_spec)
+    )
+    low, high = params["padding"][index]
+    length, size = image.shape[on_image], kernel.shape[on_kernel]
+    num_results = max((length - 1) * step + 1, 0) + low + high - size + 1
+    num_each = -(-num_results // step)
+
+    def replaced(name: str, value: Any) -> Any:
+        return (*params[name][:index], value, *params[name][index + 1 :])
+
+    phases = []
+    for phase in range(step):
+        first = (low - phase) % step
+        part = lax.slice_in_dim(kernel, min(first, size), size, step, on_kernel)
+        if part.shape[on_kernel] == 0:  # as many zeros as a kernel of one place makes
+            part = jnp.zeros_like(lax.slice_in_dim(kernel, 0, 1, 1, on_kernel))
+        start = (phase + first - low) // step
+        padding = (-start, num_each + part.shape[on_kernel] - 1 - length + start)
+        own = params | {"lhs_dilation": replaced("lhs_dilation", 1), "padding": replaced("padding", padding)}
+        phases.append(_by_slices(own, image, part))
+    together = jnp.stack(phases, axis=on_result + 1)
+    shape = phases[0].shape
+    together = lax.reshape(together, (*shape[:on_result], num_each * step, *shape[on_result + 1 :]))
+    return lax.slice_in_dim(together, 0, num_results, 1, on_result)
 
 
 def _padded(image: Array, axes: Sequence[int], padding: Any, dilation: Any) -> Array:

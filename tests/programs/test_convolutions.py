@@ -72,6 +72,24 @@ def check(shapes, parameters):
     np.testing.assert_allclose(as_products(function)(*drawn(shapes)), expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5])
+@pytest.mark.parametrize("spread", [2, 3, 4])
+@pytest.mark.parametrize("padding", [(0, 0), (3, 1), (-2, 4), (2, -1)])
+def test_an_image_that_is_spread_out_is_taken_apart(kernel, spread, padding):
+    def function(image, kernel):
+        return lax.conv_general_dilated(
+            image,
+            kernel,
+            (1, 2),
+            (padding, (2, 1)),
+            lhs_dilation=(spread, 2),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+
+    image, weights = drawn([(2, 4, 5, 3), (kernel, 2, 3, 2)])
+    np.testing.assert_allclose(as_products(function)(image, weights), function(image, weights), rtol=1e-12, atol=1e-12)
+
+
 def network(kernels, image):
     first, second = kernels
     hidden = lax.conv_general_dilated(image, first, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
