@@ -1,6 +1,7 @@
 """A module of jaxdl imports only modules to its left, and nothing of the experiments."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,26 @@ def test_no_two_test_files_share_a_name():
     """Where folders are no packages, pytest imports test files by their names alone."""
     names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
     assert sorted(names) == sorted(set(names))
+
+
+def test_no_import_closes_a_circle_lazily_or_for_types_alone():
+    """Modules of jaxdl and of the experiments import one another in one direction, wherever in a file the import stands."""
+    root = ROOT.parent
+    paths = {
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+        for package in ("jaxdl", "experiments")
+        for path in (root / package).rglob("*.py")
+    }
+    graph = {name: set() for name in paths}
+    for name, path in paths.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                graph[name] |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                inner = {f"{node.module}.{alias.name}" for alias in node.names}
+                graph[name] |= {each if each in paths else node.module for each in inner}
+    # The package itself names its modules, which are loaded when they are used.
+    graph = {
+        name: {each for each in found if each in paths} - {"jaxdl"} for name, found in graph.items() if name != "jaxdl"
+    }
+    graphlib.TopologicalSorter(graph).prepare()

@@ -9,9 +9,9 @@ from jaxdl.decomposition.loss import LossDecomposition
 from jaxdl.decomposition.noise_bracket import NoiseBracket, bias_squared_interval, bracket
 from jaxdl.decomposition.potentials import Potential
 from jaxdl.decomposition.probabilities import log_probabilities
-from jaxdl.decomposition.result import Decomposition, PerPoint
+from jaxdl.decomposition.record import PerPoint
+from jaxdl.decomposition.result import Decomposition, load
 from jaxdl.decomposition.squared_error import squared_error
-from jaxdl.decomposition.storage import load
 from jaxdl.decomposition.target import Target
 from jaxdl.decomposition.zero_one import kohavi_wolpert, zero_one
 

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -11,23 +11,32 @@ from jaxdl.admission import as_numbers, check_finite
 from jaxdl.decomposition.doubles import SMALLEST
 from jaxdl.decomposition.estimates import Estimates, Spread, Term, spread_of_levels, spread_of_points, total_spread
 from jaxdl.decomposition.limits import reaches_of_strata
+from jaxdl.decomposition.populations import DRAWN_LABELS, DRAWN_POINTS, FIXED_POINTS
+from jaxdl.decomposition.record import PerPoint
 from jaxdl.decomposition.reliability import reliability_note
-from jaxdl.decomposition.result import Decomposition, PerPoint
+from jaxdl.decomposition.result import Decomposition
 from jaxdl.decomposition.strata import Strata
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design
 from jaxdl.kinds import as_count, check_flag
 from jaxdl.statistics import t_interval
 
-if TYPE_CHECKING:
-    from jaxdl.decomposition.loss import LossDecomposition
-
 Array = np.ndarray
-FIXED_POINTS = "these test points"
-DRAWN_POINTS = "test points drawn anew"
-DRAWN_LABELS = "test points and labels drawn anew"
 NOT_NEGATIVE = ("bias", "total_variance", "excess_risk", "main_prediction_uncertain")
 LABEL_FREE = ("total_variance", "main_prediction_uncertain")
+
+
+@runtime_checkable
+class Described(Protocol):
+    """What a result is told of the loss that was taken apart; a `LossDecomposition` tells it."""
+
+    name: str
+
+    def estimand(self, term: Term, design: Design) -> str:
+        """What a term estimates, in a line."""
+
+    def notes(self, design: Design) -> tuple[str, ...]:
+        """What a reader of the numbers must know besides."""
 
 
 class _Average(NamedTuple):
@@ -42,7 +51,7 @@ class _Average(NamedTuple):
 
 def assemble(
     estimates: Sequence[Estimates],
-    loss: "LossDecomposition",
+    loss: Described,
     design: Design,
     reference: Reference | None,
     *,

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from jaxdl.decomposition.assemble import DRAWN_LABELS, DRAWN_POINTS, FIXED_POINTS
 from jaxdl.decomposition.derive import check_result, check_shared, spread_of
 from jaxdl.decomposition.estimates import Spread, Term
 from jaxdl.decomposition.named_terms import label_of
+from jaxdl.decomposition.populations import FIXED_POINTS, POPULATIONS
 from jaxdl.decomposition.result import Decomposition
 from jaxdl.kinds import as_count
 from jaxdl.statistics import Interval, t_interval
 
 Array = np.ndarray
-POPULATIONS = (FIXED_POINTS, DRAWN_POINTS, DRAWN_LABELS)  # each wider than the one before
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from jaxdl.admission import as_numbers
-from jaxdl.decomposition.assemble import FIXED_POINTS
 from jaxdl.decomposition.estimates import Spread, Term, spread_of_levels, spread_of_points, total_spread
 from jaxdl.decomposition.named_terms import Terms
-from jaxdl.decomposition.result import Decomposition
+from jaxdl.decomposition.populations import FIXED_POINTS
+from jaxdl.decomposition.record import Record
 from jaxdl.kinds import check_function
 from jaxdl.statistics import Interval, t_interval
 from jaxdl.statistics.intervals import check_level
@@ -33,7 +33,7 @@ class Derived(NamedTuple):
     interval: Interval
 
 
-def derive(statistic: Callable[..., Any], *results: Decomposition, level: float = 0.95) -> Derived:
+def derive(statistic: Callable[..., Any], *results: Record, level: float = 0.95) -> Derived:
     """Any function of the terms of one result, or of several results of the same runs, with its error.
 
         Var = sum over units of (L - 1)/L · sum over levels l of (g(T without l) - mean)²,      interval g(T) ± t · √Var
@@ -118,12 +118,12 @@ def spread_of(
 
 def check_result(name: str, value: object) -> None:
     """Refuse what is no decomposition."""
-    if not isinstance(value, Decomposition):
+    if not isinstance(value, Record):
         msg = f"{name}: got {value!r:.80}, expected a Decomposition, what a loss or `decompose` returns"
         raise ValueError(msg)
 
 
-def check_shared(results: Mapping[str, Decomposition], *, also: tuple[str, ...] = ()) -> None:
+def check_shared(results: Mapping[str, Record], *, also: tuple[str, ...] = ()) -> None:
     """Refuse results that cannot have been computed from the same levels, at the same points, or that differ in what is named.
 
     Whether their root keys are equal no result knows.
@@ -151,7 +151,7 @@ def check_shared(results: Mapping[str, Decomposition], *, also: tuple[str, ...] 
             raise ValueError(msg)
 
 
-def _shared(result: Decomposition) -> dict[str, Any]:
+def _shared(result: Record) -> dict[str, Any]:
     return {
         "design": result.design,
         "axes": result.axes,
@@ -185,9 +185,7 @@ def _as_doubles(value: Any, where: str) -> Float[Array, "*statistic"]:
     return numbers.astype(np.float64)
 
 
-def _without_levels(
-    results: Sequence[Decomposition], unit: str
-) -> Iterator[tuple[str, Sequence[Callable[[Term], Array]]]]:
+def _without_levels(results: Sequence[Record], unit: str) -> Iterator[tuple[str, Sequence[Callable[[Term], Array]]]]:
     """The terms of all results without one level of a unit, for each level that is part of any."""
     absent = [np.isnan(result.replicates[unit]["total_variance"]) for result in results]
     for result, each in zip(results, absent, strict=True):
@@ -208,9 +206,7 @@ def _without_levels(
             yield f"with level {level} of {unit} left out", values
 
 
-def _without_level(
-    result: Decomposition, unit: str, level: int, absent: Bool[Array, "*axes"]
-) -> Callable[[Term], Array]:
+def _without_level(result: Record, unit: str, level: int, absent: Bool[Array, "*axes"]) -> Callable[[Term], Array]:
     """Where the level was no part of the study, leaving it out changes nothing."""
 
     def of(term: Term) -> Array:
@@ -221,7 +217,7 @@ def _without_level(
 
 
 def _without_points(
-    results: Sequence[Decomposition], num_points: int
+    results: Sequence[Record], num_points: int
 ) -> Iterator[tuple[str, Sequence[Callable[[Term], Array]]]]:
     """The terms of all results without one group of test points, for each: point i belongs to group i mod their number."""
     num_groups = min(num_points, MOST_POINT_GROUPS)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from jaxdl.decomposition.comparison import POPULATIONS
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.named_terms import label_of
-from jaxdl.decomposition.result import Decomposition, PerPoint
+from jaxdl.decomposition.populations import POPULATIONS
+from jaxdl.decomposition.record import PerPoint, Record
 from jaxdl.designs import Design
 from jaxdl.files import from_npz, to_npz, write_atomically
 from jaxdl.paths import as_path
@@ -41,7 +41,7 @@ class DescribedRun(NamedTuple):
         return self.description
 
 
-def save(result: Decomposition, path: str | os.PathLike[str]) -> None:
+def save(result: Record, path: str | os.PathLike[str]) -> None:
     """Write a decomposition to `path`, whole or not at all; `.npz` is appended when the name lacks it."""
     target = _npz_path(path)
     terms = list(result.estimates)
@@ -75,13 +75,8 @@ def save(result: Decomposition, path: str | os.PathLike[str]) -> None:
     write_atomically(target, to_npz({"facts": np.array(json.dumps(facts)), **arrays}))
 
 
-def load(path: str | os.PathLike[str]) -> Decomposition:
-    """Read what `Decomposition.save` wrote; diverged runs come back as their descriptions.
-
-    Raises:
-        ValueError: when the path names no file, or the file is no saved decomposition, is damaged, or was written by hand.
-        OSError: what the system says (no such file, no permission).
-    """
+def read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The fields of a decomposition that `save` wrote; errors are those of `result.load`."""
     target = _npz_path(path)
     content = target.read_bytes()
     try:
@@ -101,8 +96,8 @@ def load(path: str | os.PathLike[str]) -> Decomposition:
         raise ValueError(msg) from error
 
 
-def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Decomposition:
-    """The decomposition that facts and arrays describe, each of the type and shape that it must have."""
+def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The fields that facts and arrays describe, each of the type and shape that it must have."""
     for name in ("sources", "fixed", "estimands", "populations", "axes", "study_notes", "setting_notes", "units"):
         _expect(_are_words(facts[name]), f"a list of text as {name}")
     _expect(isinstance(facts["loss"], str), "the name of a loss")
@@ -147,26 +142,26 @@ def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Decomposi
     def named(name: str) -> dict[Term, np.ndarray]:
         return {term: arrays[name][index, ...] for index, term in enumerate(terms)}
 
-    return Decomposition(
-        loss=facts["loss"],
-        design=design,
-        estimands=dict(zip(terms, facts["estimands"], strict=True)),
-        estimates=named("estimates"),
-        standard_errors=named("standard_errors"),
-        degrees_of_freedom=named("degrees_of_freedom"),
-        lower_ends=named("lower_ends"),
-        upper_ends=named("upper_ends"),
-        populations=dict(zip(terms, facts["populations"], strict=True)),
-        per_point=PerPoint(named("point_estimates"), named("point_errors")),
-        replicates={unit: named(f"replicates/{unit}") for unit in facts["units"]},
-        axes=tuple(facts["axes"]),
-        settings=arrays.get("settings"),
-        times=arrays.get("times"),
-        training_size=size,
-        study_notes=tuple(facts["study_notes"]),
-        setting_notes=tuple(facts["setting_notes"]),
-        diverged=tuple(diverged),
-    )
+    return {
+        "loss": facts["loss"],
+        "design": design,
+        "estimands": dict(zip(terms, facts["estimands"], strict=True)),
+        "estimates": named("estimates"),
+        "standard_errors": named("standard_errors"),
+        "degrees_of_freedom": named("degrees_of_freedom"),
+        "lower_ends": named("lower_ends"),
+        "upper_ends": named("upper_ends"),
+        "populations": dict(zip(terms, facts["populations"], strict=True)),
+        "per_point": PerPoint(named("point_estimates"), named("point_errors")),
+        "replicates": {unit: named(f"replicates/{unit}") for unit in facts["units"]},
+        "axes": tuple(facts["axes"]),
+        "settings": arrays.get("settings"),
+        "times": arrays.get("times"),
+        "training_size": size,
+        "study_notes": tuple(facts["study_notes"]),
+        "setting_notes": tuple(facts["setting_notes"]),
+        "diverged": tuple(diverged),
+    }
 
 
 def _restored_design(facts: dict[str, Any]) -> Design:
@@ -200,7 +195,7 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def to_xarray(result: Decomposition) -> "Dataset":
+def to_xarray(result: Record) -> "Dataset":
     """Variables `estimate`, `standard_error`, `low`, `high` over (term, setting, time), and `per_point` over points too."""
     try:
         import xarray
@@ -235,7 +230,7 @@ def to_xarray(result: Decomposition) -> "Dataset":
     )
 
 
-def _arrays_by_term(result: Decomposition) -> tuple[dict[Term, np.ndarray], ...]:
+def _arrays_by_term(result: Record) -> tuple[dict[Term, np.ndarray], ...]:
     return (
         result.estimates,
         result.standard_errors,

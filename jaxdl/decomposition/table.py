@@ -3,12 +3,12 @@
 import numpy as np
 
 from jaxdl.decomposition.named_terms import label_of
-from jaxdl.decomposition.result import Decomposition
+from jaxdl.decomposition.record import Record
 
 HEADINGS = ("term", "estimate", "std. error", "95 % interval", "estimand", "population")
 
 
-def format_table(result: Decomposition) -> str:
+def format_table(result: Record) -> str:
     """One block of rows for each setting and time; negative estimates stay negative."""
     shape = np.shape(next(iter(result.estimates.values())))
     runs = f"{result.loss}: {result.design.num_runs} runs, " + " x ".join(
@@ -28,7 +28,7 @@ def format_table(result: Decomposition) -> str:
     return "\n\n".join(blocks)
 
 
-def _row(result: Decomposition, term, index: tuple[int, ...]) -> tuple[str, ...]:
+def _row(result: Record, term, index: tuple[int, ...]) -> tuple[str, ...]:
     low, high = (np.asarray(bound)[index] for bound in result.intervals[term])
     error = result.standard_errors[term][index]
     interval = "none" if np.isnan(error) else f"{low:.5g} to {high:.5g}"
@@ -38,7 +38,7 @@ def _row(result: Decomposition, term, index: tuple[int, ...]) -> tuple[str, ...]
     )  # fmt: skip
 
 
-def _title(result: Decomposition, index: tuple[int, ...]) -> str:
+def _title(result: Record, index: tuple[int, ...]) -> str:
     parts = []
     for axis, position in zip(result.axes, index, strict=True):
         known = result.settings if axis == "settings" else result.times
