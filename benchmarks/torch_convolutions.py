@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from benchmarks.convolutions import STEPS
-from benchmarks.problem import BATCH_SIZE, LEARNING_RATE, NUM_CLASSES, Problem
+from benchmarks.problem import NUM_CLASSES, Problem
+from benchmarks.torch_loop import train
 from benchmarks.worker import Contestant, serve
 
 
@@ -30,11 +31,7 @@ def prepare(problem: Problem, width: int, fits: int, threads: int) -> Contestant
 
     def fit_one() -> torch.Tensor:
         model = network(width)
-        optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
-        for rows in torch.randint(len(x), (STEPS, BATCH_SIZE)):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(x[rows]), labels[rows]).backward()
-            optimizer.step()
+        train(model, x, labels, STEPS)
         model.eval()
         with torch.no_grad():
             return model(x_test).argmax(dim=1)

@@ -22,6 +22,15 @@ def network(width: int) -> nn.Sequential:
     return layers
 
 
+def train(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor, num_steps: int) -> None:
+    """Minibatches drawn with replacement, and the fused Adam."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
+    for rows in torch.randint(len(inputs), (num_steps, BATCH_SIZE)):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(inputs[rows]), targets[rows]).backward()
+        optimizer.step()
+
+
 def prepare(problem: Problem, width: int, fits: int, threads: int) -> Contestant:
     torch.set_num_threads(threads)
     x, labels, x_test = map(torch.from_numpy, (problem.x, problem.labels, problem.x_test))
@@ -30,11 +39,7 @@ def prepare(problem: Problem, width: int, fits: int, threads: int) -> Contestant
         sample = torch.randint(len(x), (len(x),))
         inputs, targets = x[sample], labels[sample]
         model = network(width)
-        optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
-        for rows in torch.randint(len(x), (NUM_STEPS, BATCH_SIZE)):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(inputs[rows]), targets[rows]).backward()
-            optimizer.step()
+        train(model, inputs, targets, NUM_STEPS)
         with torch.no_grad():
             return model(x_test).argmax(dim=1)
 

@@ -1,4 +1,4 @@
-"""The precision that a traced function computes in, and the operations that it holds."""
+"""The precision that a traced function computes in."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,19 +21,6 @@ def lower_precision(traced: ClosedJaxpr, num_first: int) -> str | None:
     _follow(traced.jaxpr, depends, seen)
     coarsest = max(seen, key=seen.__getitem__, default=None)
     return coarsest if coarsest is not None and seen[coarsest] > finest else None
-
-
-def holds(jaxpr: Jaxpr, primitive: str) -> bool:
-    """Whether a traced function holds an operation, at any depth.
-
-    >>> import jax
-    >>> holds(jax.make_jaxpr(jax.jit(jnp.sin))(1.0).jaxpr, "sin")
-    True
-    """
-    return any(
-        equation.primitive.name == primitive or any(holds(inner, primitive) for inner in _inside(equation.params))
-        for equation in jaxpr.eqns
-    )
 
 
 def _follow(jaxpr: Jaxpr, depends: Sequence[bool], seen: dict[str, float]) -> list[bool]:

@@ -8,7 +8,7 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jaxtyping import Array
 
 from jaxdl.programs.lowering import lowering_digest
-from jaxdl.programs.rewriting import applies
+from jaxdl.programs.rewriting import contains
 
 MOST_KEPT = 32
 
@@ -30,7 +30,7 @@ def compiled(algorithm: Callable[..., Any], closure: Closure, at: Array, *arrays
     """
     traced = jax.make_jaxpr(closure)(at)
     known = not any(isinstance(each, jax.core.Tracer) for each in jax.tree.leaves((traced.consts, arrays, at)))
-    if not known or not all(isinstance(each, Hashable) for each in static.values()) or applies(_python, traced):
+    if not known or not all(isinstance(each, Hashable) for each in static.values()) or contains(traced, _is_python):
         return algorithm(closure, *arrays, **static)
     jaxpr = traced.jaxpr  # alone, since what is kept must not hold the closure's arrays
 
@@ -54,7 +54,6 @@ _programs: dict[tuple[Any, ...], Callable[..., Any]] = {}
 """The programs compiled last, by algorithm, its static arguments, and the lowering of the closure."""
 
 
-def _python(equation: Any) -> Callable[..., Any] | None:
-    """Applies to operations that hold a Python function."""
-    name = equation.primitive.name
-    return equation.primitive.bind if any(word in name for word in ("callback", "print", "custom_vmap")) else None
+def _is_python(equation: Any) -> bool:
+    """Whether an operation holds a Python function."""
+    return any(word in equation.primitive.name for word in ("callback", "print", "custom_vmap"))

@@ -12,6 +12,19 @@ Rule = Callable[[Any], Replacement | None]
 """`equation -> replacement`, or None where the operation stays."""
 
 
+def contains(program: ClosedJaxpr | Jaxpr, is_one: Callable[[Any], bool]) -> bool:
+    """Whether any operation of the program, or of a loop or branch in it, is one of those asked for.
+
+    >>> program = jax.make_jaxpr(jax.jit(jax.numpy.sin))(1.0)
+    >>> contains(program, lambda equation: equation.primitive.name == "sin")
+    True
+    """
+    return any(
+        is_one(equation) or any(contains(inner, is_one) for inner in jaxprs_in_params(equation.params))
+        for equation in getattr(program, "jaxpr", program).eqns
+    )
+
+
 def applies(rule: Rule, program: ClosedJaxpr | Jaxpr) -> bool:
     """Whether the rule replaces any operation of the program, or of a loop or branch in it.
 
@@ -19,10 +32,7 @@ def applies(rule: Rule, program: ClosedJaxpr | Jaxpr) -> bool:
     >>> applies(lambda equation: abs if equation.primitive.name == "sin" else None, program)
     True
     """
-    return any(
-        rule(equation) is not None or any(applies(rule, inner) for inner in jaxprs_in_params(equation.params))
-        for equation in getattr(program, "jaxpr", program).eqns
-    )
+    return contains(program, lambda equation: rule(equation) is not None)
 
 
 def rewritten(program: ClosedJaxpr, rule: Rule) -> ClosedJaxpr:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import jax
 from jaxtyping import Array, PyTree, Scalar
 
-from jaxdl.curvature.precision import holds
 from jaxdl.programs.convolutions import as_products
+from jaxdl.programs.rewriting import contains
 from jaxdl.types import Params
 
 Linear = Callable[[Params], Params]
@@ -94,7 +94,7 @@ def _first(function: Callable[..., tuple]) -> Callable[[PyTree], PyTree]:
 
 
 def _has_rules(push: Callable[[Params], PyTree], at: Params) -> bool:
-    return not holds(jax.make_jaxpr(push)(at).jaxpr, NO_DIRECTIONS)
+    return not contains(jax.make_jaxpr(push)(at), lambda equation: equation.primitive.name == NO_DIRECTIONS)
 
 
 def _message(name: str, what: str, error: Exception) -> str:
