@@ -9,11 +9,10 @@ Looks: Judged before at seed 0, by the mean over problems alone; the worst probl
 
 import numpy as np
 
-from experiments.book.finding import Finding
+from experiments.book.finding import Finding, judge_each
 from experiments.book.lab import Lab
-from experiments.certify.tools import MLXTEND, OURS, answers, of_kind
-from jaxdl import plots
-from jaxdl.statistics import Interval, judge, judge_all, means
+from experiments.certify.tools import MLXTEND, OURS, answers, of_kind, ratios_by_problem
+from jaxdl.statistics import judge, judge_all, means
 
 RATIO, WORST_RATIO = (0.9, 1.1), (0.75, 1.25)
 SIZES = {
@@ -34,12 +33,11 @@ def judged(lab: Lab, tool: str = MLXTEND) -> Finding:
     overall = means(ratios.mean(axis=0))
     each = means(ratios, level=1 - 0.05 / len(noisy))
     low, high = map(np.asarray, each.interval)
-    verdicts = [judge(Interval(*ends), inside=WORST_RATIO) for ends in zip(low, high, strict=True)]
     far = int(np.abs(each.estimate - 1).argmax())
     return Finding(
         what="what the formulas add to bias² over noise + variance of the mean, over problems",
         shown=overall,
-        verdict=judge_all([judge(overall.interval, inside=RATIO), *verdicts]),
+        verdict=judge_all([judge(overall.interval, inside=RATIO), judge_each(each.interval, inside=WORST_RATIO)]),
         reading=f"On {len(noisy)} problems and times the ratio lies between {each.estimate.min():.3f} and "
         f"{each.estimate.max():.3f}; farthest from one is {noisy[far]}, {low[far]:.3f} to "
         f"{high[far]:.3f}.",
@@ -54,9 +52,7 @@ def judged(lab: Lab, tool: str = MLXTEND) -> Finding:
             }
         },
         figures={
-            "What the formulas add to bias², over noise + variance of the mean: one everywhere": plots.rows(
-                [row.problem for row in noisy], {tool: each}, xlabel="excess found / predicted", levels={"predicted": 1.0}
-            )
+            "What the formulas add, over noise + variance of the mean: one everywhere": ratios_by_problem(noisy, tool, each)
         },
     )  # fmt: skip
 

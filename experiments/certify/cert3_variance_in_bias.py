@@ -10,8 +10,7 @@ import numpy as np
 
 from experiments.book.finding import Finding
 from experiments.book.lab import Lab
-from experiments.certify.tools import MLXTEND, OURS, SKLEARN, answers, of_kind
-from jaxdl import plots
+from experiments.certify.tools import MLXTEND, OURS, SKLEARN, answers, of_kind, ratios_by_problem
 from jaxdl.statistics import judge, means
 
 RATIO = (0.9, 1.1)
@@ -46,9 +45,7 @@ def judged(lab: Lab, tool: str = SKLEARN) -> Finding:
             }
         },
         figures={
-            "What a plug-in adds to bias², over the variance of the mean: one everywhere": plots.rows(
-                [row.problem for row in rows], {tool: each}, xlabel="excess found / predicted", levels={"predicted": 1.0}
-            )
+            "What a plug-in adds to bias², over the variance of the mean: one everywhere": ratios_by_problem(rows, tool, each)
         },
     )  # fmt: skip
 

@@ -12,12 +12,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.book.finding import Finding
+from experiments.book.finding import Finding, judge_each
 from experiments.book.lab import Lab
 from experiments.certify.bootstrap import NUM_FEATURES, by_formulas, exact, on_fresh_data
 from jaxdl import designs, plots
 from jaxdl.ensembles import on_host
-from jaxdl.statistics import judge, judge_all, means, stacked
+from jaxdl.statistics import means, stacked
 
 SAMPLES = (30, 60, 240)
 EXCESS = (0.75, 1.25)
@@ -48,7 +48,7 @@ def judged(lab: Lab, formulas: Callable[..., Any] = by_formulas) -> Finding:
     return Finding(
         what=f"excess of the loss over the exact risk in exact variances, n = {SAMPLES[0]}",
         shown=excess[0],
-        verdict=judge_all([judge(each.interval, inside=EXCESS) for each in excess]),
+        verdict=judge_each(stacked(excess).interval, inside=EXCESS),
         reading=f"At n = {SAMPLES[0]} it prints loss {loss:.3f} = bias {printed:.3f} + variance {spread:.3f}, where "
         f"{of_first['risk']:.3f} = bias² {of_first['bias_squared']:.3f} + variance {of_first['total_variance']:.3f} + noise "
         f"{noise:.3f} is exact. The excess is " + ", ".join(f"{float(each.estimate):.2f}" for each in excess)

@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiments.book.finding import Finding
+from experiments.book.finding import Finding, judge_each
 from experiments.book.lab import Lab
 from experiments.certify.tools import Row, answers
 from jaxdl import plots
-from jaxdl.statistics import judge, judge_all, share, stacked
+from jaxdl.statistics import share, stacked
 
 LEAST = 0.9
 CONDITIONAL = "bootstrap, 20 of 20"
@@ -43,7 +43,7 @@ def judged(lab: Lab, moved: Callable[[Row], float] = lambda _: 0.0) -> Finding:
     return Finding(
         what=f"coverage of the worst term: {rows[worst]}",
         shown=shares[worst],
-        verdict=judge_all([judge(each.interval, inside=(LEAST, 1.0)) for each in shares]),
+        verdict=judge_each(stacked(shares).interval, inside=(LEAST, 1.0)),
         reading=f"On average over {len(rows)} terms {np.mean([each.estimate for each in shares]):.1%} hold, of the worst "
         f"{shares[worst].estimate:.1%}; {sum(each.estimate < 0.92 for each in shares)} terms are below 92 %.",
         reference={"bar": LEAST, "nominal": 0.95},

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
@@ -11,10 +11,14 @@ from jaxtyping import Float
 
 import jaxdl
 from experiments.book.lab import Lab
-from jaxdl import designs, truths
+from jaxdl import designs, plots, truths
 from jaxdl.ensembles import on_host
+from jaxdl.statistics import Estimate
 from jaxdl.truths.certify import Estimator, estimates_of, exact_by_label, slack_of
 from jaxdl.truths.recipes import variance_of_the_mean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 OURS, FROM_LABELS, MLXTEND, SKLEARN = "jaxdl", "jaxdl, from labels", "mlxtend's recipe", "scikit-learn's recipe"
 TOOLS: dict[str, Estimator] = {
@@ -101,3 +105,10 @@ def _rows(study: truths.Study, exact: truths.Exact, outputs: Mapping[str, Mappin
 def of_kind(rows: Sequence[Row], kind: str) -> list[Row]:
     """The rows of one term, at all times."""
     return [row for row in rows if row.term.split(" at ")[0] == kind]
+
+
+def ratios_by_problem(rows: Sequence[Row], tool: str, ratios: Estimate) -> "Figure":
+    """What a tool adds to bias² over what theory predicts, a line for each problem."""
+    return plots.rows(
+        [row.problem for row in rows], {tool: ratios}, xlabel="excess found / predicted", levels={"predicted": 1.0}
+    )
