@@ -20,7 +20,7 @@ from jaxdl.statistics import Estimate, Interval, Verdict, judge, judge_all, stac
 
 LARGEST = 0.25
 SIZES = {
-    "quick": {"studies": 24, "problems": 16},
+    "quick": {"studies": 12, "problems": 16},
     "full": {"studies": 1000, "seed": 26},
     "smallest": {"studies": 30, "problems": 2},
 }

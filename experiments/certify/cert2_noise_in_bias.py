@@ -16,7 +16,7 @@ from jaxdl.statistics import judge, judge_all, means
 
 RATIO, WORST_RATIO = (0.9, 1.1), (0.75, 1.25)
 SIZES = {
-    "quick": {"studies": 24, "problems": 16},
+    "quick": {"studies": 12, "problems": 16},
     "full": {"studies": 1000, "seed": 26},
     "smallest": {"studies": 30, "problems": 2},
 }

@@ -24,7 +24,7 @@ LEAST = 0.9
 ARMS = {"light tails": ("normal", "uniform"), "skewed": ("exponential", "lognormal"), "heavy tails": ("t3",)}
 BATCH = 50
 SIZES = {
-    "quick": {"batches": 2, "designs": 6, "others": 19},
+    "quick": {"batches": 2, "designs": 4, "others": 10},
     "full": {"batches": 40, "designs": 8, "others": 22, "seed": 26},
     "smallest": {"batches": 2, "designs": 2, "others": 1},
 }

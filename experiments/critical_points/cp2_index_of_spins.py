@@ -22,7 +22,7 @@ from jaxdl.statistics import Estimate, Interval, judge, log_slope
 
 STEEPEST = -0.5
 SIZES = {
-    "quick": {"spins": (8, 16), "draws": 6, "starts": 32},
+    "quick": {"spins": (8, 16), "draws": 4, "starts": 32},
     "full": {"spins": (12, 24, 48), "draws": 10, "starts": 48, "seed": 26},
     "smallest": {"spins": (5, 10), "draws": 6, "starts": 16},
 }

@@ -22,7 +22,7 @@ from jaxdl.statistics import Estimate, Interval, Verdict, judge, means, rank_cor
 GRADIENT = 1e-9
 FEWEST = 4
 SIZES = {
-    "quick": {"data_sets": 3, "descended": 64, "random": 128},
+    "quick": {"data_sets": 3, "descended": 48, "random": 96},
     "full": {"data_sets": 10, "descended": 192, "random": 320, "seed": 26},
     "smallest": {"data_sets": 4, "descended": 16, "random": 16},
 }

@@ -30,7 +30,7 @@ from jaxdl.statistics import Verdict, judge, judge_all, log_slope, stacked
 SLOPE = (-1.15, -0.85)
 MARGIN = 0.01
 SIZES = {
-    "quick": {"runs": 2048, "others": 256},
+    "quick": {"runs": 2048, "others": 128},
     "full": {"runs": 32_768, "others": 2048, "seed": 26},
     "smallest": {"runs": 256, "others": 64},
 }

@@ -26,7 +26,7 @@ from jaxdl.statistics import Verdict, judge, judge_all, share, stacked
 COVERAGE = 0.85
 RATIO = 1.0
 SIZES = {
-    "quick": {"curves": 40, "repeats": 10, "resamples": 200},
+    "quick": {"curves": 32, "repeats": 10, "resamples": 100},
     "full": {"curves": 500, "resamples": 300, "seed": 26},
     "smallest": {"curves": 20, "repeats": 6, "resamples": 40},
 }

@@ -28,7 +28,7 @@ from jaxdl.statistics import judge, judge_all, share, stacked
 RIGHT = 0.8
 WORTHWHILE = 0.1
 SIZES = {
-    "quick": {"cases": 96, "runs": 16},
+    "quick": {"cases": 64, "runs": 16},
     "full": {"cases": 1000, "runs": 32, "seed": 26},
     "smallest": {"cases": 48, "runs": 4},
 }

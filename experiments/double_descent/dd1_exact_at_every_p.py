@@ -21,7 +21,7 @@ from jaxdl.statistics import Estimate, Interval, judge, judge_all, t_interval
 
 MARGIN = 0.1
 SIZES = {
-    "quick": {"inputs": 384, "labels": 16},
+    "quick": {"inputs": 192, "labels": 16},
     "full": {"inputs": 2048, "labels": 32, "seed": 26},
     "smallest": {"inputs": 48, "labels": 4},
 }

@@ -25,7 +25,7 @@ from jaxdl.statistics import Estimate, Interval, Verdict, bootstrap_interval, ju
 NEAR = 2
 LEAST = 0.0
 SIZES = {
-    "quick": {"linear_inputs": 256, "linear_labels": 16, "inputs": 32, "init": 16, "labels": 8},
+    "quick": {"linear_inputs": 128, "linear_labels": 16, "inputs": 16, "init": 16, "labels": 8},
     "full": {"linear_inputs": 2048, "linear_labels": 32, "inputs": 96, "init": 32, "labels": 16, "seed": 26},
     "smallest": {"linear_inputs": 24, "linear_labels": 4, "inputs": 12, "init": 4, "labels": 3},
 }

@@ -30,7 +30,7 @@ from jaxdl.types import Keys, Trial
 BAR = 1.0
 FREEDOM = 2.0
 SIZES = {
-    "quick": {"teachers": 24, "ensembles": 24},
+    "quick": {"teachers": 16, "ensembles": 24},
     "full": {"teachers": 240, "ensembles": 64, "seed": 26},
     "smallest": {"teachers": 6, "ensembles": 12},
 }

@@ -25,7 +25,7 @@ from jaxdl.statistics import Verdict, judge, judge_all, stacked
 
 FEWER, MORE = 2, 1
 SIZES = {
-    "quick": {"classes": (2, 5, 10), "times": (0, 600), "networks": 4, "sealed": False},
+    "quick": {"classes": (2, 5, 10), "times": (0, 600), "networks": 3, "sealed": False},
     "full": {"classes": (2, 5, 10), "times": (0, 600), "networks": 32, "sealed": True, "seed": 27},
     "smallest": {"classes": (2, 6), "times": (0, 40), "networks": 2},
 }  # fmt: skip

@@ -20,7 +20,7 @@ from jaxdl.statistics import Estimate, Interval, judge, judge_all, mean_interval
 
 FARTHEST = 0.2
 SIZES = {
-    "quick": {"times": (0, 600), "networks": 4, "sealed": False},
+    "quick": {"times": (0, 600), "networks": 3, "sealed": False},
     "full": {"times": (0, 60, 200, 600), "networks": 16, "sealed": True, "seed": 26},
     "smallest": {"times": (0, 20), "networks": 2},
 }

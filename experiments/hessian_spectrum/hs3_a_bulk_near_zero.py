@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SHARE = 0.5
 SIZES = {
-    "quick": {"times": (0, 60, 600), "networks": 4, "probes": 2, "sealed": False},
+    "quick": {"times": (0, 60, 600), "networks": 3, "probes": 2, "sealed": False},
     "full": {"times": (0, 60, 200, 600), "networks": 16, "probes": 2, "sealed": True, "seed": 26},
     "smallest": {"times": (0, 40, 600), "networks": 4},
 }

@@ -17,7 +17,7 @@ from experiments.hessian_spectrum.edge import along_training, descents, last_qua
 from jaxdl.statistics import judge, judge_all, means
 
 SIZES = {
-    "quick": {"steps": 1600, "step_sizes": (0.2, 0.6, 0.8), "inits": 6, "sealed": False},
+    "quick": {"steps": 1600, "step_sizes": (0.2, 0.6, 0.8), "inits": 4, "sealed": False},
     "full": {"steps": 2000, "step_sizes": (0.2, 0.6, 0.8), "inits": 16, "sealed": True, "seed": 26},
     "smallest": {"steps": 400, "step_sizes": (0.2, 0.8), "inits": 8},
 }

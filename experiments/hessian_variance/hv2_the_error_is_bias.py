@@ -26,7 +26,7 @@ SHARE = 0.5
 MARGIN = 0.005
 SPIKES = (1.0, 10.0, 30.0)
 SIZES = {
-    "quick": {"features": 100, "examples": (200, 400, 800, 1600), "shown": 400, "data_sets": 96},
+    "quick": {"features": 100, "examples": (200, 400, 800, 1600), "shown": 400, "data_sets": 64},
     "full": {"data_sets": 400, "seed": 26},
     "smallest": {"features": 20, "examples": (30, 60), "shown": 30, "data_sets": 128},
 }

@@ -27,7 +27,7 @@ from jaxdl.types import Dataset, Keys
 
 LEAST_FALL, LARGEST_RISE = 0.1, 0.1
 SIZES = {
-    "quick": {"teachers": 8, "data": 3, "init": 3},
+    "quick": {"teachers": 6, "data": 3, "init": 3},
     "full": {"teachers": 160, "data": 4, "init": 3, "seed": 26},
     "smallest": {"teachers": 5, "data": 3, "init": 3},
 }

@@ -26,7 +26,7 @@ from jaxdl.types import Keys, Model, Trial
 
 LEAST, CHANCE, MARGIN = 0.95, 0.1, 0.02
 SIZES = {
-    "quick": {"networks": 40, "sealed": False},
+    "quick": {"networks": 24, "sealed": False},
     "full": {"networks": 240, "seed": 26, "sealed": True},
     "smallest": {"networks": 4},
 }

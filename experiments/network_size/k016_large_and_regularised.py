@@ -27,7 +27,7 @@ from jaxdl.statistics import judge, judge_all, means, stacked, two_way
 
 LEAST = 0.0
 SIZES = {
-    "quick": {"cells": 12, "choices": 2, "networks": 40, "sealed": False},
+    "quick": {"cells": 8, "choices": 2, "networks": 24, "sealed": False},
     "full": {"cells": 32, "choices": 6, "networks": 200, "seed": 26, "sealed": True},
     "smallest": {"cells": 3, "choices": 1, "networks": 6},
 }

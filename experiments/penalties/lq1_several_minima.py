@@ -29,7 +29,7 @@ from jaxdl.statistics import Estimate, Interval, means
 from jaxdl.types import Keys, Trial
 
 APART = 1e-6
-SIZES = {"quick": {"problems": 48}, "full": {"problems": 256, "seed": 26}, "smallest": {"problems": 3}}
+SIZES = {"quick": {"problems": 24}, "full": {"problems": 256, "seed": 26}, "smallest": {"problems": 3}}
 CRITERION = f"""At q = 1/2 every data set has, at every strength, beside zero a minimum on some set of inputs: there no
 weight is zero, the slope is below {SLOPE:g} and the Hessian positive definite, which is a proof. At q = 1, 3/2 and 2
 descent from random starts ends within {APART:g} of one place."""
