@@ -1,11 +1,12 @@
 """What rounding allows: products in full precision, norms that do not overflow, and eigenvalues that count as zero."""
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Int, Scalar, ScalarLike
+from jaxtyping import Array, Float, Int, Real, Scalar, ScalarLike
 
 
-def product(left: Float[Array, "..."], right: Float[Array, "..."]) -> Float[Array, "..."]:
+def product(left: Real[Array | np.ndarray, "..."], right: Real[Array | np.ndarray, "..."]) -> Float[Array, "..."]:
     """The product of two matrices or vectors, in the full precision of their type.
 
     Accelerators multiply float32 matrices with 8 to 11 bits unless asked otherwise.

@@ -5,7 +5,7 @@ an outer `jit` none are. Counts, numbers, keys and functions are checked by `jax
 """
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from jaxdl import admission
-from jaxdl.curvature.precision import lower_precision
+from jaxdl.curvature.precision import FULL, lower_precision, product_unit
 from jaxdl.kinds import check_function
 
 
@@ -183,7 +183,7 @@ def check_loss(name: str, loss: Any, params: PyTree) -> None:
     ValueError: hvp: got a loss that returns a tuple, with values besides the loss, expected a scalar alone; take it by [0], ...
     """
     check_function(name, loss, ("params",), "pass a function from parameters to a scalar", what="loss")
-    value, coarse = trace_shapes(name, "loss", loss, params)
+    value, coarse, _ = trace_shapes(name, "loss", loss, params)
     check_loss_value(name, value)
     refuse_coarse(name, "loss", coarse, params)
 
@@ -218,14 +218,37 @@ def refuse_coarse(name: str, what: str, coarse: str | None, params: PyTree) -> N
         raise ValueError(msg)
 
 
-def trace_shapes(name: str, what: str, function: Any, *arguments: PyTree) -> tuple[PyTree, str | None]:
-    """The shapes and types that a function returns, and its lowest precision, if that is below its first argument's.
+def refuse_coarse_products(name: str, unit: float, dtype: jnp.dtype) -> None:
+    """Refuse an operator whose matrix products keep fewer digits than their type has."""
+    if unit > float(jnp.finfo(dtype).eps):
+        msg = (
+            f"{name}: got a matvec whose matrix products keep digits of {unit:.0e} alone, expected those of {dtype}, on which its "
+            'result rests; leave out precision=, or linearize under jax.default_matmul_precision("highest"). Of products in lower '
+            "precision eigenpairs says what they certify"
+        )
+        raise ValueError(msg)
+
+
+class TracedShapes(NamedTuple):
+    """What a function returns, and how precisely."""
+
+    shapes: PyTree
+    """Shapes and types."""
+    coarse: str | None
+    """The lowest float type, where that is below the first argument's."""
+    unit: float
+    """Of rounding, of the coarsest matrix product that depends on the first argument."""
+
+
+def trace_shapes(name: str, what: str, function: Any, *arguments: PyTree) -> TracedShapes:
+    """The shapes and types that a function returns, and its precision, with full matrix products where it chooses no other.
 
     Raises:
         ValueError: in the name of the caller, a function that raises an error when it is traced.
     """
     try:
-        jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
+        with jax.default_matmul_precision(FULL):
+            jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         is_value_needed = isinstance(error, jax.errors.JAXTypeError)
@@ -238,7 +261,8 @@ def trace_shapes(name: str, what: str, function: Any, *arguments: PyTree) -> tup
             f"{remedy or 'a function of pytrees like that alone'}"
         )
         raise ValueError(msg) from error
-    return shapes, lower_precision(jaxpr, len(jax.tree.leaves(arguments[0])))
+    num_first = len(jax.tree.leaves(arguments[0]))
+    return TracedShapes(shapes, lower_precision(jaxpr, num_first), product_unit(jaxpr, num_first))
 
 
 def is_known(value: Any) -> bool:

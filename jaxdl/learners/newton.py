@@ -74,8 +74,10 @@ def newton(model: Model, objective: Objective, *, num_steps: int, damping: Scala
             chosen = candidates[jnp.argmax(is_no_worse)]
             return jnp.where(jnp.any(is_no_worse), chosen, flat), value
 
-        flat, values = lax.scan(step, start, length=num_steps)
-        is_bad = ~jnp.isfinite(jnp.append(values, value_at(flat)))
+        # Accelerators multiply with 8 to 11 bits unless asked otherwise, which solves another system.
+        with jax.default_matmul_precision("highest"):
+            flat, values = lax.scan(step, start, length=num_steps)
+            is_bad = ~jnp.isfinite(jnp.append(values, value_at(flat)))
         diverged_at = jnp.where(jnp.any(is_bad), jnp.argmax(is_bad), -1).astype(jnp.int32)
         return {**variables, "params": unravel(flat), "report": {"diverged_at": diverged_at}}
 

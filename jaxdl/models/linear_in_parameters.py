@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, ScalarLike
 
 from jaxdl.examples import check_inputs
 from jaxdl.kinds import as_count, as_strength, check_function, check_scalar
+from jaxdl.rounding import product
 from jaxdl.types import Key, Model, Variables
 
 Basis = Callable[[Float[Array, " n"], int], Float[Array, "n p"]]
@@ -178,7 +179,7 @@ def random_features(
 
     def features(variables: Variables, x: Float[Array, "n features"]) -> Float[Array, "n p"]:
         frozen = variables["features"]
-        return activation(x @ frozen["kernel"] + frozen["bias"][None, :]) / num_features**0.5
+        return activation(product(x, frozen["kernel"]) + frozen["bias"][None, :]) / num_features**0.5
 
     return _linear_in_parameters("random_features", features, num_outputs, init_std, draw)
 
@@ -209,6 +210,6 @@ def _linear_in_parameters(
         return {"params": {"weights": jnp.asarray(init_std, x.dtype) * draws}, **frozen}
 
     def apply(variables: Variables, x: Float[Array, "n features"]) -> Float[Array, "n out"]:
-        return features(variables, x) @ variables["params"]["weights"]
+        return product(features(variables, x), variables["params"]["weights"])
 
     return Model(init, apply, features=features)

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxdl import designs, learners, models
 from jaxdl.decomposition import Target
+from jaxdl.rounding import product
 from jaxdl.truths.study import Exact, Study, exact_terms, simulated
 from jaxdl.types import Dataset, Keys
 
@@ -50,11 +51,11 @@ def belkin_hsu_xu(
 
     def trial(keys: Keys) -> jax.Array:
         x = jax.random.normal(keys["inputs"], (n, num_features))
-        y = x @ coefficients + noise_std * jax.random.normal(keys["labels"], (n, 1))
+        y = product(x, coefficients) + noise_std * jax.random.normal(keys["labels"], (n, 1))
         variables = fit(keys, Dataset(x[:, :p], y, jnp.ones(n)))
         return model.apply(variables, test_points[:, :p])
 
-    target = Target(mean=np.asarray(test_points @ coefficients), noise=noise_std**2)
+    target = Target(mean=np.asarray(product(test_points, coefficients)), noise=noise_std**2)
     design = designs.crossed(inputs=num_inputs, labels=num_labels)
     return simulated(f"random design, n={n}, p={p}", trial, design, target, ("points", "out")), exact
 

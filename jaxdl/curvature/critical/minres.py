@@ -13,6 +13,7 @@ from jaxdl.curvature.checks import check_finite
 from jaxdl.curvature.products.operators import flat_operator, refuse_asymmetric
 from jaxdl.curvature.spectra.lanczos import FlatMatvec
 from jaxdl.kinds import check_counts, check_numbers
+from jaxdl.rounding import product
 from jaxdl.types import Params
 
 
@@ -99,7 +100,7 @@ def flat_minres(matvec: FlatMatvec, b: Float[Array, " p"], max_steps: int, toler
 
     def step(state: MinresState) -> MinresState:
         image = matvec(state.v) - state.beta * state.v_before
-        alpha = jnp.vdot(state.v, image)
+        alpha = product(state.v, image)
         image = image - alpha * state.v
         beta = jnp.linalg.norm(image)
         # The last two rotations applied to the new column of the tridiagonal matrix, then one that clears beta.

@@ -12,9 +12,11 @@ from jaxtyping import Array, Bool, Float, Int, Scalar, ScalarLike
 
 from jaxdl.curvature.critical.minres import flat_minres
 from jaxdl.curvature.critical.points import Kind, check_point
+from jaxdl.curvature.precision import FULL
 from jaxdl.curvature.products.linearized import linearized_gradient, product_at
 from jaxdl.curvature.spectra.inertia import Inertia, inertia
 from jaxdl.kinds import as_key, check_counts, check_numbers
+from jaxdl.rounding import product
 from jaxdl.types import Key, Params
 
 NUM_HALVINGS = 30
@@ -100,7 +102,7 @@ def newton_mr(
         as_key("newton_mr", key, what="key")
     check_point("newton_mr", loss, start)
     # Where a search meets NaN, its record says so: no fault for a mode of debugging to stop at.
-    with jax.debug_nans(False):
+    with jax.debug_nans(False), jax.default_matmul_precision(FULL):
         return _search(
             loss, start, gradient_tolerance, max_steps, max_matvecs, solver_tolerance, flat_tolerance, radius, key
         )
@@ -134,11 +136,11 @@ def _search(
 
     def step(state: tuple) -> tuple:
         w, _, _, _, num_steps, num_matvecs = state
-        gradient, product = linearized_gradient("newton_mr", flat_loss, w)
+        gradient, hessian = linearized_gradient("newton_mr", flat_loss, w)
         accuracy = jnp.minimum(solver_tolerance, jnp.linalg.norm(gradient) / first_norm)
         accuracy = jnp.maximum(accuracy, MOST_ACCURATE * eps).astype(flat.dtype)
-        solved = flat_minres(product, -gradient, max_matvecs, accuracy)
-        slope = jnp.vdot(solved.x, product(gradient))
+        solved = flat_minres(hessian, -gradient, max_matvecs, accuracy)
+        slope = product(solved.x, hessian(gradient))
 
         def is_too_long(search: tuple) -> Bool[Array, ""]:
             size, after = search

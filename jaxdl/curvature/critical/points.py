@@ -24,6 +24,7 @@ from jaxdl.curvature.critical.levenberg_marquardt import (
     newton_step,
     polish,
 )
+from jaxdl.curvature.precision import FULL
 from jaxdl.curvature.products.linearized import linearized_gradient
 from jaxdl.kinds import check_counts, check_numbers
 from jaxdl.rounding import negligible, product
@@ -154,7 +155,7 @@ def critical_points(
         return found._replace(params=unravel(found.params), num_steps=state.num_steps)
 
     # Where a search meets NaN, its record says so: no fault for a mode of debugging to stop at.
-    with jax.debug_nans(False):
+    with jax.debug_nans(False), jax.default_matmul_precision(FULL):
         return jax.vmap(search)(starts)
 
 
@@ -176,7 +177,7 @@ def critical_point(
     check_point("critical_point", loss, params)
     flat, unravel = ravel_pytree(params)
     tolerances = _tolerances(flat.dtype, gradient_tolerance, flat_tolerance, radius)
-    with jax.debug_nans(False):
+    with jax.debug_nans(False), jax.default_matmul_precision(FULL):
         found = _classify(lambda w: loss(unravel(w)), flat, tolerances)
     return found._replace(params=unravel(found.params))
 

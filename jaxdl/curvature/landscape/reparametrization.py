@@ -9,9 +9,11 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Scalar
 
 from jaxdl.curvature.checks import check_loss, check_parameters, check_same_form, trace_shapes
+from jaxdl.curvature.precision import at_precision
 from jaxdl.curvature.products.linearized import linearized_gradient
 from jaxdl.curvature.products.operators import flat_operator
 from jaxdl.kinds import as_key, check_counts, check_function
+from jaxdl.rounding import product
 from jaxdl.types import Key, Params
 
 
@@ -66,9 +68,9 @@ def reparametrization(
     check_function(
         "reparametrization", transform, ("params",), "pass a linear function of parameters", what="transform"
     )
-    image, _ = trace_shapes("reparametrization", "transform", transform, params)
+    image, *_ = trace_shapes("reparametrization", "transform", transform, params)
     check_same_form("reparametrization", "a transform to parameters", image, params)
-    moved, forward = jax.linearize(transform, params)
+    moved, forward = at_precision(lambda: jax.linearize(transform, params))()
     backward = jax.linear_transpose(forward, params)
     here, there = (linearized_gradient("reparametrization", loss, at)[1] for at in (params, moved))
     _, zeros, unravel = flat_operator("reparametrization", here, params)
@@ -79,10 +81,11 @@ def reparametrization(
         difference = jax.tree.map(jnp.subtract, backward(there(forward(direction)))[0], expected)
         return jnp.sqrt(_dot(difference, difference) / _dot(expected, expected))
 
-    value = loss(params)
-    value_gap = jnp.abs(loss(moved) - value) / jnp.maximum(jnp.abs(value), 1)
+    exact_loss = at_precision(loss)
+    value = exact_loss(params)
+    value_gap = jnp.abs(exact_loss(moved) - value) / jnp.maximum(jnp.abs(value), 1)
     return Reparametrization(value_gap, jnp.max(jax.lax.map(gap, jax.random.split(key, num_probes))))
 
 
 def _dot(left: Params, right: Params) -> Scalar:
-    return jnp.vdot(ravel_pytree(left)[0], ravel_pytree(right)[0])
+    return product(ravel_pytree(left)[0], ravel_pytree(right)[0])

@@ -14,6 +14,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, Scalar
 
 from jaxdl.curvature.checks import check_alike, check_axes, check_loss_value, check_parameters, is_known, trace_shapes
+from jaxdl.curvature.precision import at_precision
 from jaxdl.kinds import as_key, check_counts, check_function
 from jaxdl.types import Key, Params
 
@@ -121,7 +122,7 @@ def _values(
     def value_at(offsets: tuple[Scalar, Scalar]) -> Scalar:
         return loss(jax.tree.map(lambda w, d, e: w + offsets[0] * d + offsets[1] * e, params, first, second))
 
-    values = lax.map(value_at, (s.ravel(), t.ravel()), batch_size=batch_size)
+    values = lax.map(at_precision(value_at), (s.ravel(), t.ravel()), batch_size=batch_size)
     return values.reshape(s.shape)
 
 
@@ -183,4 +184,4 @@ def _check_slice(
     for direction in directions:
         check_alike(name, direction, params)
     check_function(name, loss, ("params",), "pass a function from parameters to a scalar", what="loss")
-    check_loss_value(name, trace_shapes(name, "loss", loss, params)[0])
+    check_loss_value(name, trace_shapes(name, "loss", loss, params).shapes)

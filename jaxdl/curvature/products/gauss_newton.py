@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxdl.curvature.precision import FULL, Precision
 from jaxdl.curvature.products.hessian import check_risk, sum_over_chunks, weighted_loss
 from jaxdl.curvature.products.linearized import jacobian_products, linearized_gradient
 from jaxdl.curvature.products.operators import Matvec
@@ -19,7 +20,15 @@ Labels = Callable[[Float[Array, "n out"]], tuple[Float[Array, "kinds n out"], Fl
 """`outputs -> (targets, probabilities)`: the law of an example's label according to the model, on finitely many kinds."""
 
 
-def ggn(model: Model, loss: Loss, variables: Variables, dataset: Dataset, *, chunk_size: int | None = None) -> Matvec:
+def ggn(
+    model: Model,
+    loss: Loss,
+    variables: Variables,
+    dataset: Dataset,
+    *,
+    chunk_size: int | None = None,
+    precision: Precision = FULL,
+) -> Matvec:
     """Products with the generalized Gauss-Newton matrix G = sum_i w_i Jᵢᵀ (∇²_f lossᵢ) Jᵢ / sum_i w_i.
 
     It is the Hessian without the curvature of the model. It is positive semidefinite if the loss is convex in the outputs. It
@@ -37,11 +46,13 @@ def ggn(model: Model, loss: Loss, variables: Variables, dataset: Dataset, *, chu
     params = check_risk("ggn", model, loss, variables, dataset)
 
     def product(part: Dataset) -> Matvec:
-        outputs, push, pull = _linearize("ggn", model, variables, part)
-        curvature = linearized_gradient("ggn", lambda outputs: weighted_loss(loss, outputs, part), outputs)[1]
+        outputs, push, pull = _linearize("ggn", model, variables, part, precision)
+        curvature = linearized_gradient(
+            "ggn", lambda outputs: weighted_loss(loss, outputs, part), outputs, precision=precision
+        )[1]
         return lambda vector: pull(curvature(push(vector)))
 
-    return sum_over_chunks("ggn", product, params, dataset, chunk_size)
+    return sum_over_chunks("ggn", product, params, dataset, chunk_size, precision)
 
 
 def fisher(
@@ -52,6 +63,7 @@ def fisher(
     labels: Labels,
     *,
     chunk_size: int | None = None,
+    precision: Precision = FULL,
 ) -> Matvec:
     """Products with the Fisher matrix F = sum_i w_i Jᵢᵀ E_y[gᵢ gᵢᵀ] Jᵢ / sum_i w_i, with gᵢ = ∇_f loss(fᵢ, y).
 
@@ -67,6 +79,7 @@ def fisher(
         labels: for instance `softmax_labels` or `gaussian_labels`; or, for a Monte-Carlo estimate, a function that
             returns targets drawn from a key, each with probability 1 / kinds.
         chunk_size: examples that are in memory at a time; `None`: all.
+        precision: of matrix products, as of `hvp`.
 
     Returns:
         `v -> F v`, between pytrees like `variables["params"]`.
@@ -81,11 +94,19 @@ def fisher(
     [[1.]]
     """
     check_function("fisher", labels, ("outputs",), "pass one such as softmax_labels", what="labels")
-    return _second_moment("fisher", model, loss, variables, dataset, lambda outputs, _: labels(outputs), chunk_size)
+    return _second_moment(
+        "fisher", model, loss, variables, dataset, lambda outputs, _: labels(outputs), chunk_size, precision
+    )
 
 
 def empirical_fisher(
-    model: Model, loss: Loss, variables: Variables, dataset: Dataset, *, chunk_size: int | None = None
+    model: Model,
+    loss: Loss,
+    variables: Variables,
+    dataset: Dataset,
+    *,
+    chunk_size: int | None = None,
+    precision: Precision = FULL,
 ) -> Matvec:
     """Products with the second moment of the gradients, sum_i w_i gᵢ gᵢᵀ / sum_i w_i, with gᵢ that of example i's loss.
 
@@ -102,7 +123,7 @@ def empirical_fisher(
     def observed(_: Array, targets: Float[Array, "n out"]) -> tuple[Array, Array]:
         return targets[None], jnp.ones((1, len(targets)), targets.dtype)
 
-    return _second_moment("empirical_fisher", model, loss, variables, dataset, observed, chunk_size)
+    return _second_moment("empirical_fisher", model, loss, variables, dataset, observed, chunk_size, precision)
 
 
 def softmax_labels(outputs: Float[Array, "n out"]) -> tuple[Float[Array, "out n out"], Float[Array, "out n"]]:
@@ -137,12 +158,13 @@ def _second_moment(
     dataset: Dataset,
     labels: Callable[[Array, Array], tuple[Array, Array]],
     chunk_size: int | None,
+    precision: Precision,
 ) -> Matvec:
     """Products with the weighted mean of Jᵀ E[g gᵀ] J, over labels that may depend on outputs and on targets."""
     params = check_risk(name, model, loss, variables, dataset)
 
     def product(part: Dataset) -> Matvec:
-        outputs, push, pull = _linearize(name, model, variables, part)
+        outputs, push, pull = _linearize(name, model, variables, part, precision)
         targets, probabilities = labels(outputs, part.y)
         scores = jax.vmap(lambda y: jax.grad(lambda f: jnp.sum(loss(f, y)))(outputs))(targets)
         weights = part.weight[None, :] * probabilities
@@ -153,15 +175,18 @@ def _second_moment(
 
         return matvec
 
-    return sum_over_chunks(name, product, params, dataset, chunk_size)
+    return sum_over_chunks(name, product, params, dataset, chunk_size, precision)
 
 
 def _linearize(
-    name: str, model: Model, variables: Variables, part: Dataset
+    name: str, model: Model, variables: Variables, part: Dataset, precision: str
 ) -> tuple[Array, Callable[[Params], Array], Callable[[Array], Params]]:
     """Outputs, and products with their Jacobian and with its transpose."""
     return jacobian_products(
-        name, lambda params: model.apply({**variables, "params": params}, part.x), variables["params"]
+        name,
+        lambda params: model.apply({**variables, "params": params}, part.x),
+        variables["params"],
+        precision=precision,
     )
 
 

@@ -2,6 +2,8 @@
 
 A function under `jax.custom_vjp` has a rule for gradients and none for directions. The Hessian of its loss is the derivative of
 a gradient and equals its own transpose, so products with it need gradients only.
+
+All of it is traced at a stated precision of matrix products, by default the full one: accelerators would else keep 8 to 11 bits.
 """
 
 from collections.abc import Callable
@@ -9,6 +11,7 @@ from collections.abc import Callable
 import jax
 from jaxtyping import Array, PyTree, Scalar
 
+from jaxdl.curvature.precision import FULL, at_precision
 from jaxdl.programs.convolutions import as_products
 from jaxdl.programs.rewriting import contains
 from jaxdl.types import Params
@@ -21,7 +24,9 @@ NO_DIRECTIONS = "custom_lin"
 """The primitive that stands for the missing rule; it raises an error when it is compiled, not when it is traced."""
 
 
-def linearized_gradient(name: str, loss: Callable[[Params], Scalar], at: Params) -> tuple[Params, Linear]:
+def linearized_gradient(
+    name: str, loss: Callable[[Params], Scalar], at: Params, *, precision: str = FULL
+) -> tuple[Params, Linear]:
     """The gradient at a point, and products with the Hessian there; the gradient is linearized once.
 
     Raises:
@@ -33,16 +38,20 @@ def linearized_gradient(name: str, loss: Callable[[Params], Scalar], at: Params)
     [4. 1.] [4. 2.]
     """
     try:
-        gradient, push = jax.linearize(as_products(jax.grad(loss)), at)
-        if not _has_rules(push, at):
-            gradient, pull = jax.vjp(jax.grad(loss), at)
-            return gradient, lambda vector: pull(vector)[0]
+        with jax.default_matmul_precision(precision):
+            gradient, push = jax.linearize(as_products(jax.grad(loss)), at)
+            if not _has_rules(push, at):
+                gradient, pull = jax.vjp(jax.grad(loss), at)
+                # The rule for its gradient is traced when it is called.
+                return gradient, at_precision(_first(pull), precision)
     except NoRule as error:
         raise ValueError(_message(name, "loss", error)) from error
     return gradient, push
 
 
-def product_at(name: str, loss: Callable[[Params], Scalar], at: Params) -> Callable[..., Params]:
+def product_at(
+    name: str, loss: Callable[[Params], Scalar], at: Params, *, precision: str = FULL
+) -> Callable[..., Params]:
     """`(loss, at, vector) -> H vector`, which keeps nothing, for losses whose derivatives have the rules of this one's.
 
     Errors are those of `linearized_gradient`.
@@ -59,6 +68,7 @@ def product_at(name: str, loss: Callable[[Params], Scalar], at: Params) -> Calla
     def backward(loss: Callable[[Params], Scalar], at: Params, vector: Params) -> Params:
         return jax.vjp(jax.grad(loss), at)[1](vector)[0]
 
+    forward, backward = at_precision(forward, precision), at_precision(backward, precision)
     try:
         if _has_rules(lambda vector: forward(loss, at, vector), at):
             return forward
@@ -69,7 +79,7 @@ def product_at(name: str, loss: Callable[[Params], Scalar], at: Params) -> Calla
 
 
 def jacobian_products(
-    name: str, function: Callable[[Params], Array], at: Params
+    name: str, function: Callable[[Params], Array], at: Params, *, precision: str = FULL
 ) -> tuple[Array, Callable[[Params], Array], Callable[[Array], Params]]:
     """A function's value, and products with its Jacobian and its transpose. Errors are those of `linearized_gradient`.
 
@@ -79,14 +89,15 @@ def jacobian_products(
     [9.] [6.] [6.]
     """
     try:
-        value, push = jax.linearize(as_products(function), at)
-        transposed = jax.linear_transpose(push, at)
-        if not _has_rules(push, at):
-            # The transpose of the transpose, since a pull-back is linear.
-            push = _first(jax.linear_transpose(_first(transposed), value))
+        with jax.default_matmul_precision(precision):
+            value, push = jax.linearize(as_products(function), at)
+            transposed = at_precision(_first(jax.linear_transpose(push, at)), precision)
+            if not _has_rules(push, at):
+                # The transpose of the transpose, since a pull-back is linear.
+                push = at_precision(_first(jax.linear_transpose(transposed, value)), precision)
     except NoRule as error:
         raise ValueError(_message(name, "model", error)) from error
-    return value, push, _first(transposed)
+    return value, push, transposed
 
 
 def _first(function: Callable[..., tuple]) -> Callable[[PyTree], PyTree]:

@@ -22,12 +22,14 @@ from jaxdl.curvature.checks import (
     form,
     is_known,
     refuse_coarse,
+    refuse_coarse_products,
     shapes_of,
     trace_shapes,
 )
+from jaxdl.curvature.precision import at_precision
 from jaxdl.kinds import as_key, check_counts, check_function
 from jaxdl.programs.kept import compiled
-from jaxdl.rounding import vector_norm
+from jaxdl.rounding import product, vector_norm
 from jaxdl.types import Key, Params
 
 Matvec = Callable[[Params], Params]
@@ -39,7 +41,21 @@ DENSE_SIZE = 1000
 """Up to this dimension a matrix is formed where that makes a result exact: with about as many products as an estimate takes."""
 ASYMMETRY = 1000
 """An operator is refused as asymmetric, or as not linear, beyond this many units of rounding."""
-HIGHEST = 'On accelerators, matrix products in TF32 or bfloat16 differ so: compute under jax.default_matmul_precision("highest")'
+COARSE_ASYMMETRY = 10
+"""The same in units of products in lower precision, whose sums round no further."""
+HIGHEST = 'On accelerators, products linearized in TF32 or bfloat16 differ so: do it under jax.default_matmul_precision("highest")'
+
+
+class Operator(NamedTuple):
+    """An operator on flat vectors."""
+
+    matvec: FlatMatvec
+    zeros: Float[Array, " p"]
+    """A vector of its shape and type."""
+    unravel: Callable[[Array], Params]
+    """The map back to pytrees."""
+    unit: float
+    """Of rounding, of its matrix products: that of its type, unless they are in lower precision."""
 
 
 class Restricted(NamedTuple):
@@ -53,7 +69,8 @@ class Restricted(NamedTuple):
 def check_symmetric(matvec: Matvec, like: Params, key: Key, *, num_probes: int = 2) -> None:
     """Refuse an operator that is not symmetric, or not linear, by its products with random u and v.
 
-    It is refused if u · A v and v · A u differ by more than `ASYMMETRY` eps (|A u| + |A v|). For normal u and v this shows an
+    It is refused if u · A v and v · A u differ by more than `ASYMMETRY` eps (|A u| + |A v|), or `COARSE_ASYMMETRY` units of
+    products in lower precision, where it chooses one. For normal u and v this shows an
     asymmetry of that size relative to the Frobenius norm, in any dimension. It is also refused if A u and -3 A (-u/3) differ so:
     it is then not linear, or computes with fewer digits than it returns. Under `jit` no values are known, and none are checked.
 
@@ -68,15 +85,19 @@ def check_symmetric(matvec: Matvec, like: Params, key: Key, *, num_probes: int =
     """
     check_counts("check_symmetric", 1, num_probes=num_probes)
     as_key("check_symmetric", key, what="key")
-    flat_matvec, zeros, _ = flat_operator("check_symmetric", matvec, like)
-    refuse_asymmetric("check_symmetric", flat_matvec, zeros, key, num_probes=num_probes)
+    operator = operator_of("check_symmetric", matvec, like)
+    refuse_asymmetric(
+        "check_symmetric", operator.matvec, operator.zeros, key, num_probes=num_probes, unit=operator.unit
+    )
 
 
-def refuse_asymmetric(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"], key: Key, *, num_probes: int) -> None:
+def refuse_asymmetric(
+    name: str, matvec: FlatMatvec, zeros: Float[Array, " p"], key: Key, *, num_probes: int, unit: float = 0.0
+) -> None:
     """Does what `check_symmetric` does, for the function `name` and on flat vectors."""
     if isinstance(key, jax.core.Tracer):
         return
-    limit = ASYMMETRY * float(jnp.finfo(zeros.dtype).eps)
+    limit = _limit(zeros.dtype, unit)
     pairs = jax.random.normal(key, (num_probes, 2, zeros.size), zeros.dtype)
     if isinstance(pairs, jax.core.Tracer):
         return
@@ -84,7 +105,7 @@ def refuse_asymmetric(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"], 
         images = matvec(u), matvec(v)
         if not all(map(is_known, images)):
             return
-        difference = jnp.abs(jnp.vdot(u, images[1]) - jnp.vdot(v, images[0]))
+        difference = jnp.abs(product(u, images[1]) - product(v, images[0]))
         norm = vector_norm(images[0]) + vector_norm(images[1])
         _refuse_values(name, difference, norm, images)
         if bool(difference > limit * norm):
@@ -95,7 +116,7 @@ def refuse_asymmetric(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"], 
             )
             raise ValueError(msg)
         if index == 0:
-            _refuse_unlike_thirds(name, matvec, u, images[0])
+            _refuse_unlike_thirds(name, matvec, u, images[0], limit)
 
 
 def refuse_nonlinear(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"]) -> None:
@@ -108,15 +129,21 @@ def refuse_nonlinear(name: str, matvec: FlatMatvec, zeros: Float[Array, " p"]) -
     """
     # The same for every call, since not all callers have a key.
     u = jax.random.normal(jax.random.key(0), zeros.shape, zeros.dtype)
-    _refuse_unlike_thirds(name, matvec, u, matvec(u))
+    _refuse_unlike_thirds(name, matvec, u, matvec(u), _limit(zeros.dtype, 0.0))
 
 
-def _refuse_unlike_thirds(name: str, matvec: FlatMatvec, u: Float[Array, " p"], image: Float[Array, " p"]) -> None:
+def _limit(dtype: jnp.dtype, unit: float) -> float:
+    """The difference up to which products agree."""
+    return max(ASYMMETRY * float(jnp.finfo(dtype).eps), COARSE_ASYMMETRY * unit)
+
+
+def _refuse_unlike_thirds(
+    name: str, matvec: FlatMatvec, u: Float[Array, " p"], image: Float[Array, " p"], limit: float
+) -> None:
     # No power of two, so that products in few digits are rounded otherwise; below one, so that nothing more overflows.
     third = matvec(-u / 3)
     if not (is_known(image) and is_known(third)):
         return
-    limit = ASYMMETRY * float(jnp.finfo(u.dtype).eps)
     difference, norm = vector_norm(image + 3 * third), vector_norm(image)
     _refuse_values(name, difference, norm, (image, third))
     if not (np.asarray(image).any() or np.asarray(third).any()):
@@ -151,20 +178,34 @@ def flat_operator(
     """The operator on flat vectors, a vector of zeros of their shape and type, and the map back to pytrees.
 
     Raises:
-        ValueError: in the name of the caller, a `like` that `check_floats` refuses, or of half precision; a matvec that is
-            no function, raises an error, computes in a lower precision than that of `like`, or changes the structure, the
-            shapes or the type.
+        ValueError: what `operator_of` refuses, and matrix products in a lower precision.
 
     >>> matvec, zeros, unravel = flat_operator("doubled", lambda v: jax.tree.map(lambda a: 2 * a, v), {"a": jnp.ones((1, 2))})
     >>> print(matvec(zeros + 1), unravel(zeros))
     [2. 2.] {'a': Array([[0., 0.]], dtype=float64)}
+    """
+    operator = operator_of(name, matvec, like)
+    refuse_coarse_products(name, operator.unit, operator.zeros.dtype)
+    return operator[:3]
+
+
+def operator_of(name: str, matvec: Matvec, like: Params) -> Operator:
+    """The operator on flat vectors, with matrix products of full precision where it has chosen no other.
+
+    Raises:
+        ValueError: in the name of the caller, a `like` that `check_floats` refuses, or of half precision; a matvec that is
+            no function, raises an error, computes in lower types than that of `like`, or changes the structure, the
+            shapes or the type.
+
+    >>> operator_of("doubled", lambda v: 2 * v, jnp.ones(2, jnp.float32)).unit == 2**-23
+    True
     """
     check_floats(name, like)
     shapes = shapes_of(like)
     check_precision(name, jax.tree.leaves(shapes)[0].dtype)
     zeros, unravel = ravel_pytree(jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes))
     check_matvec(name, matvec)
-    image, coarse = trace_shapes(name, "matvec", matvec, shapes)
+    image, coarse, unit = trace_shapes(name, "matvec", matvec, shapes)
     if form(image) != form(shapes):
         msg = (
             f"{name}: got a matvec that returns {form(image)}, expected what it was given, {form(shapes)}; "
@@ -172,7 +213,7 @@ def flat_operator(
         )
         raise ValueError(msg)
     refuse_coarse(name, "matvec", coarse, shapes)
-    return lambda vector: ravel_pytree(matvec(unravel(vector)))[0], zeros, unravel
+    return Operator(at_precision(lambda vector: ravel_pytree(matvec(unravel(vector)))[0]), zeros, unravel, unit)
 
 
 def check_matvec(name: str, matvec: Any) -> None:

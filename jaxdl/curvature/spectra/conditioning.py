@@ -198,8 +198,8 @@ def step_test(matvec: Matvec, gradient: Params, step: ScalarLike) -> StepTest:
     check_finite("step_test", "a gradient", gradient, "did the training diverge?")
     flat = ravel_pytree(gradient)[0]
     refuse_nonlinear("step_test", flat_matvec, zeros)
-    gradient_term = jnp.vdot(flat, flat)
-    curvature = jnp.vdot(flat, flat_matvec(flat))
+    gradient_term = product(flat, flat)
+    curvature = product(flat, flat_matvec(flat))
     curvature_term = jnp.asarray(step * curvature / 2)
     best_step = jnp.where(curvature > 0, gradient_term / jnp.where(curvature > 0, curvature, 1), jnp.inf)
     return StepTest(

@@ -19,7 +19,7 @@ from jaxdl.curvature.products.operators import (
     FlatMatvec,
     Matvec,
     columns_of,
-    flat_operator,
+    operator_of,
     refuse_asymmetric,
 )
 from jaxdl.curvature.spectra.lanczos import Krylov, begin, extend, orthogonalize, start_along
@@ -40,7 +40,10 @@ class Eigenpairs(NamedTuple):
     vectors: Params
     """Of norm one and orthogonal; every leaf of the parameters with a leading axis "pairs"."""
     residual_bounds: Float[Array, " pairs"]
-    """|A y - θ y| + 10 eps |A|: *an* eigenvalue of a symmetric A lies within this distance of each value."""
+    """|A y - θ y| + 10 eps |A|: *an* eigenvalue of a symmetric A lies within this distance of each value.
+
+    Where the operator's matrix products are in lower precision, eps is their unit of rounding: 2^-10 in TF32, 2^-7 in bfloat16.
+    """
     converged: Bool[Array, " pairs"]
     """The bound is at most the tolerance, and a fresh random Krylov space found no other value in this place."""
     num_matvecs: Int[Array, ""]
@@ -98,7 +101,8 @@ def eigenpairs(
         key: for the start, the confirmation, and the replacements at breakdowns.
         top: how many of the largest eigenvalues.
         bottom: how many of the smallest, that is the most negative, ones.
-        tolerance: largest residual bound of a converged pair, relative to the norm of the operator.
+        tolerance: largest residual bound of a converged pair, relative to the norm of the operator; at least 30 units of
+            rounding, so that an operator in lower precision needs a larger one than the default: 0.03 in TF32.
         basis_size: Krylov vectors held at a time, one more than that in memory; by default 3 (top + bottom) + 30, and
             40 at least.
         max_cycles: Krylov spaces, fresh or restart, before the search ends unconverged; at least 2.
@@ -111,7 +115,7 @@ def eigenpairs(
         its norm, is not finite.
 
     Raises:
-        ValueError: more pairs than dimensions, or none; a tolerance below what the type can certify; a basis too small;
+        ValueError: more pairs than dimensions, or none; a tolerance below what the precision can certify; a basis too small;
             an asymmetric operator, products that are not finite (both unless traced); an operator that changes the
             structure, the shapes or the type; a start of another form; parameters of several types, or not of real
             floats of single or double precision.
@@ -122,26 +126,28 @@ def eigenpairs(
     """
     as_key("eigenpairs", key, what="key")
     key_symmetry, key_start, key_search = jax.random.split(key, 3)
-    flat_matvec, zeros, unravel = flat_operator("eigenpairs", matvec, like)
+    flat_matvec, zeros, unravel, unit = operator_of("eigenpairs", matvec, like)
     check_counts("eigenpairs", 0, top=top, bottom=bottom, dense_size=dense_size)
     columns = max(40, 3 * (top + bottom) + 30) if basis_size is None else basis_size
-    _check(zeros, top, bottom, columns, tolerance, max_cycles)
+    _check(zeros, unit, top, bottom, columns, tolerance, max_cycles)
     if start is not None:
         check_same_form("eigenpairs", "a start", start, like)
-    refuse_asymmetric("eigenpairs", flat_matvec, zeros, key_symmetry, num_probes=2)
+    refuse_asymmetric("eigenpairs", flat_matvec, zeros, key_symmetry, num_probes=2, unit=unit)
     if zeros.size <= max(dense_size, columns):
-        pairs = _decompose(columns_of(flat_matvec, zeros), top, bottom, tolerance)
+        pairs = _decompose(columns_of(flat_matvec, zeros), top, bottom, tolerance, unit)
     else:
         drawn = jax.random.normal(key_start, zeros.shape, zeros.dtype)
         first = drawn if start is None else start_along(ravel_pytree(start)[0], drawn)
         pairs = compiled(
             _search, flat_matvec, zeros, first, key_search, top=top, bottom=bottom, columns=columns, tolerance=tolerance,
-            max_cycles=max_cycles,
+            max_cycles=max_cycles, unit=unit,
         )  # fmt: skip
     return pairs._replace(vectors=jax.vmap(unravel)(pairs.vectors))
 
 
-def _check(zeros: Float[Array, " p"], top: int, bottom: int, columns: int, tolerance: float, max_cycles: int) -> None:
+def _check(
+    zeros: Float[Array, " p"], unit: float, top: int, bottom: int, columns: int, tolerance: float, max_cycles: int
+) -> None:
     check_counts("eigenpairs", 1, basis_size=columns, max_cycles=max_cycles)
     check_numbers("eigenpairs", 0, tolerance=tolerance)
     if not 1 <= top + bottom <= zeros.size:
@@ -158,23 +164,24 @@ def _check(zeros: Float[Array, " p"], top: int, bottom: int, columns: int, toler
             f"eigenpairs: got max_cycles={max_cycles}, expected at least 2: one to find pairs, and one to confirm them"
         )
         raise ValueError(msg)
-    lowest = 3 * FLOOR * float(jnp.finfo(zeros.dtype).eps)
+    lowest = 3 * FLOOR * unit
     if not tolerance >= lowest:
-        msg = (
-            f"eigenpairs: got tolerance={tolerance}, expected at least {lowest:.1e}, below which {zeros.dtype} certifies "
-            "nothing; raise it, or compute in float64"
-        )
+        is_coarse = unit > float(jnp.finfo(zeros.dtype).eps)
+        what = f"products with digits of {unit:.0e} certify" if is_coarse else f"{zeros.dtype} certifies"
+        remedy = "leave out precision=, or linearize in full precision" if is_coarse else "or compute in float64"
+        got = f"eigenpairs: got tolerance={tolerance}, expected at least {lowest:.1e}"
+        msg = f"{got}, below which {what} nothing; raise it, {remedy}"
         raise ValueError(msg)
 
 
-def _decompose(matrix: Float[Array, "p p"], top: int, bottom: int, tolerance: float) -> Eigenpairs:
+def _decompose(matrix: Float[Array, "p p"], top: int, bottom: int, tolerance: float, unit: float) -> Eigenpairs:
     values, rotation = eigh((matrix + matrix.T) / 2)
     norm = jnp.max(jnp.abs(values))
     wanted = _ends(values.size, top, bottom)
     values, vectors = values[wanted], rotation.T[wanted]
     images = product(vectors, matrix.T)
     residuals = vector_norm(images - values[:, None] * vectors)
-    bounds = residuals + FLOOR * jnp.finfo(matrix.dtype).eps * norm
+    bounds = residuals + FLOOR * unit * norm
     converged = jnp.isfinite(norm) & (bounds <= tolerance * norm)
     return Eigenpairs(values, vectors, bounds, converged, jnp.int32(matrix.shape[0]), norm)
 
@@ -194,10 +201,11 @@ def _search(
     columns: int,
     tolerance: float,
     max_cycles: int,
+    unit: float,
 ) -> Eigenpairs:
     """Rounds of a fresh Krylov space and its restarts, until a fresh one confirms the claims of the round before."""
     num_pairs, dtype = top + bottom, start.dtype
-    floor = FLOOR * float(jnp.finfo(dtype).eps)
+    floor = FLOOR * unit
     # Beside the wanted ones, neighbors are kept at a restart: they keep the Krylov space rich.
     more = 2 * (columns - num_pairs) // 5
     more_top = more * top // num_pairs

@@ -13,6 +13,7 @@ from jaxdl.curvature.spectra.eigenpairs import FLOOR
 from jaxdl.curvature.spectra.lanczos import start_along, tridiagonalize
 from jaxdl.curvature.spectra.under_vmap import eigh
 from jaxdl.kinds import as_key, check_counts, check_function
+from jaxdl.rounding import product
 from jaxdl.types import Key, Params
 
 State = TypeVar("State")
@@ -109,7 +110,7 @@ def track(
         floor = FLOOR * jnp.finfo(zeros.dtype).eps * jnp.max(jnp.abs(values))
         largest = jnp.arange(num_matvecs - 1, num_matvecs - 1 - top, -1)
         bounds = krylov.betas[-1] * jnp.abs(rotation[-1, largest]) + floor
-        warm = jnp.sum(rotation[:, largest], axis=1) @ krylov.basis
+        warm = product(jnp.sum(rotation[:, largest], axis=1), krylov.basis)
         return warm, Track(jnp.asarray(index, jnp.int32), values[largest], bounds)
 
     def segment(carry: tuple[State, Array], start: Array) -> tuple[tuple[State, Array], Track]:
