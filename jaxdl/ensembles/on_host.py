@@ -58,7 +58,7 @@ class Seeds(dict[str, int]):
         return Seeds, (dict(super().items()), self.names_read)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HostTrial:
     """What `on_host` returns: a trial that the engine calls as it is."""
 
