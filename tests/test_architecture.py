@@ -19,7 +19,7 @@ LAYERS = (
     {"data", "models", "losses", "penalties", "decomposition"},
     {"diagnostics", "objectives", "plots", "priors"},
     {"learners", "ensembles", "selection"},
-    {"studies"},
+    {"estimators", "studies"},
     {"truths"},
     {"doctor"},
     {"__main__"},

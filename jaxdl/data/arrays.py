@@ -39,7 +39,7 @@ def from_arrays(x: Any, y: Any, *, weight: Any = None, num_classes: int | None =
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
     for name, other in (("y", y), ("weight", weight)):
-        _refuse_another_order(name, x, other)
+        check_row_labels(name, x, other)
     features = as_numbers("x", x)
     is_floating = jnp.issubdtype(features.dtype, jnp.floating) and features.dtype != np.longdouble
     dtype = np.dtype(jax.dtypes.canonicalize_dtype(features.dtype if is_floating else float))
@@ -97,7 +97,7 @@ def _one_hot(labels: np.ndarray, num_classes: int, dtype: np.dtype) -> Float[np.
     return table
 
 
-def _refuse_another_order(name: str, x: Any, other: Any) -> None:
+def check_row_labels(name: str, x: Any, other: Any) -> None:
     """Refuse rows labeled in another order: rows are matched by position, but pandas matches them by label."""
     labels: Any = getattr(x, "index", None)
     others: Any = getattr(other, "index", None)

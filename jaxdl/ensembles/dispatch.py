@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int
 
 from jaxdl.designs import Design
-from jaxdl.ensembles.on_host import HostProgram, computed_on_host
+from jaxdl.ensembles.host_program import HostProgram, computed_on_host
 from jaxdl.ensembles.program import Executable, Program
 from jaxdl.types import Key
 

@@ -16,8 +16,9 @@ from jaxdl.designs import Design
 from jaxdl.ensembles.block_size import program_bytes
 from jaxdl.ensembles.dispatch import dispatch
 from jaxdl.ensembles.engine import Engine
-from jaxdl.ensembles.on_host import HostProgram
+from jaxdl.ensembles.host_program import HostProgram
 from jaxdl.ensembles.study import TracedStudy, trace_study
+from jaxdl.ensembles.workers import count_workers
 from jaxdl.types import Key, Trial
 
 SECONDS_TIMED = 0.6
@@ -125,7 +126,7 @@ def _plan_on_host(study: TracedStudy, program: HostProgram) -> Plan:
         num_runs=num_runs,
         num_settings=len(study.settings),
         block=1,
-        num_devices=program.trial.workers or 1,
+        num_devices=count_workers(program.trial.workers),
         block_bytes=0,
         results_bytes=of_run * num_runs,
         block_flops=float("nan"),

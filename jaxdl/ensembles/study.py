@@ -23,8 +23,9 @@ from jaxdl.ensembles.block_size import BLOCK_ON_CPU, default_block
 from jaxdl.ensembles.devices import ensemble_devices
 from jaxdl.ensembles.dispatch import num_outer_runs
 from jaxdl.ensembles.engine import Engine, check_engine
+from jaxdl.ensembles.host_program import HostProgram, settings_on_host
 from jaxdl.ensembles.identity import digest
-from jaxdl.ensembles.on_host import HostProgram, HostTrial, settings_on_host
+from jaxdl.ensembles.on_host import HostTrial
 from jaxdl.ensembles.processes import in_several_processes
 from jaxdl.ensembles.program import Program, trace_program
 from jaxdl.ensembles.store import stored_block

@@ -3,6 +3,7 @@
 import itertools
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -19,6 +20,7 @@ from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design, check_design
 from jaxdl.ensembles import Chunk, DivergedRunsError, Engine
 from jaxdl.ensembles.diverged import summary
+from jaxdl.ensembles.on_host import HostTrial
 from jaxdl.studies.divergence import MAX_DIVERGED, Estimated, estimate
 from jaxdl.types import Key, Trial
 
@@ -90,6 +92,8 @@ def decompose(
     check_design(design)
     check_loss(loss)
     check_dims(dims)
+    if isinstance(trial, HostTrial) and training_size is None:
+        training_size = trial.training_size
     check_options(random_points, training_size, times)
     varying = check_levels(design)
     warn_of_fixed(varying)
@@ -124,6 +128,8 @@ def decompose(
         )
         for name in every[0].estimates
     }
+    if isinstance(trial, HostTrial):
+        results = {name: replace(each, study_notes=(*each.study_notes, *trial.notes)) for name, each in results.items()}
     result = results if is_named else results[ALONE]
     if any(each.diverged for each in every):
         _report(result, every, strict, max_diverged)

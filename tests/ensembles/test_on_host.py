@@ -1,12 +1,15 @@
 """Trials on the host: any Python function of integer seeds, with the designs, stores and errors of compiled trials."""
 
 import collections
+import os
 import sys
+import threading
 import warnings
 
 import jax
 import numpy as np
 import pytest
+import threadpoolctl
 
 from jaxdl import decompose, designs, ensembles
 from jaxdl.decomposition import Target
@@ -82,7 +85,7 @@ def test_stored_runs_are_not_made_again_also_when_the_study_grows(tmp_path):
 
 
 def test_after_an_interruption_the_runs_that_were_stored_stay(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["jaxdl.ensembles.on_host"], "SECONDS_PER_RECORD", 0.0)
+    monkeypatch.setattr(sys.modules["jaxdl.ensembles.host_program"], "SECONDS_PER_RECORD", 0.0)
     calls = []
 
     def stop(seeds):
@@ -106,10 +109,71 @@ def test_shards_meet_in_their_store_and_other_names_do_not(tmp_path):
         run(on_host(effects, name="other"), store=tmp_path)
 
 
+def products(seeds):
+    """Large enough a product for BLAS to share it among threads, whose number then shows in the last bits."""
+    a = np.random.default_rng(list(seeds.values())).normal(size=(400, 900))
+    return np.linalg.solve(a @ a.T, np.ones(400))
+
+
 @pytest.mark.thorough
-def test_two_workers_give_the_bits_of_one(tmp_path):
+@pytest.mark.parametrize("function", [effects, products])
+@pytest.mark.parametrize("how", [{"workers": 2}, {"workers": 2, "threads": True}, {"workers": None}])
+def test_workers_give_the_bits_of_one(how, function):
     pytest.importorskip("joblib")
-    np.testing.assert_array_equal(run(on_host(effects, name="e", workers=2)), run(on_host(effects, name="e")))
+    np.testing.assert_array_equal(run(on_host(function, name="e", **how)), run(on_host(function, name="e")))
+
+
+def test_runs_have_one_thread_of_blas_each_and_leave_the_number_as_it_was():
+    def threads():
+        return [each["num_threads"] for each in threadpoolctl.threadpool_info() if each["user_api"] == "blas"]
+
+    seen = []
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        run(on_host(lambda seeds: (seen.extend(threads()), effects(seeds))[1], name="e"))
+        assert set(threads()) == {2}
+    assert set(seen) == {1}
+
+
+@pytest.mark.thorough
+def test_joblib_says_how_many_workers_where_none_are_named():
+    joblib = pytest.importorskip("joblib")
+    here = on_host(lambda seeds: [float(os.getpid()), effects(seeds)[0]], name="process", workers=None)
+    with joblib.parallel_config(n_jobs=1):
+        assert set(run(here)[..., 0].ravel()) == {os.getpid()}
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        assert set(run(here)[..., 0].ravel()) == {os.getpid()}
+        assert ensembles.plan(here, CROSSED, KEY, engine=Engine(progress=False)).num_devices == 2
+    assert os.getpid() not in run(here)[..., 0].ravel()
+
+
+@pytest.mark.thorough
+def test_what_no_process_can_be_sent_is_refused_and_threads_take_it():
+    pytest.importorskip("joblib")
+    lock = threading.Lock()
+
+    def locked(seeds):
+        with lock:
+            return effects(seeds)
+
+    with pytest.raises(ValueError, match=r"workers: got a trial that cannot be sent .*lock.*; .*threads=True"):
+        run(on_host(locked, name="locked", workers=2))
+    np.testing.assert_array_equal(
+        run(on_host(locked, name="locked", workers=2, threads=True)), run(on_host(effects, name="effects"))
+    )
+
+
+def test_more_workers_without_joblib_name_the_command(monkeypatch):
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    with pytest.raises(ImportError, match=r'workers: got no joblib.*pip install "jaxdl\[estimators\]"'):
+        run(on_host(effects, name="effects", workers=2))
+    run(on_host(effects, name="effects"))
+
+
+def test_a_function_that_draws_from_something_else_is_told_from_one_that_does_not(tmp_path):
+    rng = np.random.default_rng(0)
+    with pytest.warns(UserWarning, match="two results of the first run"):
+        run(on_host(lambda seeds: effects(seeds) + rng.normal(), name="f"), store=tmp_path / "drawn")
+    run(on_host(lambda seeds: effects(seeds) * (1 + 1e-7 * rng.normal()), name="f"), store=tmp_path / "rounded")
 
 
 def test_named_results_settings_and_reports_come_back_from_the_store_as_they_went_in(tmp_path):
@@ -135,7 +199,7 @@ def test_an_exception_names_the_seeds_of_its_run_and_a_run_that_diverges_is_name
 
     with pytest.raises(RuntimeError, match="out of luck") as raised:
         run(on_host(fails, name="fails"))
-    assert "'data'" in raised.value.__notes__[0]
+    assert "run 0 (data 0, init 0) of 'fails' with the seeds {'data': " in raised.value.__notes__[0]
 
     def diverges(seeds):
         return np.array([np.nan if seeds["data"] % 6 == 0 else 1.0])
@@ -176,7 +240,7 @@ def test_a_function_may_return_one_array_that_it_writes_to_in_every_run():
 def test_a_later_run_of_another_shape_or_type_is_refused_in_its_batch_and_after_it(
     later, seconds, is_stored, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(sys.modules["jaxdl.ensembles.on_host"], "SECONDS_PER_RECORD", seconds)
+    monkeypatch.setattr(sys.modules["jaxdl.ensembles.host_program"], "SECONDS_PER_RECORD", seconds)
     calls = []
 
     def function(seeds):
@@ -275,6 +339,7 @@ def test_a_source_that_is_never_read_is_warned_about():
         ({"packages": ("no-such-package",)}, "packages: got 'no-such"),
         ({"packages": "numpy"}, "a tuple of names"),
         ({"workers": 0}, "workers"),
+        ({"threads": 1}, "threads: got 1, expected True or False"),
     ],
 )
 def test_slips_of_the_call_are_refused(change, message, unchecked):
