@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxdl.decomposition import storage
+from jaxdl.decomposition import frames, storage
 from jaxdl.decomposition.derive import Derived, derive
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.record import PerPoint, Record
 from jaxdl.decomposition.table import format_table
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from xarray import Dataset as XarrayDataset
 
 Array = np.ndarray
@@ -58,6 +59,19 @@ class Decomposition(Record):
     def to_xarray(self) -> "XarrayDataset":
         """Labelled arrays: `estimate`, `standard_error`, `low`, `high`, `per_point`; needs the extra `xarray`."""
         return storage.to_xarray(self)
+
+    def to_pandas(self) -> "DataFrame":
+        """A row for each term at each setting and time, with its interval, population and estimand; needs pandas."""
+        return frames.to_pandas(self)
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write the rows of `to_pandas` to a file, every digit included; cells that the design does not give stay empty.
+
+        Raises:
+            ValueError: a path that is none, or that of a folder or a device.
+            OSError: what the system says (no such folder, no permission).
+        """
+        frames.to_csv(self, path)
 
 
 def load(path: str | os.PathLike[str]) -> Decomposition:
