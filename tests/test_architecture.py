@@ -10,14 +10,15 @@ import jaxdl
 
 ROOT = Path(jaxdl.__file__).parent
 LAYERS = (
-    {"narrowing", "paths", "programs", "rounding"},
+    {"narrowing", "paths", "programs", "rounding", "scales"},
     {"admission"},
     {"kinds"},
     {"files", "types", "statistics"},
     {"arguments", "examples"},
     {"curvature", "designs", "learning_curves"},
     {"data", "models", "losses", "penalties", "decomposition"},
-    {"diagnostics", "objectives", "plots", "priors"},
+    {"diagnostics", "objectives", "panels", "priors"},
+    {"plots"},
     {"learners", "ensembles", "selection"},
     {"studies"},
     {"truths"},

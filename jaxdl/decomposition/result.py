@@ -1,17 +1,16 @@
 """The result of a decomposition: its numbers, and what can be done with them."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxdl.decomposition import frames, storage
+from jaxdl.decomposition import frames, storage, table, typesetting
 from jaxdl.decomposition.derive import Derived, derive
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.record import PerPoint, Record
-from jaxdl.decomposition.table import format_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -46,8 +45,35 @@ class Decomposition(Record):
         return result
 
     def table(self) -> str:
-        """Term, estimate, standard error, 95 % interval, estimand and population, as plain text."""
-        return format_table(self)
+        """Term, estimate, standard error and 95 % interval, with estimands and populations below, in 100 columns of text."""
+        return typesetting.as_text(table.full(self))
+
+    def compact_table(self, terms: Sequence[Term] | None = None) -> str:
+        """A row for each setting and time, a column for each of the terms (all unless some are named), in 100 columns of text.
+
+        Raises:
+            ValueError: for what is no sequence of names of terms.
+
+        >>> from jaxdl.decomposition import squared_error
+        >>> f = np.random.default_rng(0).normal(size=(40, 3, 25))
+        >>> result = squared_error(f, factors=("data",), dims=("times", "points"), times=(1, 10, 100))
+        >>> print(result.compact_table(("total_variance",)).splitlines()[2])
+        time  total_variance
+        """
+        return typesetting.as_text(table.compact(self, terms))
+
+    def to_latex(self, terms: Sequence[Term] | None = None) -> str:
+        """The table for LaTeX with the package booktabs; the compact one where there are settings or times, or terms are named.
+
+        Raises:
+            ValueError: for what is no sequence of names of terms.
+        """
+        is_full = terms is None and not self.axes
+        return typesetting.as_latex(table.full(self) if is_full else table.compact(self, terms))
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the table, or the compact one where there are settings or times."""
+        return typesetting.as_html(table.compact(self) if self.axes else table.full(self))
 
     def __str__(self) -> str:
         return self.table()
