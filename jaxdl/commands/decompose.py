@@ -31,6 +31,10 @@ def main(arguments: argparse.Namespace) -> int:
     axes = (*_names("factors", arguments.factors), *saved.dims)
     shape = " x ".join(f"{size} {axis}" for size, axis in zip(saved.predictions.shape, axes, strict=True))
     print(f"{arguments.file}: predictions of {shape}\n\n{result.table()}")
+    if arguments.by_class:
+        print("\n" + result.by_class().table())
+        for number, name in enumerate(_class_names(saved)):
+            print(f"class {number} = {name}")
     if place is not None:
         print(f"\nwritten: {', '.join(map(str, outputs.write(result, place)))}")
     return 0
@@ -92,6 +96,15 @@ def _names(argument: str, text: str | None) -> tuple[str, ...]:
         msg = f"{argument}: got {text!r}, expected names with a comma between them; write --{argument} data,init"
         raise ValueError(msg)
     return names
+
+
+def _class_names(saved: Saved) -> tuple[str, ...]:
+    """The names of the classes by their numbers, where they have names."""
+    if saved.classes:
+        return saved.classes
+    texts = [array.ravel() for array in (saved.predictions, saved.truth) if array is not None]
+    is_text = all(array.dtype.kind in "US" for array in texts)
+    return tuple(map(str, np.unique(np.concatenate(texts)))) if is_text else ()
 
 
 def _as_numbers(saved: Saved, loss: str) -> tuple[Any, Any]:

@@ -60,6 +60,7 @@ def _add_decompose(task: argparse.ArgumentParser) -> None:
         help="for cross-entropy: the predictions are probabilities; take the logarithm of max(p, SMALLEST)",
     )
     task.add_argument("--random-points", action="store_true", help="count the sampling of test points in the errors")
+    task.add_argument("--by-class", action="store_true", help="print the terms of each class as well")
     task.add_argument("--training-size", type=int, help="the number of training examples, for the table")
     task.add_argument("--delimiter", help="between the cells of a table; found in its first line unless given")
     task.add_argument(

@@ -10,7 +10,7 @@ import numpy as np
 from jaxdl.decomposition import frames, storage, table, typesetting
 from jaxdl.decomposition.derive import Derived, derive
 from jaxdl.decomposition.estimates import Term
-from jaxdl.decomposition.record import PerPoint, Record
+from jaxdl.decomposition.record import Averages, PerPoint, Record
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -43,6 +43,44 @@ class Decomposition(Record):
             if position is not None:
                 result = _select(result, axis, position)
         return result
+
+    def by_class(self) -> "PerClass":
+        """The terms at the points of each class, each with its errors: a `Decomposition` for each class that has test points.
+
+        Points are grouped by their label, or by their most probable class where a target gives probabilities or several labels.
+        In nested designs, intervals of classes are Student's from the jackknife; elsewhere as those of all points.
+
+        Raises:
+            ValueError: labels that are no classes; no target; predictions beyond the memory limit of the study.
+
+        >>> from jaxdl.decomposition import Target, kohavi_wolpert
+        >>> f = np.random.default_rng(0).integers(2, size=(50, 6))
+        >>> result = kohavi_wolpert(f, factors=("data",), target=Target(labels=np.array([0, 0, 0, 1, 1, 1])))
+        >>> classes = result.by_class()
+        >>> list(classes), bool(abs(np.mean([each.risk for each in classes.values()]) - result.risk) < 1e-12)
+        ([0, 1], True)
+        """
+        if not self.of_classes or self.classes is None:
+            msg = "by_class: got a result without terms of classes, expected labels that are classes: class numbers with a loss of "
+            msg += (
+                "classes, one-hot rows, or zeros and ones; and predictions within the memory limit. Pass such a target"
+            )
+            raise ValueError(msg)
+        return PerClass({label: self._of_class(label) for label in self.of_classes})
+
+    def _of_class(self, label: int) -> "Decomposition":
+        points = np.flatnonzero(self.classes == label)
+        per_point = PerPoint(*({term: each[..., points] for term, each in part.items()} for part in self.per_point))
+        note = f"at the {len(points)} test points of class {label} alone"
+        notes = (*self.study_notes, note)
+        return replace(
+            self,
+            **self.of_classes[label]._asdict(),
+            per_point=per_point,
+            study_notes=notes,
+            classes=None,
+            of_classes={},
+        )
 
     def table(self) -> str:
         """Term, estimate, standard error and 95 % interval, with estimands and populations below, in 100 columns of text."""
@@ -100,6 +138,20 @@ class Decomposition(Record):
         frames.to_csv(self, path)
 
 
+class PerClass(dict[int, Decomposition]):
+    """A result for each class; prints as a table with a row for each class, at each setting and time."""
+
+    def table(self, terms: Sequence[Term] | None = None) -> str:
+        """A row for each class, a column for each of the terms (all unless some are named)."""
+        return typesetting.as_text(table.over_classes(self, terms))
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def _repr_html_(self) -> str:
+        return typesetting.as_html(table.over_classes(self))
+
+
 def load(path: str | os.PathLike[str]) -> Decomposition:
     """Read what `Decomposition.save` wrote; diverged runs come back as their descriptions.
 
@@ -143,6 +195,13 @@ def _select(result: Decomposition, axis: str, position: int) -> Decomposition:
         upper_ends=taken(result.upper_ends),
         per_point=PerPoint(*map(taken, result.per_point)),
         replicates={unit: taken(values, leading=1) for unit, values in result.replicates.items()},
+        of_classes={
+            label: Averages(
+                replicates={unit: taken(values, leading=1) for unit, values in averages.replicates.items()},
+                **{name: taken(getattr(averages, name)) for name in Averages._fields if name != "replicates"},
+            )
+            for label, averages in result.of_classes.items()
+        },
         axes=tuple(name for name in result.axes if name != axis),
         settings=None if axis == "settings" else result.settings,
         times=None if axis == "times" else result.times,

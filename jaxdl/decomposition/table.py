@@ -1,6 +1,6 @@
 """What the tables of a decomposition say: numbers in columns, and below them what each of them is a number of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,6 +59,22 @@ def compact(result: Record, terms: Sequence[Any] | None = None) -> Sheet:
     of_cells = "estimate ± standard error"
     footnotes = _footnotes(result, chosen, marks)
     return Sheet(_title(result), (Block("", headings, tuple(rows), len(axes)),), (of_cells, *footnotes))
+
+
+def over_classes(results: Mapping[int, Record], terms: Sequence[Any] | None = None) -> Sheet:
+    """The compact tables of several classes in one, with the class and its number of test points in front."""
+    sheets = {label: compact(result, terms) for label, result in results.items()}
+    first = next(iter(results.values()))
+    rows = [
+        (str(label), str(results[label].per_point.estimates["total_variance"].shape[-1]), *row)
+        for label, sheet in sheets.items()
+        for row in sheet.blocks[0].rows
+    ]
+    [block] = compact(first, terms).blocks
+    footnotes = dict.fromkeys(note for sheet in sheets.values() for note in sheet.footnotes)
+    kept = tuple(note for note in footnotes if not note.endswith(" alone"))
+    headings = ("class", "points", *block.headings)
+    return Sheet(_title(first), (Block("", headings, tuple(rows), 2 + block.num_keys),), kept)
 
 
 def chosen_terms(result: Record, terms: Sequence[Any] | None) -> list[Term]:

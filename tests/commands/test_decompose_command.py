@@ -251,6 +251,18 @@ def test_the_result_is_written_in_every_format(archive, tmp_path, monkeypatch, c
     assert described["design"] == {"data": 5, "init": 4}
 
 
+def test_classes_are_printed_by_name(tmp_path, monkeypatch, capsys):
+    rows = [(d, p, NAMES[SCORES[d, 0, p].argmax()], NAMES[CLASSES[p]]) for d in range(5) for p in range(7)]
+    path = long_form(tmp_path / "p.csv", ("data", "point", "prediction", "y"), rows)
+    options = ["--labels", "y", "--loss", "kohavi-wolpert", "--by-class"]
+    monkeypatch.setattr(sys, "argv", ["jaxdl", "decompose", str(path), "--factors", "data", *options])
+    assert __main__.main() == 0
+    printed = capsys.readouterr().out
+    assert "class 0 = cat\nclass 1 = dog\nclass 2 = fox" in printed
+    for label, result in asked(path, *options, factors="data").by_class().items():
+        assert f"{label}      {(label == CLASSES).sum()}       {result.bias_squared_plus_noise:.4g} ±" in printed
+
+
 @pytest.mark.thorough
 def test_help_is_there_at_once():
     """It imports neither jax nor numpy; on an idle machine it takes a tenth of a second."""
