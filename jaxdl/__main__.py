@@ -1,34 +1,50 @@
-"""`python -m jaxdl`: examine the installation, or join the stores of shards."""
+"""`python -m jaxdl`: examine the installation, join the stores of shards, or take the error of saved predictions apart."""
 
-import argparse
 import io
 import sys
+import warnings
 from pathlib import Path
+from typing import Any
+
+from jaxdl.commands.options import parser
 
 
 def main() -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m jaxdl", description=__doc__)
-    tasks = parser.add_subparsers(dest="task", required=True)
-    tasks.add_parser("doctor", help="what is installed, which devices, and three exact answers as a check")
-    merging = tasks.add_parser("merge", help="copy the finished runs of other folders, of any depth, into one")
-    merging.add_argument("target")
-    merging.add_argument("sources", nargs="+")
-    arguments = parser.parse_args()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a name of a folder may hold what the terminal lacks
+    arguments = parser().parse_args()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a name of a folder may hold what the terminal lacks
     if arguments.task == "doctor":
         from jaxdl import doctor
 
         return doctor.main()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = _print_warning
+        try:
+            return _run(arguments)
+        except (ValueError, OSError, ImportError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+
+
+def _run(arguments: Any) -> int:
+    """The task that was asked for, whose module is imported now."""
+    if arguments.task == "decompose":
+        from jaxdl.commands import decompose
+
+        return decompose.main(arguments)
     from jaxdl.paths import as_path
 
-    try:
-        target, *sources = (as_path("merge", each) for each in (arguments.target, *arguments.sources))
-        return _merge(target, sources)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    target, *sources = (as_path("merge", each) for each in (arguments.target, *arguments.sources))
+    return _merge(target, sources)
+
+
+def _print_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    """Warnings of jaxdl as a line; those of other packages are for programmers."""
+    if issubclass(category, UserWarning):
+        print(f"warning: {message}", file=sys.stderr)
 
 
 def _merge(target: Path, sources: list[Path]) -> int:

@@ -15,18 +15,26 @@ from jaxdl.curvature.spectra import SpectralDensity, cumulative
 from jaxdl.decomposition import Decomposition
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.named_terms import label_of
+from jaxdl.decomposition.table import chosen_terms
 from jaxdl.kinds import as_scalar
-from jaxdl.statistics import Interval
+from jaxdl.panels import (
+    BIAS_COLOR,
+    RISK_COLOR,
+    bands,
+    bars,
+    colors_of,
+    limit,
+    limit_intervals,
+    parts_of,
+    risk_of,
+    scale_x,
+    stacked,
+)
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Array = np.ndarray
-# Okabe & Ito's palette, which color-blind readers can distinguish, and which works in gray.
-BIAS_COLOR, NOISE_COLOR, RISK_COLOR = "#0072B2", "#BBBBBB", "#000000"
-VARIANCE_COLORS = ("#E69F00", "#009E73", "#CC79A7", "#F0E442", "#56B4E9", "#D55E00", "#999933")
-BIASES = ("bias_squared", "bias_squared_plus_noise", "bias", "bias_plus_noise")
 SERIES_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999933", "#000000")
 MARKERS = "os^vDPX*"
 FIGURE_SIZE = (10.0, 4.0)
@@ -35,40 +43,59 @@ MOST_INSIDE = 3
 """Lines whose legend has room inside the axes."""
 
 
-def decomposition(result: Decomposition, *, label: str | None = None, logarithmic: bool = False) -> "Figure":
+def decomposition(
+    result: Decomposition,
+    *,
+    label: str | None = None,
+    logarithmic: bool | None = None,
+    terms: Sequence[Term] | None = None,
+) -> "Figure":
     """A figure of two panels: the parts of the risk, stacked, and every term with its 95 % interval.
 
-    They are drawn along settings or times, whichever the result has, and as bars if it has neither.
+    They are drawn along settings or times, whichever the result has, and as bars if it has neither. Of values that are far above
+    most others, the figure says how many are beyond its axes.
+
+    Args:
+        result: of a decomposition, with at most one axis.
+        label: of the horizontal axis.
+        logarithmic: whether that axis is; unless given, where steps or strengths are spread so.
+        terms: which are drawn; unless given, the parts that add up to the risk.
 
     Raises:
-        ValueError: no result of a decomposition, or one with both settings and times; select one of them first.
+        ValueError: no result of a decomposition, or one with both settings and times; select one of them first; names of terms
+            that it lacks.
     """
     _check_kind(result, Decomposition)
     if len(result.axes) > 1:
         msg = f"result: got axes {result.axes}, expected one at most, as a figure shows; select from the other: result.at(time=0)"
         raise ValueError(msg)
+    chosen = None if terms is None else chosen_terms(result, terms)
+    parts = parts_of(result) if chosen is None else chosen
     figure = new_figure()
     left, right = figure.subplots(1, 2)
     if not result.axes:
-        _bars(left, right, result)
+        bars(left, right, result, parts, with_risk=chosen is None)
         return figure
     num = len(np.atleast_1d(result.total_variance))
     known = result.settings if result.axes == ("settings",) else result.times
     x = np.arange(num) if known is None else np.asarray(known)
-    parts = parts_of(result)
-    risk = next((term for term in ("risk", "excess_risk") if term in result.estimates), "total_variance")
+    risk = risk_of(result)
     stacked(left, x, {label_of(term): result.estimates[term] for term in parts}, colors=colors_of(parts))
-    bands(left, x, {label_of(risk): (result.estimates[risk], result.intervals[risk])}, colors=(RISK_COLOR,))
-    terms = {label_of(term): (result.estimates[term], result.intervals[term]) for term in parts}
-    bands(right, x, terms, colors=colors_of(parts))
+    heights = np.sum([np.maximum(result.estimates[term], 0) for term in parts], axis=0)
+    if chosen is None:
+        bands(left, x, {label_of(risk): (result.estimates[risk], result.intervals[risk])}, colors=(RISK_COLOR,))
+        heights = np.maximum(heights, result.estimates[risk])
+    lines = {label_of(term): (result.estimates[term], result.intervals[term]) for term in parts}
+    bands(right, x, lines, colors=colors_of(parts))
     # Logarithmic, but through zero, which unbiased estimates may pass.
     errors = np.concatenate([np.ravel(result.standard_errors[term]) for term in parts])
     visible = errors[np.isfinite(errors) & (errors > 0)]
     right.set_yscale("symlog", linthresh=float(np.median(visible)) if len(visible) else 1.0)
+    limit(left, heights)
+    limit_intervals(right, [each for each, _ in lines.values()], [each for _, each in lines.values()])
     for axes in (left, right):
         axes.set_xlabel(label or result.axes[0])
-        if logarithmic:
-            axes.set_xscale("log")
+        scale_x(axes, x, logarithmic)
         axes.legend(fontsize="small")
     left.set_ylabel(result.loss)
     return figure
@@ -241,75 +268,7 @@ def new_figure(size: tuple[float, float] = FIGURE_SIZE) -> "Figure":
     return Figure(figsize=size, layout="constrained")
 
 
-def parts_of(result: Decomposition) -> list[Term]:
-    """The terms that add up to the risk, from the bottom of the stack: noise, bias, variances."""
-    components: list[Term] = [*(f"share[{name}]" for name in result.shares)] or [*result.variance]
-    if "net_variance" in result.estimates:  # Domingos's effects, of which some are negative
-        components = ["net_variance"]
-    biases = ("noise_effect" if "noise_effect" in result.estimates else "noise", *BIASES)
-    named: list[Term] = [term for term in biases if term in result.estimates]
-    return [*named, *(components or ["total_variance"])]
-
-
-def colors_of(parts: Sequence[Term]) -> list[str]:
-    """One color for each part: fixed for bias and noise, in turn for the variances."""
-    variances = iter(VARIANCE_COLORS * (1 + len(parts) // len(VARIANCE_COLORS)))
-    fixed = {"noise": NOISE_COLOR, "noise_effect": NOISE_COLOR} | dict.fromkeys(BIASES, BIAS_COLOR)
-    return [fixed[part] if part in fixed else next(variances) for part in parts]
-
-
-def stacked(axes: "Axes", x: Num[Array, " x"], parts: Mapping[str, Num[Array, " x"]], *, colors: Sequence[str]) -> None:
-    """Draws areas on top of each other; negative estimates are drawn as zero, here and nowhere else."""
-    heights = [np.maximum(as_numbers(f"parts[{label!r}]", values), 0) for label, values in parts.items()]
-    axes.stackplot(x, *heights, labels=list(parts), colors=list(colors), alpha=0.85, linewidth=0)
-    if any((np.asarray(values) < 0).any() for values in parts.values()):
-        axes.annotate(
-            "negative estimates drawn as zero", (0.99, 0.01), xycoords="axes fraction", ha="right", fontsize="x-small"
-        )
-
-
-def bands(
-    axes: "Axes",
-    x: Num[Array, " x"],
-    lines: Mapping[str, tuple[Num[Array, " x"], Interval]],
-    *,
-    colors: Sequence[str],
-) -> None:
-    """Draws a line for each estimate, with its 95 % interval as error bars."""
-    for (label, (estimate, (low, high))), color in zip(lines.items(), colors, strict=True):
-        # nan where there is no interval: none is drawn. Of an estimate below zero the interval begins at zero.
-        reach = np.maximum(np.stack([estimate - low, high - estimate]), 0)
-        axes.errorbar(
-            x, estimate, yerr=reach, label=label, color=color, marker="o", markersize=3, linewidth=1.2, capsize=2
-        )
-
-
 def _check_kind(result: Any, kind: type) -> None:
     if not isinstance(result, kind):
         msg = f"result: got a value of type {type(result).__name__}, expected a {kind.__name__}"
         raise ValueError(msg)
-
-
-def _bars(left: "Axes", right: "Axes", result: Decomposition) -> None:
-    parts = parts_of(result)
-    top, below = 0.0, 0.0
-    for part, color in zip(parts, colors_of(parts), strict=True):
-        height = float(result.estimates[part])
-        left.bar(0, height, bottom=top if height > 0 else below, color=color, label=label_of(part))
-        top, below = (top + height, below) if height > 0 else (top, below + height)
-    risk = next(
-        (term for term in ("risk", "excess_risk", "total_variance") if term in result.estimates), "total_variance"
-    )
-    left.axhline(float(result.estimates[risk]), color=RISK_COLOR, linewidth=1.2, label=f"{label_of(risk)}, their sum")
-    left.axhline(0, color=RISK_COLOR, linewidth=0.5)
-    left.set_xticks([])
-    left.set_ylabel(result.loss)
-    left.legend(fontsize="small")
-    for position, (part, color) in enumerate(zip(parts, colors_of(parts), strict=True)):
-        low, high = result.intervals[part]
-        value = float(result.estimates[part])
-        # Of an estimate below zero the interval begins at zero.
-        reach = np.maximum(np.array([[value - float(low)], [float(high) - value]]), 0)
-        right.errorbar([value], [position], xerr=reach, color=color, marker="o", capsize=3)
-    right.set_yticks(range(len(parts)), [label_of(part) for part in parts])
-    right.set_xlabel("estimate with 95 % interval")

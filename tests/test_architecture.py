@@ -10,18 +10,19 @@ import jaxdl
 
 ROOT = Path(jaxdl.__file__).parent
 LAYERS = (
-    {"narrowing", "paths", "programs", "rounding"},
+    {"narrowing", "paths", "programs", "rounding", "scales"},
     {"admission"},
     {"kinds"},
     {"files", "types", "statistics"},
     {"arguments", "examples"},
     {"curvature", "designs", "learning_curves"},
     {"data", "models", "losses", "penalties", "decomposition"},
-    {"diagnostics", "objectives", "plots", "priors"},
+    {"diagnostics", "objectives", "panels", "priors"},
+    {"plots"},
     {"learners", "ensembles", "selection"},
     {"estimators", "studies"},
     {"truths"},
-    {"doctor"},
+    {"commands", "doctor"},
     {"__main__"},
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

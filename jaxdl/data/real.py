@@ -5,14 +5,12 @@ Loaders run on the host; the standardizations also work under `jit` and `vmap`.
 """
 
 import os
-import zipfile
-import zlib
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
+from jaxdl.data.archives import arrays_of
 from jaxdl.data.arrays import from_arrays
 from jaxdl.data.preprocessing import standardized, standardized_targets
 from jaxdl.data.tables import from_csv
@@ -94,42 +92,8 @@ def from_npz(
     """
     max_bytes = as_count("max_bytes", max_bytes)
     file = as_file("path", path)
-    with open(file, "rb") as opened:
-        if not zipfile.is_zipfile(opened):
-            msg = (
-                f"path: got {file}, which is no .npz archive, expected one; write it by numpy.savez(path, x=..., y=...)"
-            )
-            raise ValueError(msg)
-    try:
-        # Sizes are asked of the directory, so that a small file cannot fill the memory before it is refused.
-        with zipfile.ZipFile(file) as directory:
-            sizes = {info.filename.removesuffix(".npy"): info.file_size for info in directory.infolist()}
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = [_read(archive, sizes, argument, name, max_bytes) for argument, name in (("x", x), ("y", y))]
-    # What numpy and zipfile raise for damaged, encrypted or unusual archives, and for sizes that they only claim.
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, MemoryError, OSError) as error:
-        msg = f"path: got {file}, which is damaged or encrypted ({error}), expected an archive by numpy.savez; write it again"
-        raise ValueError(msg) from error
-    return from_arrays(*arrays, num_classes=num_classes)
-
-
-def _read(archive: Any, sizes: dict[str, int], argument: str, name: str, max_bytes: int) -> np.ndarray:
-    """One array of an open archive."""
-    if name not in sizes:
-        msg = f"{argument}: got {name!r}, expected the name of an array, one of {list(sizes)}; name two as x= and y="
-        raise ValueError(msg)
-    if sizes[name] > max_bytes:
-        msg = f"{argument}: got array {name!r} of {sizes[name]} bytes, expected at most max_bytes={max_bytes}; "
-        msg += "raise it if you trust the file"
-        raise ValueError(msg)
-    try:
-        return archive[name]
-    except (ValueError, TypeError, SyntaxError) as error:
-        msg = (
-            f"{argument}: got array {name!r}, which cannot be read ({error}), expected an array of numbers; objects are never "
-            "unpickled: save them as numbers"
-        )
-        raise ValueError(msg) from error
+    arrays = arrays_of(file, {"x": x, "y": y}, max_bytes)
+    return from_arrays(arrays["x"], arrays["y"], num_classes=num_classes)
 
 
 def _scikit_learn() -> ModuleType:

@@ -4,13 +4,9 @@ Nothing is guessed. A cell is a number only if a spreadsheet would call it one. 
 refused. The file is read again only to describe an error.
 """
 
-import csv
-import gzip
-import io
 import os
 import re
 import warnings
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from jaxdl.data.arrays import from_arrays
-from jaxdl.data.cells import NUMBER, numbers_of
+from jaxdl.data.cells import numbers_of
+from jaxdl.data.lines import header_of, lines_of, refuse_ragged, text_of
 from jaxdl.kinds import as_count
 from jaxdl.paths import as_file
 from jaxdl.types import Dataset
@@ -85,9 +82,9 @@ def from_csv(
         msg = f"decimal: got {decimal!r}, which is the delimiter as well, expected two characters; pass delimiter=';'"
         raise ValueError(msg)
     file = as_file("path", path)
-    lines = _lines(file, _text(file, encoding, as_count("max_bytes", max_bytes)), delimiter)
+    lines = lines_of(file, text_of(file, encoding, as_count("max_bytes", max_bytes)), delimiter)
     header, rows = (lines[0], lines[1:]) if names is None else (_names("names", names), lines)
-    columns = _header(file, header, is_given=names is not None)
+    columns = header_of(file, header, is_given=names is not None)
     targets = _chosen("target", [target] if isinstance(target, str) else target, columns, file)
     left_out = _chosen("leave_out", leave_out, columns, file)
     named = None if features is None else _chosen("features", features, columns, file)
@@ -107,7 +104,7 @@ def from_csv(
     if not rows:
         msg = f"path: got {file}, which has a header and no rows, expected one row or more"
         raise ValueError(msg)
-    _refuse_ragged(file, rows, columns)
+    refuse_ragged(file, rows, columns)
     if "" in {*inputs, *targets}:
         place = columns.index("") + 1
         msg = (
@@ -123,77 +120,6 @@ def from_csv(
         _refuse_index(file, inputs, table[columns[0]] if inputs[0] == columns[0] else None)
     x, y = (np.concatenate([table[name] for name in wanted], axis=1) for wanted in (inputs, targets))
     return from_arrays(x, y, num_classes=num_classes)
-
-
-def _text(file: Path, encoding: str, max_bytes: int) -> str:
-    """The whole file as text."""
-    with open(file, "rb") as opened:
-        magic = opened.read(4)
-    if magic == b"PK\3\4":
-        msg = (
-            f"path: got {file}, a zip archive or an Excel workbook, expected text; unpack it, or save the sheet as CSV"
-        )
-        raise ValueError(msg)
-    try:
-        with gzip.open(file, "rb") if magic[:2] == b"\x1f\x8b" else open(file, "rb") as stream:
-            content = stream.read(max_bytes + 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        msg = f"path: got {file}, a damaged gzip file ({error}), expected a whole one; compress it again"
-        raise ValueError(msg) from error
-    if len(content) > max_bytes:
-        msg = f"path: got {file} of more than {max_bytes} bytes of text, expected at most max_bytes; raise it if you trust the file"
-        raise ValueError(msg)
-    is_utf_8 = encoding in ("utf-8", "utf8", "UTF-8")
-    try:
-        # utf-8-sig: spreadsheets put a byte-order mark in front, which would become part of the first column's name.
-        text = content.decode("utf-8-sig" if is_utf_8 else encoding)
-    except (UnicodeDecodeError, LookupError, TypeError) as error:
-        likely = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1" if is_utf_8 else "utf-8"
-        msg = f"encoding: got {encoding!r}, by which {file} is no text ({error}), expected its own; for example encoding={likely!r}"
-        raise ValueError(msg) from error
-    if "\0" in text:
-        msg = f"path: got {file}, which holds NUL bytes, expected text; if it is text of 16 bits, pass encoding='utf-16-le'"
-        raise ValueError(msg)
-    return text
-
-
-def _lines(file: Path, text: str, delimiter: str) -> list[list[str]]:
-    """The cells of all lines that are not empty."""
-    first = next(iter(text.strip().splitlines()), "")
-    others = [other for other in ",;\t| " if other in first]
-    if delimiter not in first and first.startswith("#"):
-        msg = f"path: got {file}, whose first line {first!r:.60} is a comment, expected a header; remove lines of comments"
-        raise ValueError(msg)
-    if delimiter not in first and others:
-        msg = f"delimiter: got {delimiter!r}, which the first line {first!r:.60} of {file} lacks, expected its own; "
-        msg += f"pass delimiter={others[0]!r}"
-        raise ValueError(msg)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
-    try:
-        lines = [line for line in reader if line]
-    except csv.Error as error:
-        msg = f"path: got {file}, which is no table at line {reader.line_num} ({error}), expected paired quotes and short cells"
-        raise ValueError(msg) from error
-    if not lines:
-        msg = f"path: got {file}, which is empty, expected a header and rows"
-        raise ValueError(msg)
-    return lines
-
-
-def _header(file: Path, header: Sequence[str], *, is_given: bool) -> list[str]:
-    """The names of the columns, refused if they are numbers or repeated."""
-    columns, argument = [name.strip() for name in header], "names" if is_given else "path"
-    if any(NUMBER.fullmatch(name) for name in columns):
-        msg = (
-            f"{argument}: got numbers in the first line {columns!r:.80} of {file}, expected a header of names; "
-            "rename those columns, or add the names of a file without a header by names=[...]"
-        )
-        raise ValueError(msg)
-    repeated = sorted({name for name in columns if columns.count(name) > 1})
-    if repeated:
-        msg = f"{argument}: got the columns {repeated} twice or more in {file}, expected no two names the same"
-        raise ValueError(msg)
-    return columns
 
 
 def _names(argument: str, value: Any) -> list[str]:
@@ -229,17 +155,6 @@ def _categories(value: Any, columns: Sequence[str], file: Path) -> dict[str, lis
             msg = f"categories[{name!r}]: got {values}, expected one value or more, no two the same"
             raise ValueError(msg)
     return texts
-
-
-def _refuse_ragged(file: Path, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
-    for number, cells in enumerate(rows, start=1):
-        if len(cells) != len(columns):
-            is_comment = bool(cells) and cells[0].lstrip().startswith("#")
-            remedy = "remove lines of comments" if is_comment else "quote cells that hold a delimiter"
-            if all(len(row) == len(columns) + 1 for row in rows):
-                remedy = "R writes row numbers without a name: use write.csv(table, row.names = FALSE), or name it in the header"
-            msg = f"path: got {len(cells)} cells in row {number} of {file}, expected {len(columns)}, one for each column; {remedy}"
-            raise ValueError(msg)
 
 
 def _refuse_index(file: Path, inputs: Sequence[str], first: np.ndarray | None) -> None:

@@ -12,7 +12,7 @@ from jaxdl.decomposition.doubles import SMALLEST
 from jaxdl.decomposition.estimates import Estimates, Spread, Term, spread_of_levels, spread_of_points, total_spread
 from jaxdl.decomposition.limits import reaches_of_strata
 from jaxdl.decomposition.populations import DRAWN_LABELS, DRAWN_POINTS, FIXED_POINTS
-from jaxdl.decomposition.record import PerPoint
+from jaxdl.decomposition.record import Averages, PerPoint
 from jaxdl.decomposition.reliability import reliability_note
 from jaxdl.decomposition.result import Decomposition
 from jaxdl.decomposition.strata import Strata
@@ -22,7 +22,14 @@ from jaxdl.kinds import as_count, check_flag
 from jaxdl.statistics import t_interval
 
 Array = np.ndarray
-NOT_NEGATIVE = ("bias", "total_variance", "excess_risk", "main_prediction_uncertain")
+NOT_NEGATIVE = (
+    "bias",
+    "bias_squared",
+    "bias_squared_plus_noise",
+    "total_variance",
+    "excess_risk",
+    "main_prediction_uncertain",
+)
 LABEL_FREE = ("total_variance", "main_prediction_uncertain")
 
 
@@ -84,40 +91,27 @@ def assemble(
             "the sampling of test points and labels all the same, as `populations` says; those of variances do not",
             stacklevel=3,
         )
+    whole = _averages(estimates, reference, random_points, axes)
+    terms = tuple(whole.estimates)
+    classes = None if reference is None else reference.classes
+    of_classes = {}
+    if reference is not None and estimates[0].of_classes is not None:
+        for label, points in reference.places_of_classes().items():
+            parts = [_of_class(each, label) for each in estimates]
+            of_classes[label] = _averages(parts, reference.at(points), random_points, axes)
     if reference is not None and reference.noise is not None:
         estimates = [_with_noise(each, reference.noise) for each in estimates]
-    terms = estimates[0].terms
-    populations = [_population(term, reference, random_points) for term in terms]
-    averages = [_average(each, populations, reference) for each in estimates]
-    for each in averages:
-        _check_range(each, np.array([term != "noise" for term in terms]))
-
-    def by_term(arrays: list[Array], position: int = 1) -> dict[Term, Array]:
-        """Stack one array `(terms, [levels,] times, ...)` for each setting, drop absent axes, and name the terms."""
-        stacked = np.stack(arrays, axis=position)
-        stacked = stacked if "times" in axes else stacked.squeeze(position + 1)
-        stacked = stacked if "settings" in axes else stacked.squeeze(position)
-        return {term: stacked[index, ...] for index, term in enumerate(terms)}
-
     notes = _with_reliability(notes, estimates, design)
-    units = dict.fromkeys(unit for each in estimates for unit in each.replicates)
     return Decomposition(
         loss=loss.name,
         design=design,
         estimands={term: loss.estimand(term, design) for term in terms},
-        estimates=by_term([each.estimate for each in averages]),
-        standard_errors=by_term([np.sqrt(each.variance) for each in averages]),
-        degrees_of_freedom=by_term([each.degrees_of_freedom for each in averages]),
-        lower_ends=by_term([each.low for each in averages]),
-        upper_ends=by_term([each.high for each in averages]),
-        populations=dict(zip(terms, populations, strict=True)),
+        **whole._asdict(),
+        populations={term: _population(term, reference, random_points) for term in terms},
         per_point=PerPoint(
-            by_term([each.per_point for each in estimates]),
-            by_term([np.sqrt(each.per_point_variance) for each in estimates]),
+            _by_term([each.per_point for each in estimates], terms, axes),
+            _by_term([np.sqrt(each.per_point_variance) for each in estimates], terms, axes),
         ),
-        replicates={
-            unit: by_term(_padded([each.replicates.get(unit) for each in estimates]), position=2) for unit in units
-        },
         axes=axes,
         settings=settings,
         times=None if times is None else as_numbers("times", times),
@@ -129,7 +123,49 @@ def assemble(
         ),
         setting_notes=tuple(notes) if "settings" in axes else (),
         diverged=diverged,
+        classes=classes if of_classes else None,
+        of_classes=of_classes,
     )
+
+
+def _of_class(estimates: Estimates, label: int) -> Estimates:
+    """Those at the points of one class, which are there once they are there for the first setting."""
+    return (estimates.of_classes or {})[label]
+
+
+def _averages(
+    estimates: Sequence[Estimates], reference: Reference | None, random_points: bool | None, axes: tuple[str, ...]
+) -> Averages:
+    """The terms averaged over the points that `estimates` and `reference` are of, with errors and intervals."""
+    if reference is not None and reference.noise is not None:
+        estimates = [_with_noise(each, reference.noise) for each in estimates]
+    terms = estimates[0].terms
+    populations = [_population(term, reference, random_points) for term in terms]
+    averages = [_average(each, populations, reference) for each in estimates]
+    for each in averages:
+        _check_range(each, np.array([term != "noise" for term in terms]))
+    units = dict.fromkeys(unit for each in estimates for unit in each.replicates)
+    return Averages(
+        estimates=_by_term([each.estimate for each in averages], terms, axes),
+        standard_errors=_by_term([np.sqrt(each.variance) for each in averages], terms, axes),
+        degrees_of_freedom=_by_term([each.degrees_of_freedom for each in averages], terms, axes),
+        lower_ends=_by_term([each.low for each in averages], terms, axes),
+        upper_ends=_by_term([each.high for each in averages], terms, axes),
+        replicates={
+            unit: _by_term(_padded([each.replicates.get(unit) for each in estimates]), terms, axes, position=2)
+            for unit in units
+        },
+    )
+
+
+def _by_term(
+    arrays: list[Array], terms: tuple[Term, ...], axes: tuple[str, ...], position: int = 1
+) -> dict[Term, Array]:
+    """Stack one array `(terms, [levels,] times, ...)` for each setting, drop absent axes, and name the terms."""
+    stacked = np.stack(arrays, axis=position)
+    stacked = stacked if "times" in axes else stacked.squeeze(position + 1)
+    stacked = stacked if "settings" in axes else stacked.squeeze(position)
+    return {term: stacked[index, ...] for index, term in enumerate(terms)}
 
 
 def check_options(random_points: bool | None, training_size: int | None, times: Sequence[int | float] | None) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 
 from jaxdl.decomposition import averaged_probabilities, potentials
 from jaxdl.decomposition.averaged_probabilities import OF_LOGITS, OF_PROBABILITIES
@@ -22,6 +22,7 @@ from jaxdl.decomposition.target import (
     check_no_labels,
     check_shape,
     checked_noise,
+    classes_of,
     known_noise,
     known_of,
     warn_of_copies,
@@ -75,9 +76,10 @@ class BregmanLoss(LossDecomposition):
             raise ValueError(msg)
         if target is None:
             return None
-        return (
-            self._of_classes(target, shape) if self.potential is potentials.softmax else self._of_means(target, shape)
-        )
+        if self.potential is potentials.softmax:
+            found = self._of_classes(target, shape)
+            return found._replace(classes=found.center.argmax(axis=-1))
+        return self._of_means(target, shape)
 
     def admitted(self, predictions: Num[Array, "... out"], reference: Reference | None) -> Num[Array, "... out"]:
         del reference
@@ -148,7 +150,7 @@ class BregmanLoss(LossDecomposition):
             check_no_labels(value, noise)
             return Reference.of_mean(value, "bias", entropy, noise)
         if name == "labels":
-            return Reference.of_labels(value, "bias", entropy, noise)
+            return Reference.of_labels(value, "bias", entropy, noise)._replace(classes=classes_of(value))
         if noise is not None:
             raise ValueError(known_noise(name))
         warn_of_copies(value, may_tie=False)
@@ -204,6 +206,11 @@ class _GroupedGaps(GroupedMeans):
         for place, unit in zip(places, averaged_probabilities.log_mean(logs, range(1, runs.ndim - 3)), strict=True):
             total = self._log_sums[(first + place) % NUM_GROUPS]
             np.logaddexp(total, unit, out=total)
+
+    def _restrict(self, points: Int[Array, " _"]) -> None:
+        super()._restrict(points)
+        if self._log_sums is not None:
+            self._log_sums = self._log_sums[:, :, points]
 
     def estimates(self) -> Estimates:
         found = super().estimates()

@@ -26,6 +26,8 @@ class Estimates(NamedTuple):
     nan for levels that were left out of the study altogether."""
     strata: Strata | None = None
     """Of terms that are sums of mean squares, where there are enough levels."""
+    of_classes: dict[int, "Estimates"] | None = None
+    """The terms at the points of each class, where labels are classes."""
 
 
 def term_names(components: Sequence[Term], reference: Reference | None) -> tuple[Term, ...]:

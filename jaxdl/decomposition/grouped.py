@@ -10,6 +10,7 @@ Standard errors delete one group at a time; with at most 32 units this is the or
 after a pivot has been subtracted, and add units one by one in run order, so that no split into chunks changes a bit.
 """
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -104,6 +105,26 @@ class GroupedMeans(ABC):
             return Estimates(terms, total, np.full_like(variance, np.nan), {})
         return Estimates(terms, total, variance, {"groups": replicates}, self._strata(occupied))
 
+    def with_classes(self) -> Estimates:
+        """The estimates, and those at the points of each class where labels are classes: sums are kept point by point."""
+        found = self.estimates()
+        if self._reference is None or self._reference.classes is None or not self._sums:
+            return found
+        places = self._reference.places_of_classes()
+        parts = {label: self._at(points, self._reference.at(points)) for label, points in places.items()}
+        return found._replace(of_classes={label: part.estimates() for label, part in parts.items()})
+
+    def _at(self, points: Int[Array, " _"], reference: Reference) -> "GroupedMeans":
+        """The same units at some of the points, of which `reference` tells."""
+        part = copy.copy(self)
+        part._restrict(points)
+        part._reference = reference
+        return part
+
+    def _restrict(self, points: Int[Array, " _"]) -> None:
+        """Forget the sums of other points."""
+        self._sums = tuple(each[:, :, points] if _has_points(each, self._reference) else each for each in self._sums)
+
     def _sums_at(self, time: int) -> list[Array]:
         """The sums at one time, without a copy where there is only that."""
         axes = [_time_axis(each) for each in self._sums]
@@ -125,6 +146,7 @@ class GroupedMoments(GroupedMeans):
         super().__init__(design, reference)
         self._transform = transform
         self._pivot: Array | None = None
+        self._has_pairs = True
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -141,7 +163,13 @@ class GroupedMoments(GroupedMeans):
             runs -= self._pivot
         return _unit_statistics(runs, self._design.shape)
 
+    def _restrict(self, points: Int[Array, " _"]) -> None:
+        super()._restrict(points)
+        self._has_pairs = len(self._design.shape) == 1  # those of nested designs are averages over all points
+
     def _strata(self, occupied: Array) -> Strata | None:
+        if not self._has_pairs:
+            return None
         totals, products, pairs = (each if len(occupied) == NUM_GROUPS else each[occupied] for each in self._sums)
         return grouped_strata(
             self._design.shape,
@@ -160,6 +188,11 @@ class GroupedMoments(GroupedMeans):
         components = list(np.moveaxis(steps, -1, 0)) if self._design.components else []
         offsets = None if self._reference is None else (self._reference.bias_offset, self._reference.risk_offset)
         return stack_terms(nothing_shared, shared[..., -1], components, offsets)
+
+
+def _has_points(statistic: Array, reference: Reference | None) -> bool:
+    """Whether a sum is one of each point; inner products within units are averages over all."""
+    return reference is not None and statistic.shape[2] == len(reference.bias_offset)
 
 
 def _time_axis(statistic: Array) -> int:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Num, Shaped
@@ -156,14 +157,43 @@ class LossDecomposition(ABC):
         """The terms of a full table of predictions; of a crossed one, from the levels in `kept` alone."""
         if design.is_crossed:
             kept = [np.arange(count) for count in design.shape] if kept is None else kept
-            return self.from_table(table, design, reference, kept)
+            return self._with_classes(table, design, reference, kept)
         sums = self.grouped(design, reference)
         width = 1 if reference is None else max(1, reference.center.shape[-1] // table.shape[-1])
         size = max(1, CHUNK_BYTES // (8 * width * int(np.prod(table.shape[1:]))))
         for start in range(0, len(table), size):
             part = table[start : start + size]
             sums.add(part, np.ones(len(part)))
-        return sums.estimates()
+        return sums.with_classes()
+
+    def _with_classes(
+        self,
+        table: Num[Array, "*levels times points out"],
+        design: Design,
+        reference: Reference | None,
+        kept: Sequence[Array],
+    ) -> Estimates:
+        """The terms of a crossed design, and those at the points of each class where labels are classes.
+
+        Of a table that is on disk, as it exceeds the limit of memory, there are none of classes: points of one class are copied.
+        """
+        found = self.from_table(table, design, reference, kept)
+        if reference is None or reference.classes is None or _is_on_disk(table):
+            return found
+        places = reference.places_of_classes()
+        return found._replace(
+            of_classes={
+                label: self.from_table(table[..., points, :], design, reference.at(points), kept)
+                for label, points in places.items()
+            }
+        )
+
+
+def _is_on_disk(array: Any) -> bool:
+    """Whether an array, or what it is a view of, is mapped to a file."""
+    while array is not None and not isinstance(array, np.memmap):
+        array = getattr(array, "base", None)
+    return array is not None
 
 
 def check_loss(loss: LossDecomposition) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.named_terms import Components, Terms
@@ -20,6 +20,17 @@ class PerPoint(NamedTuple):
 
     estimates: dict[Term, Float[Array, "*axes points"]]
     standard_errors: dict[Term, Float[Array, "*axes points"]]
+
+
+class Averages(NamedTuple):
+    """The terms averaged over the points of one class, with their errors: the fields of a `Record` of the same names."""
+
+    estimates: dict[Term, Float[Array, "*axes"]]
+    standard_errors: dict[Term, Float[Array, "*axes"]]
+    degrees_of_freedom: dict[Term, Float[Array, "*axes"]]
+    lower_ends: dict[Term, Float[Array, "*axes"]]
+    upper_ends: dict[Term, Float[Array, "*axes"]]
+    replicates: dict[str, dict[Term, Float[Array, "levels *axes"]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +61,10 @@ class Record:
     """For each setting what its numbers alone are conditional on, runs that diverged and levels left out; "" for nothing."""
     diverged: tuple[Any, ...] = field(default=(), repr=False)
     """The runs that were left out, each with its `setting`."""
+    classes: Int[Array, " points"] | None = field(default=None, repr=False)
+    """The class of each test point, its most probable one, where labels are classes."""
+    of_classes: dict[int, Averages] = field(default_factory=dict, repr=False)
+    """The terms of each class that has test points."""
 
     @property
     def notes(self) -> tuple[str, ...]:

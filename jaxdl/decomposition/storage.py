@@ -10,7 +10,7 @@ import numpy as np
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.named_terms import label_of
 from jaxdl.decomposition.populations import POPULATIONS
-from jaxdl.decomposition.record import PerPoint, Record
+from jaxdl.decomposition.record import Averages, PerPoint, Record
 from jaxdl.designs import Design
 from jaxdl.files import from_npz, to_npz, write_atomically
 from jaxdl.paths import as_path
@@ -61,10 +61,19 @@ def save(result: Record, path: str | os.PathLike[str]) -> None:
         "setting_notes": result.setting_notes,
         "diverged": [(run.setting, str(run)) for run in result.diverged],
         "units": list(result.replicates),
+        "classes": list(result.of_classes),
     }
     groups = dict(zip(GROUPS, _arrays_by_term(result), strict=True))
     groups |= {f"replicates/{unit}": values for unit, values in result.replicates.items()}
     arrays: dict[str, Any] = {name: np.stack([values[term] for term in terms]) for name, values in groups.items()}
+    for label, averages in result.of_classes.items():
+        of_class = {**averages._asdict(), **{f"replicates/{unit}": each for unit, each in averages.replicates.items()}}
+        arrays |= {
+            f"class {label}/{name}": np.stack([of_class[name][term] for term in terms])
+            for name in (*GROUPS[:5], *(f"replicates/{unit}" for unit in averages.replicates))
+        }
+    if result.classes is not None:
+        arrays["classes"] = result.classes
     if result.settings is not None:
         arrays["settings"] = np.asarray(result.settings)
     if result.times is not None:
@@ -139,6 +148,20 @@ def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str,
                 arrays[name].dtype.kind in "biuf" and arrays[name].shape == (length,), f"a number for each of {name}"
             )
 
+    labels = facts.get("classes", [])  # files of earlier versions have none
+    _expect(
+        isinstance(labels, list) and all(map(_is_whole, labels)) and len(set(labels)) == len(labels),
+        "classes by number",
+    )
+    if labels:
+        of_points = arrays["classes"]
+        _expect(of_points.dtype == np.int64 and of_points.shape == points, "a class for each point")
+        _expect(sorted(labels) == np.unique(of_points).tolist(), "the classes of the points")
+    for label in labels:
+        for name in (*GROUPS[:5], *(f"replicates/{unit}" for unit in facts["units"])):
+            whole, part = arrays[name], arrays[f"class {label}/{name}"]
+            _expect(part.dtype == np.float64 and part.shape == whole.shape, f"{name} of class {label} as of all")
+
     def named(name: str) -> dict[Term, np.ndarray]:
         return {term: arrays[name][index, ...] for index, term in enumerate(terms)}
 
@@ -161,6 +184,14 @@ def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str,
         "study_notes": tuple(facts["study_notes"]),
         "setting_notes": tuple(facts["setting_notes"]),
         "diverged": tuple(diverged),
+        "classes": arrays["classes"] if labels else None,
+        "of_classes": {
+            label: Averages(
+                replicates={unit: named(f"class {label}/replicates/{unit}") for unit in facts["units"]},
+                **{name: named(f"class {label}/{name}") for name in GROUPS[:5]},
+            )
+            for label in labels
+        },
     }
 
 

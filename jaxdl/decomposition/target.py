@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 
 from jaxdl.admission import as_numbers, check_finite
 from jaxdl.decomposition.copies import NEAR
@@ -52,6 +52,19 @@ class Reference(NamedTuple):
     risk_offset: Float[Array, " points"]
     noise: Float[Array, " points"] | None
     labels_are_random: bool
+    classes: Int[Array, " points"] | None = None
+    """The class of each point, its most probable one, where the labels are classes."""
+
+    def at(self, points: Int[Array, " _"]) -> "Reference":
+        """What is known at some of the points."""
+        arrays = {name: value for name, value in self._asdict().items() if isinstance(value, np.ndarray)}
+        return self._replace(**{name: value[points] for name, value in arrays.items()})
+
+    def places_of_classes(self) -> dict[int, Int[Array, " _"]]:
+        """The points of each class that has any; none where labels are no classes."""
+        if self.classes is None:
+            return {}
+        return {int(label): np.flatnonzero(self.classes == label) for label in np.unique(self.classes)}
 
     @classmethod
     def of_mean(
@@ -122,12 +135,13 @@ def resolve(target: Target, shape: tuple[int, ...]) -> Reference:
         check_no_labels(value, noise)
         return Reference.of_mean(value, "bias_squared", zero, noise)
     if name == "labels":
-        return Reference.of_labels(value, "bias_squared", zero, noise)
+        return Reference.of_labels(value, "bias_squared", zero, noise)._replace(classes=classes_of(value))
     if noise is not None:
         raise ValueError(known_noise(name))
     if name == "probabilities":
         checked_probabilities(value)
-        return Reference.of_mean(value, "bias_squared", zero, (value * (1 - value)).sum(-1))
+        known = Reference.of_mean(value, "bias_squared", zero, (value * (1 - value)).sum(-1))
+        return known._replace(classes=value.argmax(axis=-1) if value.shape[-1] > 1 else None)
     warn_of_copies(value, may_tie=False)
     count = len(value)
     spread = value.var(axis=0, ddof=1).sum(-1)
@@ -140,6 +154,19 @@ def resolve(target: Target, shape: tuple[int, ...]) -> Reference:
         noise=spread,
         labels_are_random=True,
     )
+
+
+def classes_of(labels: Float[Array, "points out"]) -> Int[Array, " points"] | None:
+    """The classes of one-hot rows, or of zeros and ones in a single column; nothing for other labels.
+
+    >>> classes_of(np.eye(3)).tolist(), classes_of(np.array([[0.0], [1.0]])).tolist(), classes_of(np.array([[0.5]]))
+    ([0, 1, 2], [0, 1], None)
+    """
+    if not np.isin(labels, (0, 1)).all():
+        return None
+    if labels.shape[-1] == 1:
+        return labels[:, 0].astype(np.int64)
+    return labels.argmax(axis=-1) if (labels.sum(axis=-1) == 1).all() else None
 
 
 def check_shape(name: str, value: Array, shape: tuple[int, ...]) -> None:

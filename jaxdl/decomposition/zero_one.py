@@ -59,12 +59,13 @@ class KohaviWolpert(_OfClasses):
             _check_scores(shape)
             return None
         classes = _classes(target, shape)
+        most_probable = classes.probabilities.argmax(axis=-1)
         spread = HALF * (1 - (classes.probabilities**2).sum(axis=-1))
         center, zero = np.sqrt(HALF) * classes.probabilities, np.zeros(len(spread))
         if classes.is_exact:
-            return Reference.of_mean(center, "bias_squared", zero, spread)
+            return Reference.of_mean(center, "bias_squared", zero, spread)._replace(classes=most_probable)
         if classes.noise is not None or classes.has_single_labels:
-            return Reference.of_labels(center, "bias_squared", zero, classes.noise)
+            return Reference.of_labels(center, "bias_squared", zero, classes.noise)._replace(classes=most_probable)
         num_annotators = np.asarray(classes.num_annotators)
         noise = spread * num_annotators / (num_annotators - 1)
         return Reference(
@@ -75,6 +76,7 @@ class KohaviWolpert(_OfClasses):
             risk_offset=spread,
             noise=noise,
             labels_are_random=True,
+            classes=most_probable,
         )
 
     def grouped(self, design: Design, reference: Reference | None) -> GroupedMeans:
@@ -148,6 +150,7 @@ class ZeroOne(_OfClasses):
             risk_offset=zero,
             noise=None if classes.has_single_labels else 1 - classes.probabilities.max(axis=-1),
             labels_are_random=not classes.is_exact,
+            classes=classes.probabilities.argmax(axis=-1),
         )
 
     def grouped(self, design: Design, reference: Reference | None) -> GroupedMeans:

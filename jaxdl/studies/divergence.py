@@ -102,7 +102,7 @@ def _from_units(
     num_units = varying.shape[0]
     lost = 1 - num_kept / num_units if num_kept > 1 else 1.0
     left_out = f"{num_units - num_kept} of {num_units} levels of {varying.factors[0]}" if diverged else ""
-    return Estimated({name: each.estimates() for name, each in sums.items()}, tuple(diverged), lost, left_out)
+    return Estimated({name: each.with_classes() for name, each in sums.items()}, tuple(diverged), lost, left_out)
 
 
 def _whole_units(

@@ -2,6 +2,7 @@ import json
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from jaxdl import plots
@@ -201,3 +202,30 @@ def test_a_pipe_or_folder_is_neither_read_nor_replaced(result, tmp_path, make):
         with pytest.raises(ValueError, match=r"^path: got .*a folder or a device"):
             use(path)
     assert not path.is_file()
+
+
+def test_a_data_frame_has_a_row_for_each_term_and_time(result, tmp_path):
+    frame = result.to_pandas()
+    assert list(frame.columns[:3]) == ["time", "term", "estimate"]
+    assert len(frame) == 3 * len(result.estimates)
+    one = frame[(frame.term == "variance[data]") & (frame.time == 10)].iloc[0]
+    low, high = result.intervals["data",]
+    assert (one.estimate, one.low, one.high) == (result["data",][1], low[1], high[1])
+    assert one.estimand == "Var E[f | data]"
+    assert frame.attrs["levels"] == {"data": 5, "init": 4}
+    result.to_csv(tmp_path / "result.csv")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "result.csv"), frame, check_exact=True)
+
+
+def test_what_a_design_does_not_give_stays_empty(tmp_path):
+    squared_error(np.random.default_rng(0).normal(size=(2, 3)), factors=("data",)).to_csv(tmp_path / "two.csv")
+    frame = pd.read_csv(tmp_path / "two.csv")
+    assert frame[["standard_error", "low", "high"]].isna().all(axis=None)
+    assert frame.estimate.notna().all()
+
+
+def test_a_csv_file_is_refused_where_there_is_no_place_for_it(result, tmp_path):
+    with pytest.raises(ValueError, match="is a folder"):
+        result.to_csv(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        result.to_csv(tmp_path / "none" / "result.csv")
