@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["against", "decomposition", "density", "rows"]
+
 Array = np.ndarray
 # Okabe & Ito's palette, which color-blind readers can distinguish, and which works in gray.
 BIAS_COLOR, NOISE_COLOR, RISK_COLOR = "#0072B2", "#BBBBBB", "#000000"
