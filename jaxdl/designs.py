@@ -28,6 +28,8 @@ from jaxtyping import Array, Int
 from jaxdl.kinds import as_count
 from jaxdl.types import Key, Keys
 
+__all__ = ["Component", "Design", "crossed", "independent", "keys_of_run", "nested", "tied"]
+
 Component = tuple[str, ...]
 MOST_RUNS = 2**31 - 1
 """Runs and levels are numbered by 32 bits."""

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 from jaxdl.decomposition.noise import NoiseEstimate
 
+__all__ = ["Diagnosis", "MeasuredError", "Remedy", "diagnose", "diagnose_with_noise"]
+
 
 class Remedy(enum.StrEnum):
     """The change that lowers the validation error."""

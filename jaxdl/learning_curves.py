@@ -17,6 +17,8 @@ from jaxdl.kinds import as_count, as_scalar
 from jaxdl.statistics import Interval
 from jaxdl.statistics.intervals import as_floats, check_level
 
+__all__ = ["LearningCurve", "fit", "predictive_interval", "risk_at", "size_needed", "size_needed_interval"]
+
 Array = np.ndarray
 Real = int | float | np.number
 EXPONENTS = (0.05, 4.0)

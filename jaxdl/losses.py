@@ -17,6 +17,15 @@ from jaxtyping import Array, Float, ScalarLike
 from jaxdl.admission import as_array, as_type, at_hand
 from jaxdl.kinds import check_scalar
 
+__all__ = [
+    "absolute_error",
+    "half_squared_error",
+    "huber",
+    "sigmoid_cross_entropy",
+    "softmax_cross_entropy",
+    "squared_error",
+]
+
 
 def _of_equal_shapes(loss: Callable[..., Array]) -> Callable[..., Array]:
     """`loss`, refusing predictions and targets that would broadcast."""

@@ -15,6 +15,8 @@ from jaxdl.examples import fitting_examples, losses_of_examples
 from jaxdl.kinds import as_strength, check_function
 from jaxdl.types import Dataset, Key, Loss, Model, Objective, Penalty, Variables
 
+__all__ = ["empirical_risk", "evaluation_risk", "map_estimate", "regularized", "with_activity_penalty"]
+
 
 def empirical_risk(model: Model, loss: Loss) -> Objective:
     """The weighted mean loss of the model *as it trains*: sum_i w_i loss(f(x_i), y_i) / sum_i w_i.

@@ -34,6 +34,8 @@ from jaxdl.panels import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+__all__ = ["against", "decomposition", "density", "rows"]
+
 Array = np.ndarray
 SERIES_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999933", "#000000")
 MARKERS = "os^vDPX*"

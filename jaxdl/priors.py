@@ -18,6 +18,8 @@ from jaxdl.kinds import check_scalar
 from jaxdl.penalties import l1, l2
 from jaxdl.types import Loss, Params, Penalty
 
+__all__ = ["laplace", "normal", "normal_errors", "ridge_strength"]
+
 
 def normal(std: ScalarLike) -> Penalty:
     """Independent N(0, std²) weights: sum_j w_j² / (2 std²) + log(std sqrt(2π)).

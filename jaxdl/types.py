@@ -22,6 +22,23 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Real, Scalar
 
+__all__ = [
+    "Dataset",
+    "Key",
+    "Keys",
+    "Learner",
+    "Loss",
+    "Model",
+    "Objective",
+    "Outputs",
+    "Params",
+    "Penalty",
+    "Run",
+    "Sampler",
+    "Trial",
+    "Variables",
+]
+
 Key = PRNGKeyArray
 
 

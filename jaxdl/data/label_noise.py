@@ -6,6 +6,8 @@ from jaxtyping import Array, Int, ScalarLike
 from jaxdl.kinds import as_count, as_key, as_scalar
 from jaxdl.types import Key
 
+__all__ = ["wrong_labels"]
+
 
 def wrong_labels(key: Key, classes: Int[Array, " n"], share: ScalarLike, num_classes: int) -> Int[Array, " n"]:
     """Each class replaced with probability `share`, by any of the others alike.

@@ -13,6 +13,8 @@ from jaxtyping import Array, Int
 from jaxdl.kinds import as_count, as_key
 from jaxdl.types import Key
 
+__all__ = ["online", "reshuffled_each_epoch", "shuffled_once", "with_replacement"]
+
 MAX_ENTRIES = 2**31 - 1
 """Rows and places are counted in 32 bits."""
 

@@ -13,6 +13,8 @@ from jaxdl.kinds import as_count, as_key, as_scalar, check_function
 from jaxdl.rounding import product
 from jaxdl.types import Dataset, Key, Keys
 
+__all__ = ["Problem", "gaussian_linear", "noisy_sine", "regression", "teacher_network", "two_moons"]
+
 TEST_POINTS_SEED = 40_961
 """Seed of every random set of test points; a common seed could make them somebody's training inputs."""
 

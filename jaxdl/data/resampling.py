@@ -17,6 +17,18 @@ from jaxdl.examples import weighted_examples
 from jaxdl.kinds import as_count, as_key, check_flag
 from jaxdl.types import Dataset, Key, Keys, Sampler
 
+__all__ = [
+    "DisjointParts",
+    "Resampling",
+    "bag",
+    "bootstrap",
+    "disjoint_split",
+    "fresh",
+    "half_sample",
+    "left_out",
+    "subsample",
+]
+
 
 class Resampling(NamedTuple):
     """A sampler with its law: `variance_factor` times the variance over draws estimates that of fresh draws.

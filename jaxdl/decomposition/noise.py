@@ -27,6 +27,16 @@ from jaxdl.decomposition.copies import Rows, in_no_order_of_labels, matrices, me
 from jaxdl.decomposition.doubles import check_smallest
 from jaxdl.kinds import as_scalar, check_flag
 
+__all__ = [
+    "NoiseEstimate",
+    "gasser_sroka_jennen_steinmetz",
+    "hall_kay_titterington",
+    "nearest_neighbor",
+    "replicates",
+    "residual",
+    "rice",
+]
+
 Array = np.ndarray
 HostOrDevice = np.ndarray | jax.Array
 Direction = Literal["unbiased", "upper", "lower", "either"]

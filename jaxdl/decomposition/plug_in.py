@@ -21,6 +21,8 @@ from jaxdl.admission import as_numbers, check_finite
 from jaxdl.decomposition.doubles import as_counted, finite_doubles
 from jaxdl.kinds import as_count
 
+__all__ = ["PlugIn", "bootstrap_indices", "plug_in_squared_error", "plug_in_zero_one"]
+
 Array = np.ndarray
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Num
 from scipy import special
 
+__all__ = ["Potential", "bernoulli", "gaussian", "poisson", "softmax"]
+
 Array = np.ndarray
 
 
