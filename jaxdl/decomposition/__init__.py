@@ -3,9 +3,12 @@
 from jaxdl.decomposition import noise, plug_in, potentials
 from jaxdl.decomposition.bagging import InfinitesimalJackknife, OutOfBag, infinitesimal_jackknife, out_of_bag
 from jaxdl.decomposition.bregman import BregmanLoss, bregman, cross_entropy
+from jaxdl.decomposition.calibration import CalibrationError, calibration_error
 from jaxdl.decomposition.comparison import Comparison, EnsembleForecast, compare, ensemble_forecast
 from jaxdl.decomposition.derive import Derived, derive
+from jaxdl.decomposition.disagreement import Disagreement, disagreement
 from jaxdl.decomposition.loss import LossDecomposition
+from jaxdl.decomposition.metric import metric
 from jaxdl.decomposition.noise_bracket import NoiseBracket, bias_squared_interval, bracket
 from jaxdl.decomposition.potentials import Potential
 from jaxdl.decomposition.probabilities import log_probabilities
@@ -17,9 +20,11 @@ from jaxdl.decomposition.zero_one import kohavi_wolpert, zero_one
 
 __all__ = [
     "BregmanLoss",
+    "CalibrationError",
     "Comparison",
     "Decomposition",
     "Derived",
+    "Disagreement",
     "EnsembleForecast",
     "InfinitesimalJackknife",
     "LossDecomposition",
@@ -31,14 +36,17 @@ __all__ = [
     "bias_squared_interval",
     "bracket",
     "bregman",
+    "calibration_error",
     "compare",
     "cross_entropy",
     "derive",
+    "disagreement",
     "ensemble_forecast",
     "infinitesimal_jackknife",
     "kohavi_wolpert",
     "load",
     "log_probabilities",
+    "metric",
     "noise",
     "out_of_bag",
     "plug_in",

@@ -29,6 +29,7 @@ NOT_NEGATIVE = (
     "total_variance",
     "excess_risk",
     "main_prediction_uncertain",
+    "test_set_variance",
 )
 LABEL_FREE = ("total_variance", "main_prediction_uncertain")
 
@@ -41,6 +42,9 @@ class Described(Protocol):
 
     def estimand(self, term: Term, design: Design) -> str:
         """What a term estimates, in a line."""
+
+    def population(self, term: Term) -> str | None:
+        """The population that a term always speaks of; None where the study decides."""
 
     def notes(self, design: Design) -> tuple[str, ...]:
         """What a reader of the numbers must know besides."""
@@ -91,14 +95,14 @@ def assemble(
             "the sampling of test points and labels all the same, as `populations` says; those of variances do not",
             stacklevel=3,
         )
-    whole = _averages(estimates, reference, random_points, axes)
+    whole = _averages(estimates, loss, reference, random_points, axes)
     terms = tuple(whole.estimates)
     classes = None if reference is None else reference.classes
     of_classes = {}
     if reference is not None and estimates[0].of_classes is not None:
         for label, points in reference.places_of_classes().items():
             parts = [_of_class(each, label) for each in estimates]
-            of_classes[label] = _averages(parts, reference.at(points), random_points, axes)
+            of_classes[label] = _averages(parts, loss, reference.at(points), random_points, axes)
     if reference is not None and reference.noise is not None:
         estimates = [_with_noise(each, reference.noise) for each in estimates]
     notes = _with_reliability(notes, estimates, design)
@@ -107,7 +111,7 @@ def assemble(
         design=design,
         estimands={term: loss.estimand(term, design) for term in terms},
         **whole._asdict(),
-        populations={term: _population(term, reference, random_points) for term in terms},
+        populations={term: loss.population(term) or _population(term, reference, random_points) for term in terms},
         per_point=PerPoint(
             _by_term([each.per_point for each in estimates], terms, axes),
             _by_term([np.sqrt(each.per_point_variance) for each in estimates], terms, axes),
@@ -134,13 +138,17 @@ def _of_class(estimates: Estimates, label: int) -> Estimates:
 
 
 def _averages(
-    estimates: Sequence[Estimates], reference: Reference | None, random_points: bool | None, axes: tuple[str, ...]
+    estimates: Sequence[Estimates],
+    loss: Described,
+    reference: Reference | None,
+    random_points: bool | None,
+    axes: tuple[str, ...],
 ) -> Averages:
     """The terms averaged over the points that `estimates` and `reference` are of, with errors and intervals."""
     if reference is not None and reference.noise is not None:
         estimates = [_with_noise(each, reference.noise) for each in estimates]
     terms = estimates[0].terms
-    populations = [_population(term, reference, random_points) for term in terms]
+    populations = [loss.population(term) or _population(term, reference, random_points) for term in terms]
     averages = [_average(each, populations, reference) for each in estimates]
     for each in averages:
         _check_range(each, np.array([term != "noise" for term in terms]))
@@ -244,15 +252,14 @@ def _average(estimates: Estimates, populations: list[str], reference: Reference 
         parts.append(spread._replace(variance=of_points))
     variance, freedom = total_spread(parts)
     estimate = per_point.mean(axis=-1)
-    if estimates.strata is None:
-        low, high = t_interval(estimate, np.sqrt(variance), freedom)
-    else:
-        below, above = _reaches(estimates.terms, estimate, reference, estimates.strata)
-        _, reach = t_interval(np.zeros(()), np.sqrt(of_points), max(num_points - 1, 1))
-        low, high = estimate - np.hypot(below, reach), estimate + np.hypot(above, reach)
-    least = np.array([0.0 if _cannot_be_negative(term, estimates.strata) else -np.inf for term in estimates.terms])[
-        :, None
-    ]
+    low, high = map(np.array, t_interval(estimate, np.sqrt(variance), freedom))
+    if estimates.strata is not None:
+        described = [index for index, term in enumerate(estimates.terms) if term not in estimates.apart]
+        terms, own = tuple(estimates.terms[index] for index in described), estimate[described]
+        below, above = _reaches(terms, own, reference, estimates.strata)
+        _, reach = t_interval(np.zeros(()), np.sqrt(of_points[described]), max(num_points - 1, 1))
+        low[described], high[described] = own - np.hypot(below, reach), own + np.hypot(above, reach)
+    least = np.array([0.0 if _cannot_be_negative(term, estimates) else -np.inf for term in estimates.terms])[:, None]
     return _Average(estimate, variance, freedom, np.maximum(low, least), np.maximum(high, least))
 
 
@@ -270,9 +277,10 @@ def _reaches(
     return below, above
 
 
-def _cannot_be_negative(term: Term, strata: Strata | None) -> bool:
+def _cannot_be_negative(term: Term, estimates: Estimates) -> bool:
     """Whether what a term estimates is zero at least, in every loss or in those of squares."""
-    if strata is not None or isinstance(term, tuple) or term.startswith("share["):
+    is_of_squares = estimates.strata is not None and term not in estimates.apart
+    if is_of_squares or isinstance(term, tuple) or term.startswith(("share[", "distribution_wise")):
         return True
     return term in NOT_NEGATIVE
 
@@ -286,6 +294,7 @@ def _with_noise(estimates: Estimates, noise: Float[Array, " points"]) -> Estimat
         np.insert(estimates.per_point_variance, at, 0.0, axis=0),
         {unit: np.insert(values, at, noise.mean(), axis=0) for unit, values in estimates.replicates.items()},
         estimates.strata,
+        estimates.apart,
     )
 
 

@@ -26,6 +26,8 @@ class Estimates(NamedTuple):
     nan for levels that were left out of the study altogether."""
     strata: Strata | None = None
     """Of terms that are sums of mean squares, where there are enough levels."""
+    apart: tuple[Term, ...] = ()
+    """Terms that no stratum describes, where there are strata: their intervals are those of t."""
     of_classes: dict[int, "Estimates"] | None = None
     """The terms at the points of each class, where labels are classes."""
 

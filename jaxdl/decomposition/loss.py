@@ -41,6 +41,8 @@ class LossDecomposition(ABC):
     """
 
     name: str
+    argument = "predictions"
+    """What is taken apart, as errors call it."""
     is_of_squares = False
     """Whether predictions are squared, so that very small ones are refused."""
 
@@ -77,29 +79,29 @@ class LossDecomposition(ABC):
                 the loss overflows or that are outside its domain.
         """
         names = getattr(predictions, "dims", None)
-        predictions = as_counted(as_numbers("predictions", predictions))
+        predictions = as_counted(as_numbers(self.argument, predictions))
         if predictions.dtype.itemsize >= np.dtype(np.float64).itemsize:  # wider floats, and whole numbers beyond 2**53
-            predictions = as_type("predictions", predictions, np.float64)
+            predictions = as_type(self.argument, predictions, np.float64)
         check_dims(dims)
         dims = tuple(dims)
         check_flag("nested", nested)
         check_options(random_points, training_size, times)
-        design = named_design(predictions, factors, design, dims, nested)
-        check_names("predictions", names, (*design.factors, *dims))
+        design = named_design(predictions, factors, design, dims, nested, self.argument)
+        check_names(self.argument, names, (*design.factors, *dims))
         check_names_of_target(target, dims)
-        check_predictions(predictions)
+        check_predictions(predictions, self.argument)
         varying = check_levels(design)
         warn_of_fixed(varying)
         axes = len(design.shape)
         table = canonical(predictions, dims).reshape(*varying.shape, *canonical(predictions, dims).shape[axes:])
         reference = self.reference(target, point_shape(predictions.shape[axes:], dims))
         if not np.isfinite(self.admitted(table, reference)).all():
-            raise ValueError(beyond_doubles(predictions, self.name))
+            raise ValueError(beyond_doubles(predictions, self.name, self.argument))
         if self.is_of_squares:
-            check_smallest("predictions", predictions, *(() if reference is None else (reference.center,)))
+            check_smallest(self.argument, predictions, *(() if reference is None else (reference.center,)))
         estimates = self.estimate(table, varying, reference)
         if not np.isfinite(estimates.per_point).all() or np.isinf(estimates.per_point_variance).any():
-            raise ValueError(beyond_doubles(predictions, self.name))
+            raise ValueError(beyond_doubles(predictions, self.name, self.argument))
         return assemble(
             [estimates],
             self,
@@ -141,6 +143,11 @@ class LossDecomposition(ABC):
     @abstractmethod
     def estimand(self, term: Term, design: Design) -> str:
         """What a term estimates, in a line."""
+
+    def population(self, term: Term) -> str | None:
+        """The population that a term always speaks of; None where the study decides."""
+        del term
+        return None
 
     def notes(self, design: Design) -> tuple[str, ...]:
         """What a reader of the numbers must know besides."""

@@ -63,14 +63,12 @@ def warn_of_fixed(varying: Design) -> None:
     )
 
 
-def check_predictions(predictions: Array) -> None:
-    """Refuse what is not a finite real number."""
-    predictions = as_numbers("predictions", predictions)
+def check_predictions(predictions: Array, name: str = "predictions") -> None:
+    """Refuse what is not a finite real number; `name` is what the caller calls it."""
+    predictions = as_numbers(name, predictions)
     if not np.isfinite(predictions).all():
         count = int((~np.isfinite(predictions)).sum())
-        msg = (
-            f"predictions: got {count} NaN or infinite predictions, expected finite ones; leave those runs out, whole "
-        )
+        msg = f"{name}: got {count} NaN or infinite {name}, expected finite ones; leave those runs out, whole "
         msg += "levels at a time"
         if (predictions == -np.inf).any():
             msg += ". Where minus infinity is the logarithm of a zero probability, clip or smooth the probabilities first: "
@@ -79,9 +77,14 @@ def check_predictions(predictions: Array) -> None:
 
 
 def named_design(
-    predictions: Array, factors: Sequence[str], design: Design | None, dims: tuple[str, ...], nested: bool
+    predictions: Array,
+    factors: Sequence[str],
+    design: Design | None,
+    dims: tuple[str, ...],
+    nested: bool,
+    name: str = "predictions",
 ) -> Design:
-    """The design given, or that of the named leading axes.
+    """The design given, or that of the named leading axes; `name` is what the caller calls the predictions.
 
     Raises:
         ValueError: names that are no sequence or repeat, both or none of the two, axes that do not fit.
@@ -103,24 +106,24 @@ def named_design(
     num_factors = len(names) if design is None else len(design.shape)
     if predictions.ndim != num_factors + len(dims) or 0 in predictions.shape:
         named = names if design is None else design.factors
-        msg = f"predictions: got shape {predictions.shape} for factors {named} and dims {dims}, expected one axis for each, none "
+        msg = f"{name}: got shape {predictions.shape} for factors {named} and dims {dims}, expected one axis for each, none "
         msg += f"of them empty{_ways_out(predictions.shape, names, design, len(dims))}"
         raise ValueError(msg)
     shape = predictions.shape[:num_factors]
     if design is None:
         design = (designs.nested if nested else designs.crossed)(**dict(zip(names, shape, strict=True)))
     if design.shape != shape:
-        msg = f"predictions: got shape {predictions.shape} for a design of shape {design.shape}, expected leading axes that agree; "
+        msg = f"{name}: got shape {predictions.shape} for a design of shape {design.shape}, expected leading axes that agree; "
         msg += "transpose them, or give the design that made them"
         raise ValueError(msg)
     return design
 
 
-def beyond_doubles(predictions: Array, name: str) -> str:
+def beyond_doubles(predictions: Array, loss: str, name: str = "predictions") -> str:
     """The error for predictions at which a loss, or its standard errors, are no doubles."""
     size = max(float(predictions.max()), -float(predictions.min()))
     return (
-        f"predictions: got predictions up to {size:.4g}, at which the {name} or its standard errors are no longer finite in double "
+        f"{name}: got {name} up to {size:.4g}, at which the {loss} or its standard errors are no longer finite in double "
         "precision, expected smaller ones; leave those runs out, whole levels at a time, or rescale predictions and target"
     )
 

@@ -16,10 +16,13 @@ from jaxdl.decomposition import (
     Potential,
     Target,
     bregman,
+    calibration_error,
     cross_entropy,
+    disagreement,
     infinitesimal_jackknife,
     kohavi_wolpert,
     log_probabilities,
+    metric,
     noise,
     out_of_bag,
     plug_in,
@@ -78,6 +81,18 @@ ENTRIES = {
     ),
     "bregman, labels": Entry({"predictions": VALUES, "labels": LABELS}, of_loss(bregman(potentials.poisson))),
     "bregman, replicates": Entry({"predictions": VALUES, "replicates": VALUES[:3]}, of_loss(bregman(potentials.gaussian))),
+    "metric, numbers": Entry({"values": VALUES[:, 0]}, lambda values: metric(values, factors=("data",)).estimates),
+    "metric, points": Entry(
+        {"values": VALUES}, lambda values: metric(values, factors=("data",), dims=("points",)).estimates
+    ),
+    "calibration_error": Entry(
+        {"probabilities": PI, "labels": LABELS},
+        lambda probabilities, labels: calibration_error(probabilities, labels)._asdict(),
+    ),
+    "disagreement": Entry(
+        {"predictions": NUMBERS, "labels": LABELS},
+        lambda predictions, labels: {"all": disagreement(predictions, labels, factors=("data",)).gap.estimate},
+    ),
     "log_probabilities": Entry({"probabilities": PI}, lambda probabilities: {"logs": log_probabilities(probabilities)}),
     "infinitesimal_jackknife": Entry(
         {"counts": COUNTS, "predictions": VALUES[:4]},

@@ -1,0 +1,120 @@
+"""Calibration error: how far the shares of right predictions are from their predicted probabilities."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from jaxdl.admission import as_numbers, refuse_unless
+from jaxdl.decomposition.estimates import jackknife_variance
+from jaxdl.kinds import as_count, check_flag
+
+Array = np.ndarray
+NUM_GROUPS = 32
+TOLERANCE = 1e-3  # of sums of probabilities, in half precision
+
+
+class CalibrationError(NamedTuple):
+    """A number for each run; standard errors are over test points drawn anew, for that run as it is."""
+
+    expected: Float[Array, "*runs"]
+    """Sum over bins of (share of predictions) · |share right - mean probability|, which chance makes too large."""
+    squared: Float[Array, "*runs"]
+    """The same with squares, less what chance adds: may be negative, as an unbiased estimate of zero is."""
+    expected_standard_error: Float[Array, "*runs"]
+    squared_standard_error: Float[Array, "*runs"]
+
+
+def calibration_error(
+    probabilities: Shaped[Array, "..."],
+    labels: Shaped[Array, " points"],
+    *,
+    num_bins: int = 15,
+    every_class: bool = False,
+) -> CalibrationError:
+    """The calibration error of each run in bins of equal width of the predicted probability.
+
+    With n_b predictions in bin b, mean difference d_b of "is right" and probability, and their variance s_b² (over n_b - 1),
+
+        expected = sum of n_b/n |d_b|,      squared = sum of n_b/n (d_b² - s_b²/n_b).
+
+    A number of each run is a metric: `metric(calibration_error(p, y).squared, factors=("data", "init"))` splits its variance.
+
+    Args:
+        probabilities: `(levels of each factor, points, classes)`.
+        labels: class numbers `(points,)`.
+        num_bins: bins between 0 and 1.
+        every_class: all classes of a point count, each against whether it is the label; by default only the most probable one.
+            Jiang et al. bound the gap of disagreement and error by that of the votes in this form, times the number of classes.
+
+    Raises:
+        ValueError: probabilities that are none or do not add up to one, labels that are no classes, fewer than 3 points.
+
+    Source: Naeini, Cooper & Hauskrecht (2015), Obtaining well calibrated probabilities using Bayesian binning; of squares Kumar,
+    Liang & Ma (2019), Verified uncertainty calibration, arXiv 1909.10155.
+
+    >>> p = np.tile([0.8, 0.2], (1000, 1))
+    >>> y = (np.arange(1000) % 10 < 3).astype(int)        # right in 7 of 10
+    >>> found = calibration_error(p, y)
+    >>> found.expected.round(6).item(), found.squared.round(3).item()
+    (0.1, 0.01)
+    """
+    num_bins = as_count("num_bins", num_bins)
+    check_flag("every_class", every_class)
+    p = as_numbers("probabilities", probabilities)
+    if p.ndim < 2 or p.shape[-1] < 2 or p.shape[-2] < 3 or 0 in p.shape:
+        msg = f"probabilities: got shape {p.shape}, expected (levels of each factor, points, classes), with 3 points and 2 classes "
+        msg += "or more; of two classes np.stack([1 - p, p], axis=-1)"
+        raise ValueError(msg)
+    p = p.astype(np.float64)
+    refuse_unless((p >= 0) & (p <= 1), "probabilities", p, "numbers from 0 to 1", "apply the softmax to logits")
+    total = p.sum(axis=-1)
+    refuse_unless(np.abs(total - 1) < TOLERANCE, "probabilities", total, "sums of one over classes", "normalise them")
+    y = _classes(labels, p.shape[-2], p.shape[-1])
+    if every_class:
+        probability, is_right = p, np.broadcast_to(y[:, None] == np.arange(p.shape[-1]), p.shape)
+    else:
+        top = p.argmax(axis=-1)[..., None]
+        probability, is_right = np.take_along_axis(p, top, axis=-1), top == y[:, None]
+    runs = p.shape[:-2]
+    shape = (-1, *probability.shape[-2:])
+    expected, squared = _by_bins(probability.reshape(shape), is_right.reshape(shape), num_bins)
+    errors = [np.sqrt(jackknife_variance(each[:, 1:, None])[:, 0]) for each in (expected, squared)]
+    return CalibrationError(*(each.reshape(runs) for each in (expected[:, 0], squared[:, 0], *errors)))
+
+
+def _by_bins(
+    probability: Float[Array, "runs points classes"], is_right: Shaped[Array, "runs points classes"], num_bins: int
+) -> tuple[Float[Array, "runs rows"], Float[Array, "runs rows"]]:
+    """Both errors from all points, then without each group of points: point i is in group i mod their number."""
+    num_runs, num_points, _ = probability.shape
+    num_groups = min(num_points, NUM_GROUPS)
+    bins = np.minimum((probability * num_bins).astype(int), num_bins - 1)
+    cell = np.arange(num_runs)[:, None, None] * num_groups + (np.arange(num_points) % num_groups)[None, :, None]
+    cell = (cell * num_bins + bins).ravel()
+    difference = (is_right - probability).ravel()
+
+    def summed(weights: Float[Array, " cells"] | None) -> Float[Array, "runs rows bins"]:
+        sums = np.bincount(cell, weights, minlength=num_runs * num_groups * num_bins)
+        sums = sums.reshape(num_runs, num_groups, num_bins).astype(np.float64)
+        of_all = sums.sum(axis=1, keepdims=True)
+        return np.concatenate([of_all, of_all - sums], axis=1)
+
+    count, first, second = summed(None), summed(difference), summed(difference**2)
+    with np.errstate(
+        invalid="ignore", divide="ignore"
+    ):  # empty bins count for nothing, single predictions show no spread
+        mean = np.where(count > 0, first / count, 0.0)
+        chance = np.where(count > 1, (second - count * mean**2) / (count * (count - 1)), mean**2)
+    share = count / count.sum(axis=-1, keepdims=True)
+    return (share * np.abs(mean)).sum(axis=-1), (share * (mean**2 - chance)).sum(axis=-1)
+
+
+def _classes(labels: Shaped[Array, " points"], num_points: int, num_classes: int) -> Int[Array, " points"]:
+    y = as_numbers("labels", labels)
+    if y.shape != (num_points,):
+        msg = f"labels: got shape {y.shape} for probabilities at {num_points} points, expected ({num_points},); one class each"
+        raise ValueError(msg)
+    is_class = np.isfinite(y) & (y == np.round(y)) & (y >= 0) & (y < num_classes)
+    refuse_unless(is_class, "labels", y, f"classes 0 to {num_classes - 1}", "relabel by np.unique")
+    return y.astype(int)
