@@ -68,8 +68,9 @@ def as_targets(y: Any, num_rows: int) -> Shaped[Array, "n *out"]:
         cells = values.ravel().tolist()
         missing = [index for index, cell in enumerate(cells) if type(cell).__name__ in MISSING or cell != cell]
         if missing:
-            msg = f"y: got {len(missing)} of {len(cells)} entries missing, the first in row {missing[0] // max(1, values[0].size)} "
-            raise ValueError(msg + "(counted from 0), expected one for each row; remove those rows from x and y")
+            row = missing[0] * len(values) // len(cells)
+            msg = f"y: got {len(missing)} of {len(cells)} entries missing, the first in row {row} (counted from 0), expected "
+            raise ValueError(msg + "one for each row; remove those rows from x and y")
         is_text = [isinstance(cell, str) for cell in cells]
         if any(is_text) and not all(is_text):
             other = cells[is_text.index(False)]
