@@ -26,7 +26,7 @@ def values(fitted: Any, x_test: Any, classes: Shaped[Array, " classes"] | None) 
     predicted = np.asarray(method_of(fitted, "predict")(x_test))
     if predicted.dtype.kind in "OUS" and isinstance(predicted.flat[0], str | bytes):
         msg = (
-            f"predict: got labels such as {predicted.flat[0]!r:.40} from {type_name(fitted)}, expected numbers; pass "
+            f"predict: got labels such as {str(predicted.flat[0])!r:.40} from {type_name(fitted)}, expected numbers; pass "
             "predict=estimators.probabilities, or predict=estimators.labels"
         )
         raise ValueError(msg)

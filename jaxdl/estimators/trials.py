@@ -204,6 +204,7 @@ def _drawing(resample: Law | None, num_rows: int) -> tuple[Resampling | None, Ca
     if not callable(resample):
         msg = f"resample: got {shown(resample)}, expected a law of a data set; pass resampling.half_sample, or "
         raise ValueError(msg + "lambda rows: resampling.subsample(rows, 200)")
+    check_function("resample", resample, ("rows",), "give it the rest: lambda rows: resampling.subsample(rows, 200)")
     rows = jnp.arange(num_rows, dtype=jnp.int32)[:, None]
     with jax.enable_x64(False):
         law = resample(Dataset(rows, rows, jnp.ones(num_rows, jnp.float32)))

@@ -482,6 +482,7 @@ SLIPS = {
     "an array for a frame": ({"x": FRAME}, "x_test: .*pass tables of one kind"),
     "another order": ({"x": FRAME, "x_test": FRAME, "y": pd.Series(Y)[::-1]}, "y: got the row labels of x in another order"),
     "a name of a law": ({"resample": "bootstrap"}, "resample: got 'bootstrap', expected a law"),
+    "a law that wants a number": ({"resample": resampling.subsample}, r"resample: got .*\(rows\), not one of .*lambda rows: "),
     "a law that is none": ({"resample": lambda rows: rows}, "resample: got a function that returns jaxdl.types.Dataset"),
     "a law of other rows": (
         {"resample": lambda rows: resampling.bootstrap(rows._replace(x=rows.x * 2.5))}, "resample: got a law that draws",
@@ -501,7 +502,7 @@ SLIPS = {
     "report": ({"report": 3}, "report: got 3"),
     "too few predictions": ({"predict": lambda f, x, c: np.zeros(3)}, r"predict: got predictions of shape \(3,\) at 442"),
     "labels as numbers": (
-        {"make": lambda seed: KNeighborsClassifier(), "y": ["a", "b"] * 221}, "predict: got labels such as .*probabilities",
+        {"make": lambda seed: KNeighborsClassifier(), "y": ["a", "b"] * 221}, "predict: got labels such as '[ab]' .*probabilities",
     ),
     "text as probabilities": ({"predict": lambda f, x, c: np.array(["a"] * 442)}, "trial's result: got text"),
 }  # fmt: skip
