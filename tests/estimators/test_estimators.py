@@ -469,6 +469,8 @@ SLIPS = {
         {"make": lambda seed: Ridge(), "predict": estimators.probabilities}, "without predict_proba .*pass predict=",
     ),
     "lengths": ({"y": Y[:-1]}, r"y: got shape \(441,\) for x of 442 rows"),
+    "no y": ({"y": None}, r"y: got shape \(\) for x of 442 rows"),
+    "uneven y": ({"y": [[1], [1, 2]] * 221}, "y: got rows of uneven lengths"),
     "nan in y": ({"y": np.where(np.arange(442) == 7, np.nan, Y)}, "y: got 1 of 442 entries such as nan in row 7"),
     "missing labels": ({"y": ["a", None] * 221}, "y: got 221 of 442 entries missing, the first in row 1"),
     "mixed labels": ({"y": np.array(["a", 1] * 221, object)}, r"y: got texts and 1 .*y.astype\(str\)"),
