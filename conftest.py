@@ -21,7 +21,12 @@ LARGE = 2**28
 resident_after = 0
 
 # Programs of their own, not modules with doctests.
-collect_ignore = ["tests/programs/lapack_worker.py", "tests/ensembles/worker.py", "tests/ensembles/study_worker.py"]
+collect_ignore = [
+    "tests/programs/lapack_worker.py",
+    "tests/ensembles/worker.py",
+    "tests/ensembles/study_worker.py",
+    "tests/estimators/forest_worker.py",
+]
 
 
 @pytest.fixture(autouse=True)

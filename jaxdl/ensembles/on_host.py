@@ -86,9 +86,6 @@ class HostTrial:
         if not isinstance(self.name, str) or not self.name.strip():
             msg = f"name: got {self.name!r:.60}, expected words that name what is computed, and its version"
             raise ValueError(msg)
-        if isinstance(self.packages, str):
-            msg = f"packages: got {self.packages!r}, expected a tuple of names; pass ({self.packages!r},)"
-            raise ValueError(msg)
         for package in self.packages:
             version_of(package)
         if self.workers is not None:
@@ -153,7 +150,7 @@ def on_host(
     >>> run(on_host(mean, name="mean of 25"), designs.crossed(data=4), jax.random.key(0)).outputs.shape
     (4, 1)
     """
-    return HostTrial(function, name, packages if isinstance(packages, str) else tuple(packages), workers, threads)
+    return HostTrial(function, name, as_packages(packages), workers, threads)
 
 
 def _one_run(function: Callable[..., Any], arguments: tuple[Any, ...], where: str) -> Run:
@@ -181,6 +178,14 @@ def _made(function: Callable[..., Any], *arguments: Any) -> Run:
         (outputs, aux), is_leaf=lambda part: isinstance(part, list),
     )  # fmt: skip
     return Run(*arrays)
+
+
+def as_packages(packages: Any) -> tuple[str, ...]:
+    """Names of packages, each of its own: a text would be one for each letter."""
+    if isinstance(packages, str):
+        msg = f"packages: got {packages!r}, expected a tuple of names; pass ({packages!r},)"
+        raise ValueError(msg)
+    return tuple(packages)
 
 
 def version_of(package: str) -> str:

@@ -4,6 +4,7 @@ BLAS and OpenMP have one thread in each call, wherever it is made: more change l
 """
 
 import functools
+import itertools
 import pickle
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,8 @@ from typing import Any
 
 import threadpoolctl
 
+CALLS_OF_A_WORKER = 4
+"""In a batch, where a backend of joblib returns batches alone: more would wait longer for the store."""
 INSTALL = 'pip install "jaxdl[estimators]"'
 
 
@@ -29,14 +32,11 @@ def called(
         for job in jobs:
             yield _alone(function, job)
         return
-    joblib = _joblib()
-    n_jobs = num_workers(workers)
-    parallel = joblib.Parallel(n_jobs=n_jobs, prefer="threads" if threads else None, return_as="generator")
     try:
         with (
             one_thread()
         ):  # threads of this process set and reset one number: it is one before the first and after the last
-            yield from parallel(joblib.delayed(_alone)(function, job) for job in jobs)
+            yield from _side_by_side(function, jobs, num_workers(workers), "threads" if threads else None)
     except pickle.PicklingError as error:
         reason = (str(error.__cause__ or error).strip().strip('"').splitlines() or [""])[-1]
         msg = (
@@ -69,6 +69,20 @@ def _libraries(num_modules: int) -> threadpoolctl.ThreadpoolController:
     """The thread pools of this process; looked for again, which takes milliseconds, where modules were imported since."""
     del num_modules
     return threadpoolctl.ThreadpoolController()
+
+
+def _side_by_side(
+    function: Callable[..., Any], jobs: Iterable[tuple[Any, ...]], n_jobs: int, prefer: str | None
+) -> Iterator[Any]:
+    joblib = _joblib()
+    calls = (joblib.delayed(_alone)(function, job) for job in jobs)
+    if joblib.parallel.get_active_backend()[0].supports_return_generator:
+        yield from joblib.Parallel(n_jobs=n_jobs, prefer=prefer, return_as="generator")(calls)
+        return
+    with joblib.Parallel(n_jobs=n_jobs, prefer=prefer) as parallel:  # Ray's returns nothing before it has all
+        size = CALLS_OF_A_WORKER * joblib.effective_n_jobs(n_jobs)
+        while batch := list(itertools.islice(calls, size)):
+            yield from parallel(batch)
 
 
 def _alone(function: Callable[..., Any], job: tuple[Any, ...]) -> Any:

@@ -26,7 +26,7 @@ def values(fitted: Any, x_test: Any, classes: Shaped[Array, " classes"] | None) 
     predicted = np.asarray(method_of(fitted, "predict")(x_test))
     if predicted.dtype.kind in "OUS" and isinstance(predicted.flat[0], str | bytes):
         msg = (
-            f"predict: got labels such as {predicted.flat[0]!r:.40} from {type_name(fitted)}, expected numbers; pass "
+            f"predict: got labels such as {str(predicted.flat[0])!r:.40} from {type_name(fitted)}, expected numbers; pass "
             "predict=estimators.probabilities, or predict=estimators.labels"
         )
         raise ValueError(msg)
@@ -84,7 +84,7 @@ def scores(fitted: Any, x_test: Any, classes: Shaped[Array, " classes"] | None) 
         lacking = np.setdiff1d(np.arange(len(known)), columns)
         msg = (
             f"decision_function: got scores of {len(columns)} classes, expected all of {known.tolist()!s:.80}: the drawn training "
-            f"set has no {known[lacking[0]]!r}; pass predict=estimators.probabilities, or a law that keeps every class"
+            f"set has no {known.tolist()[lacking[0]]!r}; pass predict=estimators.probabilities, or a law that keeps every class"
         )
         raise ValueError(msg)
     return table[:, np.argsort(columns)]

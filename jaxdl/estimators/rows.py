@@ -27,12 +27,7 @@ def as_rows(name: str, x: Any) -> Any:
     elif _is_frame(x):
         rows = x
     else:
-        _refuse_masked(name, x)
-        try:
-            rows = np.asarray(x)
-        except ValueError as error:
-            msg = f"{name}: got rows of uneven lengths, expected one length; pad them, or pass them as texts"
-            raise ValueError(msg) from error
+        rows = _as_array(name, x)
     shape = tuple(rows.shape)
     is_text = len(shape) == 1 and np.asarray(rows[:1]).dtype.kind in "OUS"
     if len(shape) < 2 and not is_text:
@@ -62,14 +57,17 @@ def as_targets(y: Any, num_rows: int) -> Shaped[Array, "n *out"]:
     Raises:
         ValueError: missing or infinite entries, texts among numbers, another length than that of x.
     """
-    _refuse_masked("y", y)
-    values = np.asarray(y)
+    values = _as_array("y", y)
+    if values.ndim not in (1, 2) or len(values) != num_rows or values.size == 0:
+        msg = f"y: got shape {values.shape} for x of {num_rows} rows, expected ({num_rows},) or ({num_rows}, out)"
+        raise ValueError(msg + ", an entry for each row of x")
     if values.dtype.kind in "OU":
         cells = values.ravel().tolist()
         missing = [index for index, cell in enumerate(cells) if type(cell).__name__ in MISSING or cell != cell]
         if missing:
-            msg = f"y: got {len(missing)} of {len(cells)} entries missing, the first in row {missing[0] // max(1, values[0].size)} "
-            raise ValueError(msg + "(counted from 0), expected one for each row; remove those rows from x and y")
+            row = missing[0] * len(values) // len(cells)
+            msg = f"y: got {len(missing)} of {len(cells)} entries missing, the first in row {row} (counted from 0), expected "
+            raise ValueError(msg + "one for each row; remove those rows from x and y")
         is_text = [isinstance(cell, str) for cell in cells]
         if any(is_text) and not all(is_text):
             other = cells[is_text.index(False)]
@@ -80,9 +78,6 @@ def as_targets(y: Any, num_rows: int) -> Shaped[Array, "n *out"]:
         values = as_numbers("y", y)
     if values.dtype.kind != "U":
         check_finite("y", values, remedy="remove those rows from x and y")
-    if values.ndim not in (1, 2) or len(values) != num_rows or values.size == 0:
-        msg = f"y: got shape {values.shape} for x of {num_rows} rows, expected ({num_rows},) or ({num_rows}, out)"
-        raise ValueError(msg + ", an entry for each row of x")
     return values[:, 0] if values.shape[1:] == (1,) else values
 
 
@@ -117,7 +112,13 @@ def _is_frame(x: Any) -> bool:
     return hasattr(x, "iloc")
 
 
-def _refuse_masked(name: str, values: Any) -> None:
+def _as_array(name: str, values: Any) -> Array:
+    """`values` as an array of whatever they hold, all of it."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         msg = f"{name}: got a masked array with masked entries, expected every entry; remove those rows from x and y, or impute"
         raise ValueError(msg)
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        msg = f"{name}: got rows of uneven lengths, expected one length; pad them, or pass them as texts"
+        raise ValueError(msg) from error

@@ -15,7 +15,7 @@ from jaxdl.admission import type_name
 from jaxdl.data import resampling
 from jaxdl.data.arrays import check_row_labels
 from jaxdl.data.resampling import Resampling
-from jaxdl.ensembles.on_host import HostTrial, version_of
+from jaxdl.ensembles.on_host import HostTrial, as_packages, version_of
 from jaxdl.ensembles.workers import one_thread
 from jaxdl.estimators.outputs import Output, method_of, values
 from jaxdl.estimators.rows import as_rows, as_targets, check_alike, digest_of, taken
@@ -126,7 +126,7 @@ def trial(
     >>> ensembles.run(mean, designs.crossed(data=4), jax.random.key(0)).outputs.shape
     (4, 2)
     """
-    sources = _checked_sources(sources)
+    sources, packages = _checked_sources(sources), as_packages(packages)
     _check_make(make, sources)
     x, x_test = as_rows("x", x), as_rows("x_test", x_test)
     check_alike(x, x_test)
@@ -146,7 +146,7 @@ def trial(
     return EstimatorTrial(
         _Procedure(make, sources, fit, predict, report, x, y, x_test, classes, draws=draw is not None),
         name,
-        packages if isinstance(packages, str) else tuple(packages),
+        packages,
         workers,
         threads,
         draw=draw,
@@ -204,6 +204,7 @@ def _drawing(resample: Law | None, num_rows: int) -> tuple[Resampling | None, Ca
     if not callable(resample):
         msg = f"resample: got {shown(resample)}, expected a law of a data set; pass resampling.half_sample, or "
         raise ValueError(msg + "lambda rows: resampling.subsample(rows, 200)")
+    check_function("resample", resample, ("rows",), "give it the rest: lambda rows: resampling.subsample(rows, 200)")
     rows = jnp.arange(num_rows, dtype=jnp.int32)[:, None]
     with jax.enable_x64(False):
         law = resample(Dataset(rows, rows, jnp.ones(num_rows, jnp.float32)))

@@ -146,6 +146,15 @@ def test_joblib_says_how_many_workers_where_none_are_named():
     assert os.getpid() not in run(here)[..., 0].ravel()
 
 
+def test_a_backend_that_returns_batches_alone_as_rays_does_gives_the_same_runs(monkeypatch):
+    backends = pytest.importorskip("joblib._parallel_backends")
+    joblib = pytest.importorskip("joblib")
+    monkeypatch.setattr(backends.ThreadingBackend, "supports_return_generator", False)
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        outputs = run(on_host(effects, name="e", workers=None))
+    np.testing.assert_array_equal(outputs, run(on_host(effects, name="e")))
+
+
 @pytest.mark.thorough
 def test_what_no_process_can_be_sent_is_refused_and_threads_take_it():
     pytest.importorskip("joblib")
