@@ -36,6 +36,15 @@ class Pending:
     __getattr__ = __getitem__ = __iter__ = __len__ = __or__ = __ror__ = _refuse
 
 
+def on_cpus(block: int | None) -> dict[str, int] | None:
+    """A claim's block for `Engine`: it was chosen on CPUs, and elsewhere the engine chooses.
+
+    >>> on_cpus(64)
+    {'cpu': 64}
+    """
+    return None if block is None else {"cpu": block}
+
+
 @dataclass(frozen=True)
 class Lab:
     """Runs the studies of one claim.
@@ -69,7 +78,7 @@ class Lab:
         return np.random.default_rng([self["seed"], self._code(name)])
 
     def decompose(self, study: str, trial: Trial, design: Design, *, block: int | None = None, **arguments: Any) -> Any:
-        """`jaxdl.decompose` of the study of this name, with its key and its store."""
+        """`jaxdl.decompose` of the study of this name, with its key and its store; the block is one for CPUs."""
         return self._results(jaxdl.decompose, study, trial, design, block, arguments)
 
     def run(self, study: str, trial: Trial, design: Design, *, block: int | None = None, **arguments: Any) -> Any:
@@ -82,7 +91,7 @@ class Lab:
         key, options = self.key(study), self.options
         of_study: Any = {name: arguments.get(name, usual) for name, usual in (("settings", None), ("inner", ()))}
         if options.dry_run:
-            engine = Engine(block=block, progress=False)
+            engine = Engine(block=on_cpus(block), progress=False)
             self.plans[f"{self.chapter}/{study}"] = ensembles.plan(trial, design, key, engine=engine, **of_study)
             return self._pending(f"{study} is planned only")
         engine = self._engine(study, block)
@@ -104,11 +113,11 @@ class Lab:
     def _engine(self, study: str, block: int | None, *, fresh: bool = False) -> Engine:
         options = self.options
         if options.out is None:
-            return Engine(block=block, progress=options.progress)
+            return Engine(block=on_cpus(block), progress=options.progress)
         # The last of as many shares as there can be runs owns none, so that stored runs are read and no others made.
         shard = (MOST_RUNS, MOST_RUNS) if options.judge else share_of("shard", options.shard)
         store = options.out / "blocks" / self.chapter / f"{study}-{{identity}}"
-        return Engine(block=block, store=store, fresh=fresh, shard=shard, progress=options.progress)
+        return Engine(block=on_cpus(block), store=store, fresh=fresh, shard=shard, progress=options.progress)
 
     def _pending(self, reason: str) -> Pending:
         self.missing.append(reason)

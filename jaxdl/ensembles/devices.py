@@ -10,7 +10,10 @@ from jaxdl.kinds import as_count
 
 MOST_DEVICES_PER_CORE = 32
 """Devices beyond the cores wait for one another, and each takes memory and threads: more than so many are a slip."""
+GPUS = ("gpu", "cuda", "rocm")
+"""As jax names their platform."""
 LEVEL = "xla_backend_optimization_level"
+DETERMINISTIC = "xla_gpu_deterministic_ops"
 
 
 def use_cpu_devices(count: int | None = None) -> int:
@@ -71,10 +74,16 @@ def ensemble_devices(devices: Sequence[jax.Device] | None) -> tuple[jax.Device, 
 
 
 def compiler_options(devices: Sequence[jax.Device]) -> dict[str, int]:
-    """Options for XLA besides its flags: on CPUs level 2 of LLVM's optimisation, unless XLA_FLAGS or jax choose a level.
+    """Options for XLA besides its flags, which win where they name the same.
 
-    Level 3, XLA's own choice, compiles three times as long, and unrolls the loops over narrow layers into code that takes a tenth
-    longer to run.
+    On CPUs level 2 of LLVM's optimisation, unless jax chooses a level: level 3, XLA's own choice, compiles three times as long, and
+    unrolls the loops over narrow layers into code that takes a tenth longer to run.
+
+    On GPUs deterministic operations: XLA would else choose kernels by timing them, so that every process may get other bits, and
+    would add in the order in which threads happen to finish.
     """
-    is_free = LEVEL not in os.environ.get("XLA_FLAGS", "") and not jax.config.read("jax_disable_most_optimizations")
+    flags = os.environ.get("XLA_FLAGS", "")
+    if devices[0].platform in GPUS:
+        return {} if DETERMINISTIC in flags else {DETERMINISTIC: True}
+    is_free = LEVEL not in flags and not jax.config.read("jax_disable_most_optimizations")
     return {LEVEL: 2} if devices[0].platform == "cpu" and is_free else {}

@@ -12,6 +12,7 @@ from jaxtyping import Int
 
 from jaxdl.designs import Design
 from jaxdl.ensembles.host_program import HostProgram, computed_on_host
+from jaxdl.ensembles.processes import in_several_processes
 from jaxdl.ensembles.program import Executable, Program
 from jaxdl.types import Key
 
@@ -45,7 +46,7 @@ def dispatch(
         while sent < num_blocks and len(pending) < (2 if fetched else 1):
             counts = share(min(num_blocks - sent, blocks_per_device * num_devices), num_devices)
             levels = _levels(program, design, runs, sent, counts)
-            pending.append((sent, counts, executable.execute(key, levels, counts, setting)))
+            pending.append((sent, counts, program.execute(key, levels, counts, setting)))
             sent += int(counts.sum())
         start, counts, results = pending.popleft()
         rows = _rows(executable, counts, start, program.block, len(runs))
@@ -87,9 +88,7 @@ def _blocks_within(program: Program, seconds_per_block: float) -> int:
 def _blocks_per_device(program: Program, executable: Executable, seconds_per_block: float) -> int:
     """As many blocks as take a moment; in several processes as the first one measured, because all must send the same."""
     blocks = _blocks_within(program, seconds_per_block)
-    if len({device.process_index for device in executable.devices}) == 1:
-        return blocks
-    return from_first_process(blocks)
+    return from_first_process(blocks) if in_several_processes(executable.devices) else blocks
 
 
 def from_first_process(value: int) -> int:

@@ -1,6 +1,6 @@
 """`Engine`: how a study is run. Nothing here changes what a run computes, but for the size of the block."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from jaxdl.kinds import as_count, check_flag
 from jaxdl.paths import as_path
 
 MEMORY_LIMIT = 2**30
+PLATFORMS = ("cpu", "gpu", "tpu")
 SHARES = "pass (k, K), k from 1 to K: (1, 3), (2, 3) and (3, 3) make a study of three shares"
 
 
@@ -31,9 +32,10 @@ class Engine:
     ValueError: shard: got (1, 2) without a store, expected a folder where the shares meet; pass store=folder
     """
 
-    block: int | None = None
-    """Runs that are vectorised together; the last bits of a run depend on it. By default the store's, or 8 on CPUs and what fits in
-    half the memory elsewhere. All runs of a block wait for the slowest; 1 suits trials whose numbers of steps differ."""
+    block: int | Mapping[str, int] | None = None
+    """Runs that are vectorised together; the last bits of a run depend on it. By default the store's, or 8 on CPUs and elsewhere
+    what computes fastest when the study begins. All runs of a block wait for the slowest; 1 suits trials whose numbers of steps
+    differ. `{"cpu": 64}` says it for CPUs alone: what suits a core leaves a GPU idle."""
     devices: Sequence[jax.Device] | None = None
     """By default all of them, those of other processes too when jax runs in several."""
     store: str | Path | None = None
@@ -49,9 +51,13 @@ class Engine:
     """Show progress on standard error."""
 
     def __post_init__(self) -> None:
-        if self.block is not None:
+        for block in self.block.values() if isinstance(self.block, Mapping) else [self.block]:
             remedy = "memory is taken for a whole block, filled or not (the default, 8, suits CPUs)"
-            as_count("block", self.block, high=MOST_RUNS_IN_BLOCK, remedy=remedy)
+            if block is not None:
+                as_count("block", block, high=MOST_RUNS_IN_BLOCK, remedy=remedy)
+        if isinstance(self.block, Mapping) and not set(self.block) <= set(PLATFORMS):
+            msg = f"block: got {dict(self.block)!r:.60}, expected platforms among {PLATFORMS}; pass {{'cpu': 64}}"
+            raise ValueError(msg)
         if self.devices is not None:
             ensemble_devices(self.devices)
         if self.store is not None:
@@ -60,6 +66,15 @@ class Engine:
         for flag in ("fresh", "progress"):
             check_flag(flag, getattr(self, flag))
         self._check_shard()
+
+    def block_on(self, platform: str) -> int | None:
+        """The block asked for on a platform, as jax names it; None where the engine chooses.
+
+        >>> Engine(block={"cpu": 64}).block_on("cpu"), Engine(block={"cpu": 64}).block_on("gpu")
+        (64, None)
+        """
+        block = self.block.get(platform) if isinstance(self.block, Mapping) else self.block
+        return None if block is None else int(block)
 
     def _check_shard(self) -> None:
         shard = self.shard

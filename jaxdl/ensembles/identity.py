@@ -55,7 +55,7 @@ def identity_of(
     """The parts of a study's identity by name.
 
     Args:
-        trial: the digest of its lowering, `lowering_digest`.
+        trial: the digest of its lowering, `lowering_digest`, and those of the arrays that it closes over.
         design: the study's; its sources and their nesting count.
         inner: axes of the design that the trial handles itself.
         block: runs that are vectorised together.
@@ -90,6 +90,18 @@ def _hardware(device: jax.Device) -> str:
 def digest(identity: Mapping[str, str]) -> str:
     """One word for an identity: 64 hexadecimal digits."""
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def array_digest(array: Any) -> str:
+    """One word for an array's type, shape and values.
+
+    >>> array_digest(np.zeros(2)) == array_digest(np.zeros(2)), array_digest(np.zeros(2)) == array_digest(-np.zeros(2))
+    (True, False)
+    """
+    values = np.asarray(array)
+    word = hashlib.sha256(f"{values.dtype} {values.shape} ".encode())
+    word.update(np.ascontiguousarray(values).view(np.uint8).data)
+    return word.hexdigest()
 
 
 def setting_digest(setting: Any) -> str:

@@ -7,6 +7,9 @@ blocks of exactly `block`, because XLA compiles different batch sizes into diffe
 dispatch is a run-time value, because XLA unrolls loops whose length it knows. And `check_vma=False`, because with JAX's
 default a parameter that starts as a constant counts as replicated, so that `grad` sums it over devices and the members
 silently train each other.
+
+On accelerators a dispatch is one block and no loop: a loop of unknown length would make the host wait inside of every dispatch.
+Arrays that a trial closes over are inputs of the program, so that another closure of the same trial finds it compiled.
 """
 
 import functools
@@ -22,8 +25,9 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxdl.designs import Design, RecordedKeys, keys_at
 from jaxdl.ensembles.devices import compiler_options
-from jaxdl.ensembles.identity import OPTIONS, identity_of
+from jaxdl.ensembles.identity import OPTIONS, array_digest, identity_of
 from jaxdl.ensembles.mistakes import callbacks_of, check_call, check_returned, explained
+from jaxdl.programs.constants import opened
 from jaxdl.programs.convolutions import as_products, convolves
 from jaxdl.programs.lapack import batches_lapack, one_matrix_at_a_time
 from jaxdl.programs.lowering import lowering_digest
@@ -36,9 +40,11 @@ PROGRAMS_KEPT = 16
 
 
 class Executable(NamedTuple):
-    """`execute(key, levels, counts, setting) -> (outputs, aux)`, compiled for `devices`."""
+    """`execute(constants, key, levels, counts, setting) -> (outputs, aux)`, compiled for `devices`."""
 
     execute: Callable[..., Any]
+    place: Callable[[Any], Any]
+    """Arrays of the host or of one device as those of all devices."""
     devices: tuple[jax.Device, ...]
     compiled: Any
     """What jax compiled, for its memory analysis and its text."""
@@ -49,9 +55,11 @@ class Program:
     """One block of a study, traced; compiled when it is first executed."""
 
     one_block: jax.stages.Traced
-    """`(key, levels "block factors", setting) -> (outputs, aux)`; traced once, as that is slow for deep trials."""
+    """`(constants, key, levels "block factors", setting) -> (outputs, aux)`; traced once, as that is slow for deep trials."""
+    constants: list[Any]
+    """The arrays that the trial closes over."""
     arguments: tuple[Any, Any, Any]
-    """Shapes of those three."""
+    """Shapes of the other three."""
     design: Design
     """Sources and nesting; numbers of levels only where the trial handles them itself."""
     inner: tuple[int, ...]
@@ -59,12 +67,23 @@ class Program:
     devices: tuple[jax.Device, ...]
     capacity: int
     """Blocks that one dispatch can hold on each device."""
+    in_a_loop: bool
+    """Whether a dispatch is a loop over blocks, as on CPUs; else it is one block."""
     names_read: frozenset[str]
     """The sources whose keys the trial asked for."""
 
     def identity(self, key: Key) -> dict[str, str]:
         """What the bits of a run with this root key depend on, besides its levels and its setting."""
-        return identity_of(self._lowering_digest, self.design, self.inner, self.block, self.devices, key)
+        trial = " ".join([self._lowering_digest, *map(array_digest, self.constants)])
+        return identity_of(trial, self.design, self.inner, self.block, self.devices, key)
+
+    def execute(self, key: Key, levels: np.ndarray, counts: np.ndarray, setting: Any) -> Any:
+        """`(outputs, aux)` of the first `counts` blocks of each device."""
+        return self.executable.execute(self._placed_constants, key, levels, counts, setting)
+
+    @functools.cached_property
+    def _placed_constants(self) -> Any:
+        return self.executable.place(self.constants)
 
     @property
     def results(self) -> Any:
@@ -87,9 +106,9 @@ class Program:
         if self.callbacks:
             return self._compile(lowered)
         options = tuple(getattr(jax.config, name) for name in OPTIONS)
-        structures = jax.tree.structure(self.arguments), jax.tree.structure(self.results)
+        structures = jax.tree.structure((len(self.constants), self.arguments)), jax.tree.structure(self.results)
         compiler = tuple(compiler_options(self.devices).items())
-        meaning = (lowering_digest(lowered), structures, self.devices, self.capacity, options, compiler)
+        meaning = (lowering_digest(lowered), structures, self.devices, self.capacity, self.in_a_loop, options, compiler)
         executable = _compiled.pop(meaning, None) or self._compile(lowered)
         _compiled[meaning] = executable  # the latest at the end
         while len(_compiled) > PROGRAMS_KEPT:
@@ -98,27 +117,31 @@ class Program:
 
     def _compile(self, lowered: Any) -> Executable:
         compiled = lowered.compile(compiler_options(self.devices))
-        is_global = {device.process_index for device in self.devices} != {jax.process_index()}
-        execute = _on_global_arrays(compiled, self.devices) if is_global else compiled
-        return Executable(execute, self.devices, compiled)
+        if {device.process_index for device in self.devices} != {jax.process_index()}:
+            return Executable(*_on_global_arrays(compiled, self.devices), self.devices, compiled)
+        return Executable(compiled, functools.partial(_on_all_devices, devices=self.devices), self.devices, compiled)
 
     def _lower(self) -> Any:
         key, levels, setting = self.arguments
 
-        def blocks_of_one_device(key, levels, counts, setting):
+        def one_block_of_one_device(constants, key, levels, counts, setting):
+            del counts  # of a device with nothing left to do the block is computed, and not fetched
+            return jax.tree.map(lambda leaf: leaf[None], self.one_block(constants, key, levels[0], setting))
+
+        def blocks_of_one_device(constants, key, levels, counts, setting):
             buffers = jax.tree.map(lambda leaf: jnp.zeros((self.capacity, *leaf.shape), leaf.dtype), self.results)
 
             def step(index, buffers):
-                results = self.one_block(key, levels[index], setting)
+                results = self.one_block(constants, key, levels[index], setting)
                 return jax.tree.map(lambda buffer, value: buffer.at[index].set(value), buffers, results)
 
             return jax.lax.fori_loop(0, counts[0], step, buffers)
 
         each, all_devices = PartitionSpec(AXIS), PartitionSpec()
         sharded = jax.shard_map(
-            blocks_of_one_device,
+            blocks_of_one_device if self.in_a_loop else one_block_of_one_device,
             mesh=_mesh(self.devices),
-            in_specs=(all_devices, each, each, all_devices),
+            in_specs=(all_devices, all_devices, each, each, all_devices),
             out_specs=each,
             check_vma=False,
         )
@@ -126,7 +149,8 @@ class Program:
         counts = jax.ShapeDtypeStruct((len(self.devices),), jnp.int32)
         # The root key serves every block, by design; that a trial uses no key twice was checked when it was traced.
         with jax.debug_key_reuse(False):
-            return jax.jit(sharded).lower(key, jax.ShapeDtypeStruct(shape, jnp.int32), counts, setting)
+            constants = _shapes(self.constants)
+            return jax.jit(sharded).lower(constants, key, jax.ShapeDtypeStruct(shape, jnp.int32), counts, setting)
 
 
 _compiled: dict[tuple[Any, ...], Executable] = {}
@@ -179,10 +203,41 @@ def trace_program(
         traced = traced_with(as_products(one_run))
     if devices[0].platform == "cpu" and jax.__version_info__ < (0, 12):
         traced = _without_batches_of_lapack(traced, (key, levels, setting))
+    traced, constants = _with_inputs_for_constants(traced, (key, levels, setting))
     _check_outputs(traced.out_info, tuple(design.shape[axis] for axis in inner))
     block_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(traced.out_info))
-    capacity = max(1, min(max_blocks, BUFFER_BYTES // max(block_bytes, 1)))
-    return Program(traced, (key, levels, setting), design, inner, block, devices, capacity, frozenset(names_read))
+    in_a_loop = devices[0].platform == "cpu"
+    capacity = max(1, min(max_blocks, BUFFER_BYTES // max(block_bytes, 1))) if in_a_loop else 1
+    return Program(
+        traced,
+        constants,
+        (key, levels, setting),
+        design,
+        inner,
+        block,
+        devices,
+        capacity,
+        in_a_loop,
+        frozenset(names_read),
+    )
+
+
+def _with_inputs_for_constants(
+    traced: jax.stages.Traced, arguments: tuple[Any, Any, Any]
+) -> tuple[jax.stages.Traced, list[Any]]:
+    """The block as a function of the arrays that the trial closes over too, and those arrays."""
+    function, constants = opened(traced.jaxpr)
+    structure = jax.tree.structure(traced.out_info)
+
+    def one_block(constants, key, levels, setting):
+        return jax.tree.unflatten(structure, function(constants, jax.tree.leaves((key, levels, setting))))
+
+    with jax.debug_key_reuse(False):  # checked when the trial was traced
+        return jax.jit(one_block).trace(_shapes(constants), *arguments), constants
+
+
+def _shapes(arrays: list[Any]) -> list[jax.ShapeDtypeStruct]:
+    return [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays]
 
 
 def _without_batches_of_lapack(traced: jax.stages.Traced, arguments: tuple[Any, Any, Any]) -> jax.stages.Traced:
@@ -197,7 +252,22 @@ def _mesh(devices: tuple[jax.Device, ...]) -> Mesh:
     return Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
 
 
-def _on_global_arrays(compiled: Any, devices: tuple[jax.Device, ...]) -> Callable[..., Any]:
+def _on_all_devices(arrays: list[Any], devices: tuple[jax.Device, ...]) -> list[jax.Array]:
+    """The arrays on each of the devices; those of CPUs share the memory of the one on the host."""
+    everywhere = NamedSharding(_mesh(devices), PartitionSpec())
+    if devices[0].platform != "cpu":
+        return jax.device_put(arrays, everywhere)
+    return [
+        jax.make_array_from_single_device_arrays(
+            array.shape, everywhere, [jax.device_put(np.asarray(array), device) for device in devices]
+        )
+        for array in arrays
+    ]
+
+
+def _on_global_arrays(
+    compiled: Any, devices: tuple[jax.Device, ...]
+) -> tuple[Callable[..., Any], Callable[[Any], Any]]:
     """`compiled` for several processes, each of which passes the same host arrays and feeds its own devices from them."""
     mesh = _mesh(devices)
     each, all_devices = NamedSharding(mesh, PartitionSpec(AXIS)), NamedSharding(mesh, PartitionSpec())
@@ -210,11 +280,15 @@ def _on_global_arrays(compiled: Any, devices: tuple[jax.Device, ...]) -> Callabl
         host = np.asarray(array)
         return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
 
-    def execute(key: Key, levels: np.ndarray, counts: np.ndarray, setting: Any) -> Any:
-        placed = jax.tree.map(lambda leaf: place(leaf, all_devices), setting)
-        return compiled(place(key, all_devices), place(levels, each), place(counts, each), placed)
+    def place_all(arrays: Any) -> Any:
+        return jax.tree.map(lambda leaf: place(leaf, all_devices), arrays)
 
-    return execute
+    def execute(constants: Any, key: Key, levels: np.ndarray, counts: np.ndarray, setting: Any) -> Any:
+        return compiled(
+            constants, place(key, all_devices), place(levels, each), place(counts, each), place_all(setting)
+        )
+
+    return execute, place_all
 
 
 def _check_outputs(results: Any, inner_shape: tuple[int, ...]) -> None:

@@ -89,14 +89,17 @@ def trace_study(
     def trace(size: int) -> Program:
         return trace_program(trial, design, inner_axes, size, devices, key, each_setting[0])
 
-    block = None if engine.block is None else int(engine.block)
+    block = engine.block_on(devices[0].platform)
     store = None if engine.store is None else as_path("store", engine.store)
     if store is not None and IDENTITY in str(store):
         # The name must not depend on the block chosen below, which is read from the folder: it is that of the default block.
         store = Path(str(store).replace(IDENTITY, digest(trace(block or BLOCK_ON_CPU).identity(key))[:16]))
     if block is None:
         created = None if store is None else stored_block(store)
-        block = default_block(devices, trace) if created is None else created
+        if created is None:
+            num_runs = num_outer_runs(trace(BLOCK_ON_CPU), design)
+            created = default_block(devices, trace, num_runs, key, each_setting[0])
+        block = created
     program = trace(block)
     outside = program.callbacks - {"debug_callback", "debug_print"}
     if store is not None and outside:
@@ -119,7 +122,7 @@ def _on_host(
     trial: HostTrial, design: Design, key: Key, settings: list[Any], inner: Sequence[str], engine: Engine
 ) -> TracedStudy:
     """The study of a trial on the host, which is called run by run."""
-    if engine.block not in (None, 1) or inner:
+    if engine.block_on("cpu") not in (None, 1) or inner:
         msg = f"block, inner: got {engine.block} and {tuple(inner)} for a trial on the host, which makes one run at a time; "
         raise ValueError(msg + "leave both out")
     if jax.process_count() > 1:

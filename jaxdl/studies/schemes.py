@@ -18,6 +18,7 @@ from jaxdl.decomposition.estimates import jackknife_variance
 from jaxdl.ensembles import DivergedRunsError, Engine, Runs
 from jaxdl.ensembles.block_size import BLOCK_ON_CPU
 from jaxdl.ensembles.diverged import summary
+from jaxdl.ensembles.engine import PLATFORMS
 from jaxdl.studies.decompose import decompose
 from jaxdl.studies.divergence import MAX_DIVERGED
 from jaxdl.studies.triangulation import Row
@@ -73,7 +74,9 @@ def over_parts(
         return jax.vmap(lambda part: fit(part, x_test))(split.parts)
 
     splits = designs.independent(num_runs // num_parts, "data")
-    engine = replace(engine, block=max(1, (engine.block or BLOCK_ON_CPU) // num_parts))
+    asked = {name: block for name in PLATFORMS if (block := engine.block_on(name)) is not None}
+    blocks = {"cpu": BLOCK_ON_CPU, **asked}
+    engine = replace(engine, block={name: max(1, block // num_parts) for name, block in blocks.items()})
     runs = ensembles.run(trial, splits, key, engine=engine)
     kept, notes = _kept(runs, splits.num_runs, "splits")
     results = [

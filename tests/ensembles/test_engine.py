@@ -2,6 +2,7 @@ import functools
 import subprocess
 import sys
 import warnings
+from types import SimpleNamespace
 
 import chex
 import jax
@@ -14,6 +15,7 @@ import threadpoolctl
 from jaxdl import designs, ensembles, learners, losses, models, objectives
 from jaxdl.data import orders, problems
 from jaxdl.ensembles.devices import compiler_options
+from jaxdl.ensembles.identity import identity_of
 from jaxdl.ensembles.program import trace_program
 from jaxdl.ensembles.run import collect
 from jaxdl.ensembles.stream import stream
@@ -385,6 +387,22 @@ def test_programs_for_cpus_are_compiled_at_a_level_of_their_own(monkeypatch):
         jax.config.update("jax_disable_most_optimizations", False)
     monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=1")
     assert compiler_options(cpus) == {}
+
+
+def test_programs_for_gpus_are_compiled_with_deterministic_operations(unchecked, monkeypatch):
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
+    gpus = [SimpleNamespace(platform="gpu")]
+    assert compiler_options(gpus) == {"xla_gpu_deterministic_ops": True}
+    monkeypatch.setenv("XLA_FLAGS", "--xla_gpu_deterministic_ops=false")
+    assert compiler_options(gpus) == {}
+
+
+def test_what_a_gpu_depends_on_is_in_the_identity(unchecked):
+    driver = SimpleNamespace(platform_version="PJRT C API\ncuda 13000")
+    gpu = SimpleNamespace(platform="gpu", device_kind="NVIDIA H100", client=driver)
+    names = identity_of("trial", CROSSED, (), 8, (gpu, gpu), KEY)
+    assert names["devices"] == "several, gpu NVIDIA H100, PJRT C API cuda 13000"
+    assert names["compiler options"] == "{'xla_gpu_deterministic_ops': True}"
 
 
 def test_random_keys_as_outputs_are_refused_before_anything_runs():
