@@ -11,7 +11,7 @@ the data, is taken as the runs show it. One table never separates bias² from no
 
 import math
 import warnings
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -22,6 +22,7 @@ from jaxdl.decomposition import Decomposition, Target, bracket, kohavi_wolpert, 
 from jaxdl.decomposition.named_terms import label_of
 from jaxdl.decomposition.noise import NoiseEstimate
 from jaxdl.decomposition.noise_bracket import NoiseBracket
+from jaxdl.diagnosis.found import TOGETHER, Diagnosis, Forecast, Number
 from jaxdl.diagnosis.learners import DESCRIBED, NAMES, SEEDED, fitted
 from jaxdl.diagnosis.mixed_tables import Examples
 from jaxdl.ensembles import Engine
@@ -32,54 +33,8 @@ NUM_DRAWS, NUM_SEEDS, NUM_SMALLER = 16, 4, 12
 MOST_ROWS = 5000
 MOST_TEST_POINTS = 1000
 FEWEST_TO_TRAIN = 12
-TOGETHER = "bias_squared_plus_noise"
-
-
-class Number(NamedTuple):
-    """An estimate with its 95 % interval, or a forecast with one of 90 %, which has no standard error."""
-
-    estimate: float
-    standard_error: float
-    low: float
-    high: float
-
-
-class Forecast(NamedTuple):
-    """The risk measured at some training sizes, and what a power law through it says of others."""
-
-    sizes: Int[Array, " sizes"]
-    risks: Float[Array, " sizes"]
-    standard_errors: Float[Array, " sizes"]
-    ahead: dict[int, Number]
-    """By training size: the risk there."""
-    misfit: float
-    """The p-value of the power law; nan where three sizes leave nothing to test it by."""
-
-
-class Diagnosis(NamedTuple):
-    """What `diagnose` found."""
-
-    target: str
-    task: Literal["regression", "classification"]
-    model: str
-    """A name of `learners.NAMES`."""
-    described: str
-    num_rows: int
-    num_pool: int
-    """Rows that training sets are drawn from."""
-    num_test: int
-    training_size: int
-    """Of each run: all numbers of `terms` are of this size."""
-    num_runs: int
-    terms: dict[str, Number]
-    """`bias_squared_plus_noise`, `variance[data]`, and with a seed `variance[seed]`, `variance[data, seed]`; `risk`, their sum."""
-    constant_risk: float
-    """Of the best constant, on the test points."""
-    noise: NoiseBracket
-    bias_squared: Number
-    """The estimate is nan: a table gives an interval alone."""
-    forecast: Forecast
-    notes: tuple[str, ...]
+MOST_REPEATED = 0.5
+"""The share of rows from which on those with an equal speak for all: noise may differ from row to row."""
 
 
 def diagnose(
@@ -175,21 +130,28 @@ def noise_bounds(
     own = NoiseEstimate(
         least, together.standard_error, "upper", "bias² + noise of this learner", "too large by its bias²"
     )
-    known = [own]
-    notes = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of many features, where the bound is loose: then another one is tighter
-        found = [noise.nearest_neighbor(x, labels)]
-        if len(np.unique(x, axis=0)) < len(x):
-            found.append(noise.replicates(x, labels))
-    for each in found:
-        if each.direction == "either":
-            notes.append(
-                f"rows that equal others may be copies, so that {each.method.replace('_', ' ')} bounds no noise"
-            )
-        else:
-            known.append(each)
-    return bracket(*known), tuple(dict.fromkeys(notes))
+        found = [noise.nearest_neighbor(x, labels), *_at_equal_rows(x, labels, examples.x[rows])]
+    known = [own, *(each for each in found if each.direction != "either")]
+    doubtful = [each.method.replace("_", " ") for each in found if each.direction == "either"]
+    notes = (
+        [f"rows that equal others may be copies, so that {' and '.join(doubtful)} bound no noise"] if doubtful else []
+    )
+    try:
+        return bracket(*known), tuple(notes)
+    except ValueError:  # bounds that contradict each other
+        note = "measurements at equal rows vary more than the learner errs, and are not used to bound the noise"
+        return bracket(*(each for each in known if each.direction == "upper")), (*notes, note)
+
+
+def _at_equal_rows(
+    x: Float[Array, "rows columns"], labels: Float[Array, "rows out"], cells: Float[Array, "rows features"]
+) -> list[NoiseEstimate]:
+    """The spread of labels at equal rows, where that is the noise of the table: most rows are repeated, and no cell is missing."""
+    counts = np.unique(x, axis=0, return_counts=True)[1]
+    is_of_the_table = counts[counts > 1].sum() >= MOST_REPEATED * len(x) and not np.isnan(cells).any()
+    return [noise.replicates(x, labels)] if is_of_the_table else []
 
 
 class _Runs(NamedTuple):

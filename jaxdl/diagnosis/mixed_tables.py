@@ -102,7 +102,25 @@ def read_examples(
     if not x:
         msg = f"path: got {file} without a column to predict {target} from, expected one or more that vary; add columns"
         raise ValueError(msg)
-    return Examples(np.stack(x, axis=1), y, tuple(names), tuple(is_text), target, classes, tuple(notes))
+    matrix = np.stack(x, axis=1)
+    first = _first_of_copies(matrix, y)
+    if len(first) < len(y):
+        count = len(y) - len(first)
+        if not classes and len(np.unique(y[first])) > ALMOST_ALL * len(first):
+            matrix, y = matrix[first], y[first]
+            notes.append(f"{count} rows are copies of others, which would be trained and tested on, and are left out")
+        else:
+            notes.append(f"{count} rows equal others; if they are copies, remove them, as the risk comes out too low")
+    if len(y) < FEWEST_ROWS:
+        msg = f"path: got {len(y)} different rows in {file}, expected {FEWEST_ROWS} or more; collect more"
+        raise ValueError(msg)
+    return Examples(matrix, y, tuple(names), tuple(is_text), target, classes, tuple(notes))
+
+
+def _first_of_copies(x: Float[Array, "n features"], y: Num[Array, " n"]) -> Int[Array, " rows"]:
+    """The rows that equal no earlier one, missing cells being equal."""
+    rows = np.column_stack([np.nan_to_num(x, nan=np.inf), y])
+    return np.sort(np.unique(rows, axis=0, return_index=True)[1])
 
 
 def _is_missing(cell: str) -> bool:

@@ -1,7 +1,7 @@
 """One sentence on what to do next, from the parts of the risk."""
 
+from jaxdl.diagnosis.found import TOGETHER, Diagnosis
 from jaxdl.diagnosis.learners import NAMES
-from jaxdl.diagnosis.limits import TOGETHER, Diagnosis
 
 NEXT_TO_NOTHING = 0.02
 """Of the risk of a constant, below which there is nothing to take apart."""
@@ -9,6 +9,10 @@ HARDLY_BETTER = 0.95
 """Of the risk of a constant."""
 WORTH_AVERAGING = 0.2
 """The share of the risk from which on the seed is worth averaging over, as that costs computing alone."""
+
+
+WORTH_CALLING_BIAS = 0.1
+"""The share of bias² + noise that must be bias²."""
 
 
 def next_step(found: Diagnosis) -> str:
@@ -38,7 +42,7 @@ def next_step(found: Diagnosis) -> str:
             f"{found.training_size} rows, and the curve expects {more:.3g} at {max(found.forecast.ahead)} rows, after {now:.3g} at "
             f"{min(found.forecast.ahead)}."
         )
-    if found.bias_squared.low > together / 4:
+    if found.bias_squared.low > WORTH_CALLING_BIAS * together:
         return (
             f"Use a more flexible learner or better columns: at least {found.bias_squared.low:.3g} of the risk of {risk:.3g} is "
             "bias², which no averaging and no more rows of this kind remove."

@@ -6,7 +6,7 @@ from html import escape
 from string import Template
 
 from jaxdl.decomposition.noise import NoiseEstimate
-from jaxdl.diagnosis.limits import TOGETHER, Diagnosis, Number
+from jaxdl.diagnosis.found import TOGETHER, Diagnosis, Number
 from jaxdl.diagnosis.next_step import next_step
 
 WIDTH = 100

@@ -15,8 +15,9 @@ from jaxdl.decomposition import Target, squared_error
 from jaxdl.decomposition.noise import NoiseEstimate
 from jaxdl.decomposition.noise_bracket import NoiseBracket
 from jaxdl.diagnosis import Examples, Number, diagnose, limits, report
+from jaxdl.diagnosis.found import TOGETHER, Diagnosis, Forecast
 from jaxdl.diagnosis.learners import NAMES
-from jaxdl.diagnosis.limits import TOGETHER, Diagnosis, Forecast, by_law
+from jaxdl.diagnosis.limits import by_law
 from jaxdl.diagnosis.next_step import next_step
 from jaxdl.types import Dataset
 
@@ -77,6 +78,24 @@ def test_measurements_at_equal_rows_bound_the_noise_of_numbers_from_both_sides()
     assert bounds.low.method == "replicates"
     assert abs(bounds.low.estimate - NOISE) < 4 * bounds.low.standard_error
     assert notes == ()
+
+
+def test_a_few_equal_rows_do_not_speak_for_all():
+    """Rows at one x have ten times the noise of the others."""
+    x = np.concatenate([np.zeros(20), RNG.normal(size=180)])[:, None]
+    y = np.sqrt(np.where(x[:, 0] == 0, 10, 1)) * RNG.normal(size=200)
+    examples = Examples(x, y, ("a",), (False,), "y", (), ())
+    bounds, notes = limits.noise_bounds(examples, np.arange(200), Number(1.9, 0.1, 1.7, 2.1))
+    assert bounds.low.method == "zero"
+    assert notes == ()
+
+
+def test_bounds_that_contradict_each_other_are_told():
+    x = np.repeat(RNG.normal(size=(100, 1)), 2, axis=0)
+    examples = Examples(x, RNG.normal(size=200), ("a",), (False,), "y", (), ())
+    bounds, notes = limits.noise_bounds(examples, np.arange(200), Number(0.01, 0.001, 0.008, 0.012))
+    assert bounds.low.method == "zero"
+    assert "vary more than the learner errs" in notes[0]
 
 
 def test_the_noise_of_classes_counts_half_the_disagreement_of_neighbours():

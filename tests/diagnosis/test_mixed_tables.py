@@ -73,6 +73,16 @@ def test_a_target_of_text_or_few_whole_numbers_is_one_of_classes(tmp_path):
     assert read_examples(path, "grade", task="regression").classes == ()
 
 
+def test_copies_are_left_out_of_numbers_and_told_of_classes(tmp_path):
+    area, price, city = (np.concatenate([each, each[:15]]) for each in (AREA, PRICE, CITY))
+    found = read_examples(written(tmp_path, {"area": area, "price": price}), "price")
+    np.testing.assert_array_equal(found.y, PRICE)
+    assert "15 rows are copies" in found.notes[0]
+    of_classes = read_examples(written(tmp_path, {"area": area, "city": city}), "city")
+    assert len(of_classes.y) == NUM_ROWS + 15
+    assert "rows equal others" in of_classes.notes[0]
+
+
 WRONG = {
     "no such column": ({"area": AREA, "price": PRICE}, "cost", {}, "target: got 'cost', expected a column"),
     "left out": ({"area": AREA, "price": PRICE}, "price", {"leave_out": ("x",)}, "leave-out: got 'x'"),
