@@ -35,6 +35,10 @@ def _run(arguments: Any) -> int:
         from jaxdl.commands import decompose
 
         return decompose.main(arguments)
+    if arguments.task == "diagnose":
+        from jaxdl.commands import diagnose
+
+        return diagnose.main(arguments)
     from jaxdl.paths import as_path
 
     target, *sources = (as_path("merge", each) for each in (arguments.target, *arguments.sources))

@@ -22,6 +22,7 @@ LAYERS = (
     {"learners", "ensembles", "selection"},
     {"estimators", "studies"},
     {"truths"},
+    {"diagnosis"},
     {"commands", "doctor"},
     {"__main__"},
 )

@@ -2,6 +2,7 @@
 
 import argparse
 
+MODELS = ("ridge", "forest", "boosting", "network")
 LOSSES = ("squared-error", "cross-entropy", "kohavi-wolpert", "zero-one")
 
 
@@ -31,7 +32,37 @@ a csv file is in long form, a row for each run and point, with columns for facto
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
+    _add_diagnose(
+        tasks.add_parser(
+            "diagnose",
+            help="what limits a learner on a table: bias² + noise, variance by source, more rows; and what to do next",
+            description="Fit a learner to parts of a table many times, and say what makes its error: bias² + noise, variance by "
+            "source, a bracket for the noise, the learning curve, and what to do next. It takes a minute or two at most.",
+            epilog="""\
+  python -m jaxdl diagnose houses.csv --target price
+  python -m jaxdl diagnose houses.csv --target price --model boosting --report houses.html""",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    )
     return whole
+
+
+def _add_diagnose(task: argparse.ArgumentParser) -> None:
+    task.add_argument("table", help="a text table with a header; text columns and missing cells are welcome")
+    task.add_argument("--target", required=True, help="the column to predict")
+    task.add_argument("--model", choices=MODELS, default="forest", help="default: %(default)s")
+    task.add_argument(
+        "--task",
+        dest="task_of_target",
+        choices=("regression", "classification"),
+        help="unless given, text and at most ten different whole numbers are classes",
+    )
+    task.add_argument("--leave-out", help="columns not to predict from, with commas between them")
+    task.add_argument("--delimiter", help="between the cells; found in the first line unless given")
+    task.add_argument("--encoding", default="utf-8", help="of the text, such as latin-1; default: %(default)s")
+    task.add_argument("--report", help="write a page as well: the name of an .html file")
+    task.add_argument("--seed", type=int, default=0, help="of the split and of all fits; default: %(default)s")
+    task.add_argument("--workers", type=int, default=2, help="processes side by side; default: %(default)s")
 
 
 def _add_decompose(task: argparse.ArgumentParser) -> None:

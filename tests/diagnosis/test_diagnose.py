@@ -1,0 +1,238 @@
+"""The parts of a diagnosis: the laws of subsampling, exact answers, the sentence, the page, and the tables of scikit-learn."""
+
+import re
+import sys
+from html.parser import HTMLParser
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn import datasets
+
+from jaxdl import __main__
+from jaxdl.data import resampling
+from jaxdl.decomposition import Target, squared_error
+from jaxdl.decomposition.noise import NoiseEstimate
+from jaxdl.decomposition.noise_bracket import NoiseBracket
+from jaxdl.diagnosis import Examples, Number, diagnose, limits, report
+from jaxdl.diagnosis.found import TOGETHER, Diagnosis, Forecast
+from jaxdl.diagnosis.learners import NAMES
+from jaxdl.diagnosis.limits import by_law
+from jaxdl.diagnosis.next_step import next_step
+from jaxdl.types import Dataset
+
+RNG = np.random.default_rng(0)
+NUM_ROWS, NUM_FEATURES, NOISE = 480, 3, 0.5
+
+
+@pytest.fixture(scope="module")
+def linear():
+    x = RNG.normal(size=(NUM_ROWS, NUM_FEATURES))
+    y = x.sum(axis=1) + np.sqrt(NOISE) * RNG.normal(size=NUM_ROWS)
+    return Examples(x, y, ("a", "b", "c"), (False,) * 3, "y", (), ())
+
+
+@pytest.fixture(scope="module")
+def of_ridge(linear):
+    return diagnose(linear, "ridge", workers=1, num_draws=32)
+
+
+def test_the_factors_are_those_of_the_law_of_subsampling():
+    predictions = RNG.normal(size=(12, 4, 20)) + RNG.normal(size=(12, 1, 20))
+    result = squared_error(predictions, factors=("data", "seed"), target=Target(labels=RNG.normal(size=20)))
+    law = resampling.subsample(Dataset(jnp.zeros((30, 1)), jnp.zeros((30, 1)), jnp.ones(30)), 12)
+    found = by_law(result, 30, 12)
+    raw = result.variance["data"]
+    np.testing.assert_allclose(found["variance[data]"].estimate, law.variance_factor * raw)
+    np.testing.assert_allclose(found[TOGETHER].estimate, result.bias_squared_plus_noise - law.excess_factor * raw)
+    total = sum(number.estimate for name, number in found.items() if name != "risk")
+    np.testing.assert_allclose(total, found["risk"].estimate)
+    np.testing.assert_allclose(found["risk"].estimate, result.risk)
+
+
+def test_least_squares_has_the_variance_of_its_parameters_and_no_bias(of_ridge):
+    """sigma² (p + 1) / (m - p - 2) at size m, Gaussian inputs; without the factor the draws show half of it."""
+    exact = NOISE * (NUM_FEATURES + 1) / (of_ridge.training_size - NUM_FEATURES - 2)
+    variance, together = of_ridge.terms["variance[data]"], of_ridge.terms[TOGETHER]
+    # Conditional on one table, whose noise of n - 4 degrees of freedom is known to 2/n in variance.
+    of_table = exact * np.sqrt(2 / of_ridge.num_pool)
+    assert abs(variance.estimate - exact) < 4 * np.hypot(variance.standard_error, of_table)
+    assert variance.low > exact / 2
+    assert abs(together.estimate - NOISE) < 4 * together.standard_error
+    assert of_ridge.noise.high.estimate <= together.estimate + 2 * together.standard_error
+
+
+def test_the_bracket_holds_the_noise_and_bias_is_an_interval(of_ridge):
+    low, high = of_ridge.noise
+    assert low.estimate <= NOISE <= high.estimate + 3 * high.standard_error
+    assert of_ridge.bias_squared.low == 0
+    assert np.isnan(of_ridge.bias_squared.estimate)
+    assert "bias²: between 0 and" in report.as_text(of_ridge, "t.csv")
+
+
+def test_measurements_at_equal_rows_bound_the_noise_of_numbers_from_both_sides():
+    x = np.repeat(RNG.normal(size=(100, 1)), 2, axis=0)
+    y = np.sin(x[:, 0]) + np.sqrt(NOISE) * RNG.normal(size=200)
+    examples = Examples(x, y, ("a",), (False,), "y", (), ())
+    bounds, notes = limits.noise_bounds(examples, np.arange(200), Number(5.0, 0.1, 4.8, 5.2))
+    assert bounds.low.method == "replicates"
+    assert abs(bounds.low.estimate - NOISE) < 4 * bounds.low.standard_error
+    assert notes == ()
+
+
+def test_a_few_equal_rows_do_not_speak_for_all():
+    """Rows at one x have ten times the noise of the others."""
+    x = np.concatenate([np.zeros(20), RNG.normal(size=180)])[:, None]
+    y = np.sqrt(np.where(x[:, 0] == 0, 10, 1)) * RNG.normal(size=200)
+    examples = Examples(x, y, ("a",), (False,), "y", (), ())
+    bounds, notes = limits.noise_bounds(examples, np.arange(200), Number(1.9, 0.1, 1.7, 2.1))
+    assert bounds.low.method == "zero"
+    assert notes == ()
+
+
+def test_bounds_that_contradict_each_other_are_told():
+    x = np.repeat(RNG.normal(size=(100, 1)), 2, axis=0)
+    examples = Examples(x, RNG.normal(size=200), ("a",), (False,), "y", (), ())
+    bounds, notes = limits.noise_bounds(examples, np.arange(200), Number(0.01, 0.001, 0.008, 0.012))
+    assert bounds.low.method == "zero"
+    assert "vary more than the learner errs" in notes[0]
+
+
+def test_the_noise_of_classes_counts_half_the_disagreement_of_neighbours():
+    """At one x, labels of chance q and 1 - q: ½(1 - q² - (1 - q)²) = q (1 - q)."""
+    x, y = RNG.random((4000, 1)), (RNG.random(4000) < 0.2).astype(int)
+    examples = Examples(x, y, ("a",), (False,), "y", ("no", "yes"), ())
+    bounds, _ = limits.noise_bounds(examples, np.arange(4000), Number(0.5, 0.01, 0.48, 0.52))
+    assert bounds.high.method == "nearest_neighbor"
+    assert abs(bounds.high.estimate - 0.16) < 4 * bounds.high.standard_error
+
+
+def found_with(together, data, seed=0.0, constant=2.0, bias=(0.0, 0.5)):
+    terms = {TOGETHER: together, "variance[data]": data, "variance[seed]": 0.0, "variance[data, seed]": seed}
+    terms["risk"] = sum(terms.values())
+    forecast = Forecast(
+        np.array([20, 40, 80]), np.array([1.3, 1.2, 1.0]), np.full(3, 0.01),
+        {200: Number(0.9, np.nan, 0.8, 1.0), 400: Number(0.8, np.nan, 0.6, 1.0)}, np.nan,
+    )  # fmt: skip
+    zero = NoiseEstimate(0.0, 0.0, "lower", "zero", "")
+    return Diagnosis(
+        "<y>", "regression", "forest", "random forest of 100 trees", 200, 150, 50, 75, 64,
+        {name: Number(value, 0.1, 0.9 * value, 1.1 * value) for name, value in terms.items()}, constant,
+        NoiseBracket(zero, zero._replace(estimate=0.4, method="nearest_neighbor")), Number(np.nan, np.nan, *bias),
+        forecast, ("<script>alert(1)</script>",),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"together": 0.5, "data": 0.1, "seed": 0.4}, "Average models of several seeds: the seed makes 40%"),
+        ({"together": 0.3, "data": 0.7}, "Collect more rows, or fit less freely: .* 70% .* 0.8 at 400 rows, after 0.9"),
+        ({"together": 0.9, "data": 0.1, "bias": (0.5, 0.9)}, "more flexible learner or better columns: at least 0.5"),
+        ({"together": 0.9, "data": 0.1}, "Compare other learners .*--model ridge.* does not tell them apart"),
+        ({"together": 1.8, "data": 0.15}, "hardly better than a constant"),
+        ({"together": 0.01, "data": 0.01}, "Use it as it is"),
+    ],
+)
+def test_the_next_step_follows_from_the_largest_part(parts, words):
+    sentence = next_step(found_with(**parts))
+    assert re.search(words, sentence), sentence
+
+
+class Balanced(HTMLParser):
+    open_tags: list
+
+    def __init__(self):
+        super().__init__()
+        self.open_tags = []
+        self.seen = set()
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.add(tag)
+        if tag not in ("meta",):
+            self.open_tags.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.seen.add(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open_tags.pop() == tag
+
+
+def test_the_page_is_balanced_escaped_and_stands_alone():
+    page = report.as_page(found_with(0.5, 0.5), 'a<b>"&.csv')
+    parser = Balanced()
+    parser.feed(page)
+    assert parser.open_tags == []
+    assert not parser.seen & {"script", "link", "img", "iframe"}
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "&lt;y&gt;" in page
+    assert "http" not in page
+    assert 'name="viewport"' in page
+
+
+def test_no_number_is_called_bias_that_is_not():
+    text = report.as_text(found_with(0.5, 0.5), "t.csv")
+    lines = [line for line in text.splitlines() if "bias²" in line and "bias² + noise" not in line]
+    assert [line for line in lines if not line.startswith("bias²: between")] == []
+    assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(("model", "message"), [("tree", "expected one of ridge"), ("", "got '', expected one of")])
+def test_another_model_is_refused(model, message, linear):
+    with pytest.raises(ValueError, match=message):
+        diagnose(linear, model)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("model", NAMES)
+@pytest.mark.parametrize("classes", [(), ("no", "yes")])
+def test_every_learner_takes_texts_and_missing_cells(model, classes):
+    x = RNG.normal(size=(100, 3))
+    x[::7, 0] = np.nan
+    x[:, 2] = RNG.integers(4, size=100)
+    y = (x[:, 1] > 0).astype(int) if classes else x[:, 1]
+    examples = Examples(x, y, ("a", "b", "c"), (False, False, True), "y", classes, ())
+    found = diagnose(examples, model, workers=1, num_draws=4, num_seeds=3)
+    assert ("variance[seed]" in found.terms) == (model != "ridge")
+    total = sum(number.estimate for name, number in found.terms.items() if name != "risk")
+    np.testing.assert_allclose(total, found.terms["risk"].estimate)
+    assert found.terms["risk"].estimate < found.constant_risk
+
+
+def as_csv(path, name):
+    bunch = getattr(datasets, f"load_{name}")()
+    target = bunch.target if name == "diabetes" else np.array(bunch.target_names)[bunch.target]
+    rows = [
+        ",".join([*(repr(float(cell)) for cell in row), str(label)])
+        for row, label in zip(bunch.data, target, strict=True)
+    ]
+    path.write_text("\n".join([",".join([*bunch.feature_names, "y"]), *rows]) + "\n")
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["wine", "diabetes", "breast_cancer"])
+def test_the_command_answers_for_known_tables(name, tmp_path, monkeypatch, capsys):
+    as_csv(tmp_path / "t.csv", name)
+    page = tmp_path / "t.html"
+    options = ["--target", "y", "--model", "ridge", "--workers", "1", "--report", str(page)]
+    monkeypatch.setattr(sys, "argv", ["jaxdl", "diagnose", str(tmp_path / "t.csv"), *options])
+    assert __main__.main() == 0
+    printed = capsys.readouterr().out
+    for words in ("bias² + noise", "variance: training rows", "noise: between", "forecast at", "next: "):
+        assert words in printed
+    assert page.read_text().startswith("<!DOCTYPE html>")
+
+
+def test_the_command_says_what_is_wrong_in_one_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    for options, words in (
+        (["--target", "c"], "error: target: got 'c', expected a column"),
+        (["--target", "b"], "error: path: got 1 rows"),
+        (["--target", "b", "--report", str(tmp_path)], "error: report: got"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["jaxdl", "diagnose", str(tmp_path / "t.csv"), *options])
+        assert __main__.main() == 1
+        told = capsys.readouterr().err
+        assert told.startswith(words)
+        assert told.count("\n") == 1

@@ -1,0 +1,104 @@
+"""Tables as people have them become numbers, with a note for each decision, or an error that says what to do."""
+
+import numpy as np
+import pytest
+
+from jaxdl.diagnosis import read_examples
+
+RNG = np.random.default_rng(0)
+NUM_ROWS = 100
+AREA = RNG.normal(size=NUM_ROWS).round(3)
+PRICE = RNG.normal(size=NUM_ROWS).round(3)
+CITY = RNG.choice(["Bonn", "Köln"], size=NUM_ROWS)
+
+
+def written(tmp_path, columns, delimiter=","):
+    lines = [delimiter.join(columns), *(delimiter.join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_numbers_and_texts(tmp_path):
+    found = read_examples(written(tmp_path, {"area": AREA, "city": CITY, "price": PRICE}), "price")
+    np.testing.assert_array_equal(found.x[:, 0], AREA)
+    np.testing.assert_array_equal(found.x[:, 1], CITY == "Köln")
+    np.testing.assert_array_equal(found.y, PRICE)
+    assert (found.columns, found.is_text, found.task, found.notes) == (
+        ("area", "city"),
+        (False, True),
+        "regression",
+        (),
+    )
+
+
+def test_semicolons_decimal_commas_and_missing_cells(tmp_path):
+    with_commas = [str(value).replace(".", ",") for value in AREA]
+    with_commas[3], with_commas[7] = "", "1.234,5"
+    cities = ["n/a", *CITY[1:]]
+    prices = ["?", *(str(value).replace(".", ",") for value in PRICE[1:])]
+    found = read_examples(written(tmp_path, {"area": with_commas, "city": cities, "price": prices}, ";"), "price")
+    np.testing.assert_array_equal(found.y, PRICE[1:])
+    assert np.isnan(found.x[2, 0])
+    assert found.x[6, 0] == 1234.5
+    assert found.x[0, 0] == AREA[1]
+    told = " ".join(found.notes)
+    assert "1 of 100 rows have no price" in told
+    assert "area: 1 missing cells are filled with the median" in told
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (np.arange(NUM_ROWS), "row numbers"),
+        (np.delete(np.arange(NUM_ROWS + 5), [3, 9, 20, 50, 70]), "row numbers"),
+        (np.full(NUM_ROWS, 7), "the same in every row"),
+        (np.full(NUM_ROWS, ""), "the same in every row"),
+        ([f"person {row}" for row in range(NUM_ROWS)], "name rows rather than kinds"),
+    ],
+)
+def test_columns_that_tell_nothing_are_left_out(cells, words, tmp_path):
+    found = read_examples(written(tmp_path, {"odd": cells, "area": AREA, "price": PRICE}), "price")
+    assert found.columns == ("area",)
+    assert words in found.notes[0]
+
+
+def test_a_target_of_text_or_few_whole_numbers_is_one_of_classes(tmp_path):
+    by_name = read_examples(written(tmp_path, {"area": AREA, "city": CITY}), "city")
+    assert by_name.classes == ("Bonn", "Köln")
+    np.testing.assert_array_equal(by_name.y, CITY == "Köln")
+    grades = RNG.integers(3, size=NUM_ROWS)
+    path = written(tmp_path, {"area": AREA, "grade": grades})
+    assert read_examples(path, "grade").classes == ("0", "1", "2")
+    assert read_examples(path, "grade", task="regression").classes == ()
+
+
+def test_copies_are_left_out_of_numbers_and_told_of_classes(tmp_path):
+    area, price, city = (np.concatenate([each, each[:15]]) for each in (AREA, PRICE, CITY))
+    found = read_examples(written(tmp_path, {"area": area, "price": price}), "price")
+    np.testing.assert_array_equal(found.y, PRICE)
+    assert "15 rows are copies" in found.notes[0]
+    of_classes = read_examples(written(tmp_path, {"area": area, "city": city}), "city")
+    assert len(of_classes.y) == NUM_ROWS + 15
+    assert "rows equal others" in of_classes.notes[0]
+
+
+WRONG = {
+    "no such column": ({"area": AREA, "price": PRICE}, "cost", {}, "target: got 'cost', expected a column"),
+    "left out": ({"area": AREA, "price": PRICE}, "price", {"leave_out": ("x",)}, "leave-out: got 'x'"),
+    "nothing left": ({"area": AREA, "price": PRICE}, "price", {"leave_out": ("area",)}, "without a column to predict"),
+    "few rows": ({"area": AREA[:40], "price": PRICE[:40]}, "price", {}, "got 40 rows .* expected 80"),
+    "no target": ({"area": AREA, "price": [""] * NUM_ROWS}, "price", {}, "got 0 rows"),
+    "constant": ({"area": AREA, "price": [5] * NUM_ROWS}, "price", {}, "got one value"),
+    "constant numbers": ({"area": AREA, "price": [5] * NUM_ROWS}, "price", {"task": "regression"}, "numbers that vary"),
+    "names": ({"area": AREA, "who": [f"p{row}" for row in range(NUM_ROWS)]}, "who", {}, "100 different values"),
+    "some text": ({"area": AREA, "price": ["cheap", *PRICE[1:]]}, "price", {}, "got 'cheap' .* 99 of 100 rows"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_table_that_cannot_be_used_says_what_to_do(name, tmp_path):
+    columns, target, options, message = WRONG[name]
+    with pytest.raises(ValueError, match=message) as raised:
+        read_examples(written(tmp_path, columns), target, **options)
+    assert "\n" not in str(raised.value)
