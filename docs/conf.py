@@ -29,6 +29,7 @@ myst_links_external_new_tab = False
 html_math_renderer = "mathml"
 
 nb_execution_mode = "cache"
+nb_execution_in_temp = True
 nb_execution_timeout = 240
 nb_execution_raise_on_error = True
 nb_execution_cache_path = str(HERE / "_build" / ".jupyter_cache")
