@@ -26,6 +26,7 @@ root_doc = "index"
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
+suppress_warnings = ["ref.python"]  # a bare name in a signature, such as Potential, that two modules export
 html_math_renderer = "mathml"
 
 nb_execution_mode = "cache"
