@@ -134,7 +134,7 @@ def entry(public: Public) -> str:
     body = [markdown(docstring_of(public))]
     if kind == "class":
         body += _members(public.thing)
-    head = f"({public.path})=\n::::{{py:{kind}}} {public.path}{signature}"
+    head = f"::::{{py:{kind}}} {public.path}{signature}"
     return head + "\n\n" + "\n\n".join(part for part in body if part) + "\n\n::::"
 
 

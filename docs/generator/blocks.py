@@ -27,7 +27,7 @@ def pages() -> list[Path]:
 
 def is_notebook(path: Path) -> bool:
     """Whether the build of the site runs the page, cell by cell."""
-    return path.read_text(encoding="utf-8").startswith("---\nkernelspec:")
+    return path.read_text(encoding="utf-8").startswith("---\nfile_format: mystnb")
 
 
 def blocks(text: str) -> list[Block]:
