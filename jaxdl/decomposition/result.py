@@ -10,6 +10,7 @@ import numpy as np
 from jaxdl.decomposition import storage
 from jaxdl.decomposition.derive import Derived, derive
 from jaxdl.decomposition.estimates import Term
+from jaxdl.decomposition.planning import Plan, plan
 from jaxdl.decomposition.record import PerPoint, Record
 from jaxdl.decomposition.table import format_table
 
@@ -31,6 +32,17 @@ class Decomposition(Record):
     def derive(self, statistic: Callable[[Mapping[Term, Array]], Any], level: float = 0.95) -> Derived:
         """Any function of the terms, with its standard error, degrees of freedom and interval: see `decomposition.derive`."""
         return derive(statistic, self, level=level)
+
+    def plan(
+        self,
+        term: Term,
+        *,
+        standard_error: float | int | None = None,
+        relative: float | int | None = None,
+        cost: Mapping[str, float | int] | None = None,
+    ) -> Plan:
+        """The levels of each source with which a term reaches a standard error at least cost: see `decomposition.plan`."""
+        return plan(self, term, standard_error=standard_error, relative=relative, cost=cost)
 
     def at(self, *, setting: int | None = None, time: int | None = None) -> "Decomposition":
         """One setting, or one time, or both: the same result without that axis, and without what concerns other settings.
@@ -103,6 +115,7 @@ def _select(result: Decomposition, axis: str, position: int) -> Decomposition:
         upper_ends=taken(result.upper_ends),
         per_point=PerPoint(*map(taken, result.per_point)),
         replicates={unit: taken(values, leading=1) for unit, values in result.replicates.items()},
+        strata={name: np.asarray(np.take(values, position, axis=1 + place)) for name, values in result.strata.items()},
         axes=tuple(name for name in result.axes if name != axis),
         settings=None if axis == "settings" else result.settings,
         times=None if axis == "times" else result.times,
