@@ -10,6 +10,7 @@ from jaxdl.decomposition.disagreement import Disagreement, disagreement
 from jaxdl.decomposition.loss import LossDecomposition
 from jaxdl.decomposition.metric import metric
 from jaxdl.decomposition.noise_bracket import NoiseBracket, bias_squared_interval, bracket
+from jaxdl.decomposition.planning import Plan, Precision, plan
 from jaxdl.decomposition.potentials import Potential
 from jaxdl.decomposition.probabilities import log_probabilities
 from jaxdl.decomposition.record import PerPoint
@@ -31,7 +32,9 @@ __all__ = [
     "NoiseBracket",
     "OutOfBag",
     "PerPoint",
+    "Plan",
     "Potential",
+    "Precision",
     "Target",
     "bias_squared_interval",
     "bracket",
@@ -49,6 +52,7 @@ __all__ = [
     "metric",
     "noise",
     "out_of_bag",
+    "plan",
     "plug_in",
     "potentials",
     "squared_error",

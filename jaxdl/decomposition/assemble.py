@@ -31,6 +31,7 @@ NOT_NEGATIVE = (
     "main_prediction_uncertain",
     "test_set_variance",
 )
+STRATA = ("squares", "effective_points", "kurtosis", "dependence", "projected", "covariance")
 LABEL_FREE = ("total_variance", "main_prediction_uncertain")
 
 
@@ -116,6 +117,7 @@ def assemble(
             _by_term([each.per_point for each in estimates], terms, axes),
             _by_term([np.sqrt(each.per_point_variance) for each in estimates], terms, axes),
         ),
+        strata=_strata_by_name(estimates, axes),
         axes=axes,
         settings=settings,
         times=None if times is None else as_numbers("times", times),
@@ -296,6 +298,21 @@ def _with_noise(estimates: Estimates, noise: Float[Array, " points"]) -> Estimat
         estimates.strata,
         estimates.apart,
     )
+
+
+def _strata_by_name(estimates: Sequence[Estimates], axes: tuple[str, ...]) -> dict[str, Array]:
+    """What the strata of all settings say; nothing where a setting has none."""
+    found = [each.strata for each in estimates if each.strata is not None]
+    if len(found) < len(estimates):
+        return {}
+    arrays = {}
+    for name in STRATA:
+        rows = [getattr(each, name) for each in found]
+        if all(row is not None for row in rows):
+            stacked = np.stack(rows, axis=1)
+            stacked = stacked if "times" in axes else stacked.squeeze(2)
+            arrays[name] = stacked if "settings" in axes else stacked.squeeze(1)
+    return arrays
 
 
 def _padded(replicates: list[Array | None]) -> list[Array]:

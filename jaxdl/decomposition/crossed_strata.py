@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from jaxdl.decomposition.layouts import crossed_layout
 from jaxdl.decomposition.strata import (
     ROUNDING,
     Moments,
@@ -110,7 +111,7 @@ class CrossedStrata:
             )
             for index, (each, count) in enumerate(zip(found, counts, strict=True))
         ]
-        subsets = [frozenset(u) for u in self._subsets]
+        layout = crossed_layout(self._counts)
         return Strata(
             squares=np.stack([each.square for each in found]),
             degrees_of_freedom=np.array([each.freedom for each in found]),
@@ -122,10 +123,9 @@ class CrossedStrata:
             effective_points=np.stack([spread.effective_points for spread in spreads]),
             kurtosis=np.stack([spread.kurtosis for spread in spreads]),
             counts=counts,
-            of_mean=np.array([(-1.0) ** (len(u) + 1) / self._size(u) for u in subsets]),
-            of_components=np.array(
-                [[(-1.0) ** len(w - u) / self._size(w - u) if u <= w else 0.0 for w in subsets] for u in subsets]
-            ),
+            of_mean=layout.of_mean,
+            of_components=layout.of_components,
+            dependence=np.stack([np.broadcast_to(each.dependence, each.square.shape) for each in found]),
         )
 
     def _size(self, u: Subset | tuple[int, ...]) -> int:

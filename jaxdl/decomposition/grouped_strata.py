@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from jaxdl.decomposition.layouts import nested_layout
 from jaxdl.decomposition.strata import (
     PRIOR_LEVELS,
     PRIOR_UNITS,
@@ -132,7 +133,8 @@ def grouped_strata(
         kurtosis=of_effects,
         counts=np.full(depths, float(num_groups)),
         of_mean=np.eye(depths)[0] / num_units,
-        of_components=np.eye(depths) - np.eye(depths, k=1) / np.array([1, *shape[1:]]),
+        of_components=nested_layout(shape).of_components,
+        dependence=np.zeros_like(np.stack(taus)),
     )
 
 

@@ -50,6 +50,8 @@ class Record:
     per_point: PerPoint
     replicates: dict[str, dict[Term, Float[Array, "levels *axes"]]]
     """The averaged terms with one level of a factor (or one group of runs) left out: paired comparisons need them."""
+    strata: dict[str, Float[Array, "strata *axes"]] = field(default_factory=dict)
+    """Of terms that are sums of mean squares: these, and how precise they are, by which other numbers of levels are planned."""
     axes: tuple[str, ...] = ()
     """Which of "settings" and "times" the arrays have."""
     settings: Shaped[Array, " settings"] | None = None

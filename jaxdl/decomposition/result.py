@@ -10,6 +10,7 @@ import numpy as np
 from jaxdl.decomposition import frames, storage, table, typesetting
 from jaxdl.decomposition.derive import Derived, derive
 from jaxdl.decomposition.estimates import Term
+from jaxdl.decomposition.planning import Plan, plan
 from jaxdl.decomposition.record import Averages, PerPoint, Record
 
 if TYPE_CHECKING:
@@ -31,6 +32,17 @@ class Decomposition(Record):
     def derive(self, statistic: Callable[[Mapping[Term, Array]], Any], level: float = 0.95) -> Derived:
         """Any function of the terms, with its standard error, degrees of freedom and interval: see `decomposition.derive`."""
         return derive(statistic, self, level=level)
+
+    def plan(
+        self,
+        term: Term,
+        *,
+        standard_error: float | int | None = None,
+        relative: float | int | None = None,
+        cost: Mapping[str, float | int] | None = None,
+    ) -> Plan:
+        """The levels of each source with which a term reaches a standard error at least cost: see `decomposition.plan`."""
+        return plan(self, term, standard_error=standard_error, relative=relative, cost=cost)
 
     def at(self, *, setting: int | None = None, time: int | None = None) -> "Decomposition":
         """One setting, or one time, or both: the same result without that axis, and without what concerns other settings.
@@ -80,6 +92,7 @@ class Decomposition(Record):
             study_notes=notes,
             classes=None,
             of_classes={},
+            strata={},  # those of all points
         )
 
     def table(self) -> str:
@@ -202,6 +215,7 @@ def _select(result: Decomposition, axis: str, position: int) -> Decomposition:
             )
             for label, averages in result.of_classes.items()
         },
+        strata={name: np.asarray(np.take(values, position, axis=1 + place)) for name, values in result.strata.items()},
         axes=tuple(name for name in result.axes if name != axis),
         settings=None if axis == "settings" else result.settings,
         times=None if axis == "times" else result.times,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xarray import Dataset
 
 FAMILY = "jaxdl.decomposition/"
-FORMAT = FAMILY + "4"
+FORMAT = FAMILY + "5"
 GROUPS = (
     "estimates",
     "standard_errors",
@@ -62,6 +62,7 @@ def save(result: Record, path: str | os.PathLike[str]) -> None:
         "diverged": [(run.setting, str(run)) for run in result.diverged],
         "units": list(result.replicates),
         "classes": list(result.of_classes),
+        "strata": list(result.strata),
     }
     groups = dict(zip(GROUPS, _arrays_by_term(result), strict=True))
     groups |= {f"replicates/{unit}": values for unit, values in result.replicates.items()}
@@ -74,6 +75,7 @@ def save(result: Record, path: str | os.PathLike[str]) -> None:
         }
     if result.classes is not None:
         arrays["classes"] = result.classes
+    arrays |= {f"strata/{name}": values for name, values in result.strata.items()}
     if result.settings is not None:
         arrays["settings"] = np.asarray(result.settings)
     if result.times is not None:
@@ -107,7 +109,17 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """The fields that facts and arrays describe, each of the type and shape that it must have."""
-    for name in ("sources", "fixed", "estimands", "populations", "axes", "study_notes", "setting_notes", "units"):
+    for name in (
+        "sources",
+        "fixed",
+        "estimands",
+        "populations",
+        "axes",
+        "study_notes",
+        "setting_notes",
+        "units",
+        "strata",
+    ):
         _expect(_are_words(facts[name]), f"a list of text as {name}")
     _expect(isinstance(facts["loss"], str), "the name of a loss")
     _expect(all(isinstance(term, str) or _are_words(term) for term in facts["terms"]), "names of terms")
@@ -141,6 +153,9 @@ def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str,
             values.dtype == np.float64 and values.shape[:1] + values.shape[2:] == (len(terms), *axes),
             f"replicates of {unit}",
         )
+    for name in facts["strata"]:
+        values = arrays[f"strata/{name}"]
+        _expect(values.dtype == np.float64 and values.shape[1:] == axes, f"the strata's {name}")
     for name in ("settings", "times"):
         if name in arrays:
             length = axes[facts["axes"].index(name)] if name in facts["axes"] else None
@@ -177,6 +192,7 @@ def _restored(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str,
         "populations": dict(zip(terms, facts["populations"], strict=True)),
         "per_point": PerPoint(named("point_estimates"), named("point_errors")),
         "replicates": {unit: named(f"replicates/{unit}") for unit in facts["units"]},
+        "strata": {name: arrays[f"strata/{name}"] for name in facts["strata"]},
         "axes": tuple(facts["axes"]),
         "settings": arrays.get("settings"),
         "times": arrays.get("times"),

@@ -58,6 +58,8 @@ class Strata(NamedTuple):
     """The variance of the mean of all runs, as a weighted sum of mean squares."""
     of_components: Float[Array, "components strata"]
     """Likewise the variance components; their sum is the total variance."""
+    dependence: Float[Array, "strata times"]
+    """What cells of one row that vary together in size add to the relative variance."""
 
 
 class Pairs(NamedTuple):

@@ -121,7 +121,7 @@ ENTRIES = {
     },
 }  # fmt: skip
 WITHOUT_ARRAYS = {  # what takes results, estimates, counts or paths; tested where they are
-    "compare", "derive", "ensemble_forecast", "bracket", "bias_squared_interval", "load", "plug_in.bootstrap_indices",
+    "compare", "plan", "derive", "ensemble_forecast", "bracket", "bias_squared_interval", "load", "plug_in.bootstrap_indices",
 }  # fmt: skip
 
 
