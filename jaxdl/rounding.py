@@ -5,6 +5,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, Real, Scalar, ScalarLike
 
+SLAB = 2**14
+"""Terms of a sum that are added one after the other: few enough for float32 to keep six digits."""
+
 
 def product(left: Real[Array | np.ndarray, "..."], right: Real[Array | np.ndarray, "..."]) -> Float[Array, "..."]:
     """The product of two matrices or vectors, in the full precision of their type.
@@ -15,6 +18,33 @@ def product(left: Real[Array | np.ndarray, "..."], right: Real[Array | np.ndarra
     [1. 1.]
     """
     return jnp.matmul(left, right, precision=lax.Precision.HIGHEST)
+
+
+def along(basis: Float[Array, "rows p"], vector: Float[Array, " p"]) -> Float[Array, " rows"]:
+    """The products of rows with a vector, summed in slabs on CPUs.
+
+    There a sum over p numbers is taken one after the other, and in float32 loses digits with p: at 1e5 a basis would lose its
+    orthogonality. Accelerators sum by trees.
+
+    >>> print(along(jnp.ones((2, 3)), jnp.arange(3.0)))
+    [3. 3.]
+    """
+    if vector.size <= SLAB:
+        return product(basis, vector)
+    return lax.platform_dependent(basis, vector, cpu=_along_in_slabs, default=product)
+
+
+def _along_in_slabs(basis: Float[Array, "rows p"], vector: Float[Array, " p"]) -> Float[Array, " rows"]:
+    num_slabs = vector.size // SLAB
+
+    def add(index: Int[Array, ""], sums: Float[Array, " rows"]) -> Float[Array, " rows"]:
+        return sums + product(
+            lax.dynamic_slice_in_dim(basis, index * SLAB, SLAB, axis=1),
+            lax.dynamic_slice_in_dim(vector, index * SLAB, SLAB),
+        )
+
+    rest = product(basis[:, num_slabs * SLAB :], vector[num_slabs * SLAB :])
+    return lax.fori_loop(0, num_slabs, add, rest)
 
 
 def vector_norm(vectors: Float[Array, "*any p"]) -> Float[Array, "*any"]:
@@ -47,5 +77,11 @@ def negligible(values: Float[Array, " *p"], *, size: Int[Array, ""] | None = Non
 
 def _root_of_squares(vectors: Float[Array, "*any p"]) -> Float[Array, "*any"]:
     # By a product of matrices, as a reduction over a long axis is not vectorized on CPUs.
-    squares = product(vectors[..., None, :], vectors[..., :, None])
-    return jnp.sqrt(squares[..., 0, 0])
+    size = vectors.shape[-1]
+    whole = size - size % SLAB if size > SLAB else 0
+    slabs = vectors[..., :whole].reshape(*vectors.shape[:-1], whole // SLAB, SLAB)
+    rest = vectors[..., whole:]
+    squares = product(rest[..., None, :], rest[..., :, None])[..., 0, 0]
+    if whole:
+        squares = squares + jnp.sum(product(slabs[..., None, :], slabs[..., :, None])[..., 0, 0], axis=-1)
+    return jnp.sqrt(squares)

@@ -5,7 +5,8 @@ that have converged and started at random, confirms them: one Krylov space holds
 restarted one never sees the others. And every residual is recomputed by a product of its own, as a recurrence can drift.
 """
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,13 +23,15 @@ from jaxdl.curvature.products.operators import (
     operator_of,
     refuse_asymmetric,
 )
-from jaxdl.curvature.spectra.lanczos import Krylov, begin, extend, orthogonalize, start_along
+from jaxdl.curvature.spectra.lanczos import Krylov, extend, orthogonalize, start_along, unfilled
 from jaxdl.curvature.spectra.under_vmap import eigh
 from jaxdl.kinds import as_key, check_counts, check_numbers
 from jaxdl.programs.kept import compiled
 from jaxdl.rounding import product, vector_norm
 from jaxdl.types import Key, Params
 
+SLAB = 2**14
+"""Entries of every vector that are rotated at a time: 4 MB of a basis of 60."""
 FLOOR = 10
 """No residual is claimed to be below this many units of rounding, relative to the operator."""
 
@@ -64,8 +67,8 @@ class _Search(NamedTuple):
 class _Round(NamedTuple):
     """The claims of a search, and their check by the beginning of the next one."""
 
-    rows: Float[Array, "pairs+1 p"]
-    """The vectors claimed, and a random one: where the next search begins. The first begins with the start and zeros."""
+    basis: Float[Array, "rows p"]
+    """The vectors claimed, a random one, and zeros: where the next search begins. The first begins with the start and zeros."""
     num_given: Int[Array, ""]
     values: Float[Array, " pairs"]
     residual_bounds: Float[Array, " pairs"]
@@ -103,8 +106,8 @@ def eigenpairs(
         bottom: how many of the smallest, that is the most negative, ones.
         tolerance: largest residual bound of a converged pair, relative to the norm of the operator; at least 30 units of
             rounding, so that an operator in lower precision needs a larger one than the default: 0.03 in TF32.
-        basis_size: Krylov vectors held at a time, one more than that in memory; by default 3 (top + bottom) + 30, and
-            40 at least.
+        basis_size: Krylov vectors held at a time; by default 3 (top + bottom) + 30, and 40 at least. In memory are one more than
+            that and about 20 vectors besides, and the pairs returned: 32 GiB for 10 pairs of 1e8 parameters, 18 with a basis of 24.
         max_cycles: Krylov spaces, fresh or restart, before the search ends unconverged; at least 2.
         dense_size: up to this dimension, or the basis size, the matrix is formed and decomposed outright; beyond some
             hundred dimensions that is slower, and no more exact.
@@ -138,6 +141,7 @@ def eigenpairs(
     else:
         drawn = jax.random.normal(key_start, zeros.shape, zeros.dtype)
         first = drawn if start is None else start_along(ravel_pytree(start)[0], drawn)
+        _refuse_too_large(columns, top + bottom, zeros, jax.devices()[0].memory_stats())
         pairs = compiled(
             _search, flat_matvec, zeros, first, key_search, top=top, bottom=bottom, columns=columns, tolerance=tolerance,
             max_cycles=max_cycles, unit=unit,
@@ -171,6 +175,19 @@ def _check(
         remedy = "leave out precision=, or linearize in full precision" if is_coarse else "or compute in float64"
         got = f"eigenpairs: got tolerance={tolerance}, expected at least {lowest:.1e}"
         msg = f"{got}, below which {what} nothing; raise it, {remedy}"
+        raise ValueError(msg)
+
+
+def _refuse_too_large(columns: int, num_pairs: int, zeros: Float[Array, " p"], memory: dict[str, Any] | None) -> None:
+    """Refuse, before it starts, a search whose vectors do not fit in the memory that a device says it has."""
+    limit = (memory or {}).get("bytes_limit", math.inf)
+    needed = (columns + 2 * num_pairs + 6) * zeros.size * zeros.dtype.itemsize
+    if needed > limit:
+        msg = (
+            f"eigenpairs: got basis_size={columns} for {zeros.size} parameters, which takes {needed / 2**30:.3g} GiB besides the "
+            f"operator's own, expected at most the {limit / 2**30:.3g} GiB of the device; lower basis_size, to no less than "
+            f"{num_pairs + 2}, or the number of pairs"
+        )
         raise ValueError(msg)
 
 
@@ -222,10 +239,11 @@ def _search(
         return _Search(krylov, values, rotation, before.cycles + 1, before.num_matvecs + (columns - first))
 
     def restart(search: _Search, drawn: Array) -> _Search:
-        fresh = begin(jnp.concatenate([_vectors(search, kept), search.krylov.basis[-1:]]), columns)
-        krylov = fresh._replace(
-            coefficients=fresh.coefficients.at[: kept.size, : kept.size].set(jnp.diag(search.values[kept])),
-            remainders=fresh.remainders.at[: kept.size].set(_residuals(search, kept, is_last_outside=False)),
+        basis = _rotated(search.krylov.basis, search.rotation[:, kept])
+        empty = unfilled(basis.at[kept.size].set(basis[-1]).at[kept.size + 1 :].set(0))
+        krylov = empty._replace(
+            coefficients=empty.coefficients.at[: kept.size, : kept.size].set(jnp.diag(search.values[kept])),
+            remainders=empty.remainders.at[: kept.size].set(_residuals(search, kept, is_last_outside=False)),
             scale=search.krylov.scale,
         )
         return search_once(krylov, drawn, kept.size, 1, search)
@@ -238,7 +256,7 @@ def _search(
 
     def next_round(before: _Round) -> _Round:
         drawn = jax.random.normal(jax.random.fold_in(key, before.cycles), start.shape, dtype)
-        krylov = begin(before.rows, columns)._replace(scale=before.scale)
+        krylov = unfilled(before.basis)._replace(scale=before.scale)
         search = search_once(krylov, drawn, 0, before.num_given, before)
         scale = search.krylov.scale
         # The first columns are products with the vectors claimed.
@@ -253,10 +271,11 @@ def _search(
         is_confirmed = jnp.isfinite(scale) & is_near
         is_done = jnp.all(is_confirmed) | (search.cycles >= max_cycles) | ~jnp.all(jnp.isfinite(search.values))
         search = lax.while_loop(lambda s: is_unfinished(s) & ~is_done, lambda s: restart(s, drawn), search)
-        vectors = _vectors(search, wanted)
-        other, _ = orthogonalize(drawn, vectors)
+        # The claims stand in the first rows of a fresh basis, and stay there where they are confirmed.
+        basis = _rotated(search.krylov.basis, search.rotation[:, wanted], is_kept=is_done)
+        other, _ = orthogonalize(drawn, basis[:num_pairs])
         return _Round(
-            jnp.where(is_done, before.rows, jnp.concatenate([vectors, other[None] / vector_norm(other)])),
+            basis.at[num_pairs].set(other / vector_norm(other)).at[num_pairs + 1 :].set(0),
             jnp.int32(num_pairs + 1),
             jnp.where(is_done, before.values, search.values[wanted]),
             bounds,
@@ -268,17 +287,36 @@ def _search(
         )
 
     claims = jnp.zeros(num_pairs, dtype)
-    rows = jnp.zeros((num_pairs + 1, start.size), dtype).at[0].set(start / vector_norm(start))
+    basis = jnp.zeros((columns + 1, start.size), dtype).at[0].set(start / vector_norm(start))
     zero = jnp.int32(0)
-    first = _Round(rows, zero + 1, claims, claims, claims > 0, zero > 0, zero, zero, jnp.zeros((), dtype))
+    first = _Round(basis, zero + 1, claims, claims, claims > 0, zero > 0, zero, zero, jnp.zeros((), dtype))
     last = lax.while_loop(lambda r: ~r.is_done, next_round, first)
     # A search that was over in its first round, for not being finite, claims nothing.
     values, bounds = (jnp.where(last.cycles > 1, numbers, jnp.nan) for numbers in (last.values, last.residual_bounds))
-    return Eigenpairs(values, last.rows[:-1], bounds, last.converged, last.num_matvecs, last.scale)
+    return Eigenpairs(values, last.basis[:num_pairs], bounds, last.converged, last.num_matvecs, last.scale)
 
 
-def _vectors(search: _Search, chosen: np.ndarray) -> Float[Array, "chosen p"]:
-    return product(search.rotation[:, chosen].T, search.krylov.basis[:-1])
+def _rotated(
+    basis: Float[Array, "rows p"], rotation: Float[Array, "columns chosen"], *, is_kept: Bool[Array, ""] | bool = False
+) -> Float[Array, "rows p"]:
+    """The basis with the chosen Ritz vectors in its first rows, unless those are kept.
+
+    A slab of entries at a time, in place: a second basis would double the memory.
+    """
+    num_columns, num_chosen = rotation.shape
+    num_slabs = basis.shape[1] // SLAB
+
+    def rotated(part: Float[Array, "columns entries"]) -> Float[Array, "chosen entries"]:
+        return jnp.where(is_kept, part[:num_chosen], product(rotation.T, part))
+
+    def rotate(index: Array, basis: Float[Array, "rows p"]) -> Float[Array, "rows p"]:
+        at = (jnp.zeros_like(index), index * SLAB)
+        return lax.dynamic_update_slice(basis, rotated(lax.dynamic_slice(basis, at, (num_columns, SLAB))), at)
+
+    if num_slabs:
+        basis = lax.fori_loop(0, num_slabs, rotate, basis)
+    rest = basis[:num_columns, num_slabs * SLAB :]
+    return basis.at[:num_chosen, num_slabs * SLAB :].set(rotated(rest))
 
 
 def _residuals(search: _Search, chosen: np.ndarray, *, is_last_outside: bool) -> Float[Array, " chosen"]:

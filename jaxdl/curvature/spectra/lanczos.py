@@ -17,7 +17,7 @@ from jaxdl.curvature.checks import check_finite, check_vector, is_known
 from jaxdl.curvature.products.operators import FlatMatvec, check_matvec
 from jaxdl.curvature.spectra.under_vmap import anywhere
 from jaxdl.kinds import as_key, check_counts
-from jaxdl.rounding import product, vector_norm
+from jaxdl.rounding import along, product, vector_norm
 from jaxdl.types import Key
 
 BREAKDOWN = 20
@@ -109,16 +109,20 @@ def start_along(given: Float[Array, " p"], drawn: Float[Array, " p"]) -> Float[A
     return jnp.where((norm > 0) & jnp.isfinite(norm), given, drawn)
 
 
-def begin(rows: Float[Array, "*given p"], columns: int) -> Krylov:
-    """A basis of one unit vector, or of a few orthonormal ones by rows, with none of its `columns` filled."""
-    given = jnp.atleast_2d(rows)
-    basis = jnp.zeros((columns + 1, given.shape[1]), given.dtype)
+def begin(start: Float[Array, " p"], columns: int) -> Krylov:
+    """A basis of one unit vector, with none of its `columns` filled."""
+    return unfilled(jnp.zeros((columns + 1, start.size), start.dtype).at[0].set(start))
+
+
+def unfilled(basis: Float[Array, "rows p"]) -> Krylov:
+    """A basis of a few orthonormal rows, with zeros in the others, and with none of its columns filled."""
+    columns = basis.shape[0] - 1
     return Krylov(
-        basis.at[: given.shape[0]].set(given),
-        jnp.zeros((columns, columns), given.dtype),
-        jnp.zeros(columns, given.dtype),
+        basis,
+        jnp.zeros((columns, columns), basis.dtype),
+        jnp.zeros(columns, basis.dtype),
         jnp.zeros(columns, bool),
-        jnp.zeros((), given.dtype),
+        jnp.zeros((), basis.dtype),
     )
 
 
@@ -184,7 +188,7 @@ def orthogonalize(
     coefficients = jnp.zeros(basis.shape[0], basis.dtype)
     for _ in range(2):
         # At the default precision, an accelerator's products would cost the basis its orthogonality.
-        inside = product(basis, vector)
+        inside = along(basis, vector)
         vector = vector - product(inside, basis)
         coefficients = coefficients + inside
     return vector, coefficients
