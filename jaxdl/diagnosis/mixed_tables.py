@@ -162,9 +162,9 @@ def _labels(
     names, codes = np.unique(cells, return_inverse=True)
     if len(names) < 2 or len(names) > len(cells) / 5:
         count = "one value" if len(names) < 2 else f"{len(names)} different values"
-        msg = f"target: got {count} such as {cells[0]!r:.30} in the {len(cells)} rows of column {target!r}, expected "
-        msg += "numbers, or classes of 5 rows or more on average; remove signs of currencies and separators of thousands, join rare classes, or name "
-        msg += "another column"
+        msg = f"target: got {count} such as {cells[0]!r:.30} in the {len(cells)} rows of column {target!r}, expected numbers, or "
+        msg += "classes of 5 rows or more on average; remove signs of currencies and separators of thousands, join rare classes, "
+        msg += "or name another column"
         raise ValueError(msg)
     return codes.reshape(-1), tuple(names.tolist())
 
