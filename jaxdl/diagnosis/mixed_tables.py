@@ -162,8 +162,9 @@ def _labels(
     names, codes = np.unique(cells, return_inverse=True)
     if len(names) < 2 or len(names) > len(cells) / 5:
         count = "one value" if len(names) < 2 else f"{len(names)} different values"
-        msg = f"target: got {count} in the {len(cells)} rows of column {target!r}, expected classes of 5 rows or more on average; "
-        msg += "name another column, or join rare classes"
+        msg = f"target: got {count} such as {cells[0]!r:.30} in the {len(cells)} rows of column {target!r}, expected numbers, or "
+        msg += "classes of 5 rows or more on average; remove signs of currencies and separators of thousands, join rare classes, "
+        msg += "or name another column"
         raise ValueError(msg)
     return codes.reshape(-1), tuple(names.tolist())
 
@@ -196,7 +197,7 @@ def _feature(name: str, cells: Sequence[str], decimal: str, notes: list[str]) ->
     texts, codes = np.unique(["" if _is_missing(cell) else cell for cell in cells], return_inverse=True)
     if len(texts) > 20 and len(texts) > len(cells) / 2:
         notes.append(
-            f"{label}: {len(texts)} different texts in {len(cells)} rows name rows rather than kinds; left out"
+            f"{label}: {len(texts)} texts such as {present[0]!r:.20} in {len(cells)} rows name rows rather than kinds; left out"
         )
         return None, True
     if len(present) < len(cells):

@@ -224,6 +224,24 @@ def test_the_command_answers_for_known_tables(name, tmp_path, monkeypatch, capsy
     assert page.read_text().startswith("<!DOCTYPE html>")
 
 
+@pytest.mark.thorough
+def test_the_command_answers_for_texts_missing_cells_and_semicolons(tmp_path, monkeypatch, capsys):
+    city = RNG.choice(["Bonn", "Köln", ""], size=200)
+    area = RNG.normal(size=200).round(3)
+    price = (area + (city == "Köln")).round(3)
+    rows = [
+        f"{row};{'' if row % 9 == 0 else a};{c};{p}"
+        for row, (a, c, p) in enumerate(zip(area, city, price, strict=True))
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["id;area;city;price", *rows]).replace(".", ","), encoding="utf-8")
+    options = ["--target", "price", "--model", "ridge", "--workers", "1"]
+    monkeypatch.setattr(sys, "argv", ["jaxdl", "diagnose", str(tmp_path / "t.csv"), *options])
+    assert __main__.main() == 0
+    printed = capsys.readouterr().out
+    for words in ("id holds row numbers", "area: 23 missing cells", "city: ", "regression, squared error", "next: "):
+        assert words in printed
+
+
 def test_the_command_says_what_is_wrong_in_one_line(tmp_path, monkeypatch, capsys):
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     for options, words in (
