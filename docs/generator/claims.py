@@ -59,8 +59,8 @@ def index(chapters: Mapping[str, Sequence[Entry]], known: Mapping[str, Verdict |
     return f"""# The book of claims
 
 {len(known)} claims about learning, each measured, with an estimate, an interval, a criterion that was fixed beforehand, and a
-verdict: {counted}. Those numbered K come from study documents on deep learning, which the pages call S0 to S4; the others come from papers
-and from other tools.
+verdict: {counted}. Those numbered K come from study documents on deep learning, which the pages call S0 to S4; the
+others come from papers and from other tools.
 
 - [Which claims does a chapter of a textbook touch?](textbooks.md)
 - [What the documents say wrongly, and what is correct](errata.md)
@@ -211,8 +211,8 @@ def errata(entries: Sequence[Entry]) -> str:
         [
             "# What the documents say wrongly",
             "",
-            "S0 to S4 are the study documents that the claims come from. Each sentence stands beside what is correct, and the claim",
-            "that measured it.",
+            "S0 to S4 are the study documents that the claims come from. Each sentence stands beside what is correct, and the",
+            "claim that measured it.",
             "",
             "| document | says | correct | measured by |",
             "|---|---|---|---|",
