@@ -49,7 +49,9 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_exclude = ".linenos, .gp, .go"
 
-ELSEWHERE = re.compile(r"""<(?:script|img|iframe|source)\b[^>]*\bsrc=["']https?:|<link\b[^>]*\brel=["']stylesheet[^>]*https?:""")
+ELSEWHERE = re.compile(
+    r"""<(?:script|img|iframe|source)\b[^>]*\bsrc=["']https?:|<link\b[^>]*\brel=["']stylesheet[^>]*https?:"""
+)
 
 
 def refuse_the_network(app: Sphinx, exception: Exception | None) -> None:

@@ -44,6 +44,10 @@ class Design:
     """Runs are the cells of a table of `shape`; the key of `sources[i]` is addressed by the levels on `paths[i]`.
 
     Build one with `crossed`, `nested` or `independent`.
+
+    >>> design = crossed(data=64, init=16)
+    >>> design.num_runs, design.is_crossed, design.factors
+    (1024, True, ('data', 'init'))
     """
 
     sources: tuple[str, ...]
@@ -156,7 +160,13 @@ def independent(num_runs: int, *sources: str) -> Design:
 
 
 def keys_of_run(design: Design, key: Key, run: int) -> dict[str, Key]:
-    """The keys of run number `run` in a study with the root key `key`."""
+    """The keys of run number `run` in a study with the root key `key`.
+
+    >>> import jax
+    >>> first, second = (keys_of_run(crossed(data=3, init=2), jax.random.key(0), run) for run in (0, 1))
+    >>> bool(first["data"] == second["data"]), bool(first["init"] == second["init"])
+    (True, False)
+    """
     run = as_count("run", run, low=0, high=design.num_runs - 1, remedy=f"this design has {design.num_runs} runs")
     return keys_at(design, key, jnp.asarray(design.levels(np.array([run]))[0]))
 

@@ -20,7 +20,11 @@ __all__ = ["Diagnosis", "MeasuredError", "Remedy", "diagnose", "diagnose_with_no
 
 
 class Remedy(enum.StrEnum):
-    """The change that lowers the validation error."""
+    """The change that lowers the validation error.
+
+    >>> print(Remedy.DATA)
+    more data or regularization
+    """
 
     CAPACITY = "more capacity"
     OPTIMIZER = "a better optimizer"
@@ -30,14 +34,22 @@ class Remedy(enum.StrEnum):
 
 
 class MeasuredError(NamedTuple):
-    """A number and its standard error; zero for a number that is known."""
+    """A number and its standard error; zero for a number that is known.
+
+    >>> MeasuredError(0.3), MeasuredError(0.3, 0.01).standard_error
+    (MeasuredError(value=0.3, standard_error=0.0), 0.01)
+    """
 
     value: float
     standard_error: float = 0.0
 
 
 class Diagnosis(NamedTuple):
-    """A remedy, and the reason for it in one sentence with the numbers."""
+    """A remedy, and the reason for it in one sentence with the numbers.
+
+    >>> Diagnosis(Remedy.NONE, "validation does not exceed the reference").remedy
+    <Remedy.NONE: 'none'>
+    """
 
     remedy: Remedy
     reason: str

@@ -28,7 +28,13 @@ NUM_REFINEMENTS = 34
 
 
 class LearningCurve(NamedTuple):
-    """A fitted curve, with the measurements that its intervals need."""
+    """A fitted curve, with the measurements that its intervals need.
+
+    >>> sizes = np.array([20.0, 40.0, 80.0, 160.0])
+    >>> curve = fit(sizes, 0.1 + 2 / sizes, np.full(4, 0.001))
+    >>> print(f"{risk_at(curve, 320.0):.3f}")                                        # 0.1 + 2 / 320
+    0.106
+    """
 
     floor: float
     amplitude: float

@@ -66,6 +66,11 @@ def decomposition(
     Raises:
         ValueError: no result of a decomposition, or one with both settings and times; select one of them first; names of terms
             that it lacks.
+
+    >>> from jaxdl.decomposition import Target, squared_error
+    >>> f = np.random.default_rng(0).normal(size=(20, 5))
+    >>> len(decomposition(squared_error(f, factors=("data",), target=Target(mean=np.zeros(5), noise=1.0))).axes)
+    2
     """
     _check_kind(result, Decomposition)
     if len(result.axes) > 1:
@@ -111,6 +116,12 @@ def density(result: SpectralDensity, *, width: float | None = None) -> "Figure":
 
     Raises:
         ValueError: no spectral density, or a width that is not positive.
+
+    >>> import jax
+    >>> from jaxdl.curvature import spectral_density
+    >>> found = spectral_density(lambda v: np.arange(3.0) * v, jax.numpy.zeros(3), jax.random.key(0), num_probes=2)
+    >>> len(density(found).axes)
+    2
     """
     _check_kind(result, SpectralDensity)
     if width is not None:
@@ -165,6 +176,11 @@ def against(
 
     Raises:
         ValueError: a series without estimates and intervals, or of another length than x.
+
+    >>> from jaxdl.statistics import Estimate, Interval
+    >>> measured = Estimate(np.array([1.0, 2.0]), Interval(np.array([0.9, 1.8]), np.array([1.1, 2.2])))
+    >>> len(against([1.0, 2.0], {"risk": measured}).axes)
+    1
     """
     x = as_numbers("x", x)
     figure = new_figure(PANEL_SIZE)
@@ -231,6 +247,11 @@ def rows(
 
     Raises:
         ValueError: a series without estimates and intervals, or of another length than the labels.
+
+    >>> from jaxdl.statistics import Estimate, Interval
+    >>> measured = Estimate(np.array([1.0, 2.0]), Interval(np.array([0.9, 1.8]), np.array([1.1, 2.2])))
+    >>> len(rows(["first", "second"], {"risk": measured}).axes)
+    1
     """
     figure = new_figure((PANEL_SIZE[0], 1.2 + 0.38 * len(labels)))
     axes = figure.subplots()

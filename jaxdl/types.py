@@ -48,6 +48,10 @@ class Keys(Protocol):
 
     A protocol rather than `Mapping`, because a run-time type checker looks inside a `Mapping`, and the engine
     records which sources a trial looks at.
+
+    >>> import jax
+    >>> isinstance({"data": jax.random.key(0)}, Keys)
+    True
     """
 
     def __getitem__(self, name: str, /) -> Any: ...
@@ -66,7 +70,12 @@ Outputs = PyTree[Array]
 
 
 class Dataset(NamedTuple):
-    """Examples with weights; a weight of zero removes an example without changing a shape (folds, bootstrap counts)."""
+    """Examples with weights; a weight of zero removes an example without changing a shape (folds, bootstrap counts).
+
+    >>> import jax.numpy as jnp
+    >>> Dataset(x=jnp.zeros((4, 2)), y=jnp.zeros((4, 1)), weight=jnp.ones(4)).x.shape
+    (4, 2)
+    """
 
     x: Real[Array, "n *features"]
     """Floats; or whatever the model takes, such as images "n height width channels" or whole numbers to embed."""
@@ -79,6 +88,11 @@ class Model(NamedTuple):
 
     `init(key, x) -> variables` draws initial variables for inputs shaped like `x`;
     `apply(variables, x) -> outputs "n out"` is deterministic: evaluation.
+
+    >>> import jax.numpy as jnp
+    >>> line = Model(lambda key, x: {"params": jnp.zeros((x.shape[1], 1))}, lambda variables, x: x @ variables["params"])
+    >>> line.apply(line.init(None, jnp.ones((4, 2))), jnp.ones((4, 2))).shape
+    (4, 1)
     """
 
     init: Callable[[Key, Array], Variables]
@@ -101,7 +115,12 @@ Learner = Callable[[Keys, Dataset], Variables]
 
 
 class Run(NamedTuple):
-    """What a trial returns to report more than its outputs: `return Run(predictions, {"steps": steps})`."""
+    """What a trial returns to report more than its outputs: `return Run(predictions, {"steps": steps})`.
+
+    >>> import jax.numpy as jnp
+    >>> Run(jnp.zeros(3), {"steps": 10}).aux
+    {'steps': 10}
+    """
 
     outputs: Outputs
     aux: Any

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from docs.generator import api, blocks, claims
 
+from docs.generator import api, blocks, claims
 from experiments.book import find, readme
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +33,9 @@ def test_every_public_name_is_documented_with_an_example(public):
 def test_the_reference_has_every_public_name():
     pages = {module.__name__: api.page(module) for module in api.modules()}
     for public in PUBLIC:
-        assert re.search(rf"^::::{{py:\w+}} {re.escape(public.path)}(\(|$)", pages[public.module], re.MULTILINE), public.path
+        assert re.search(rf"^::::{{py:\w+}} {re.escape(public.path)}(\(|$)", pages[public.module], re.MULTILINE), (
+            public.path
+        )
 
 
 def test_a_function_without_an_example_is_found():

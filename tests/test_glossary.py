@@ -3,8 +3,8 @@
 from collections import Counter
 
 import pytest
-from docs.generator import glossary
 
+from docs.generator import glossary
 from experiments.book import find
 
 ROWS = glossary.concepts()

@@ -158,7 +158,9 @@ def _blocks(text: str) -> Iterator[str]:
             goes_on = True
         if not in_example and line.lstrip().startswith(">>>"):
             goes_on = False
-        if goes_on or (in_section and not line.strip() and place + 1 < len(lines) and lines[place + 1].startswith("  ")):
+        if goes_on or (
+            in_section and not line.strip() and place + 1 < len(lines) and lines[place + 1].startswith("  ")
+        ):
             block.append(line)
             continue
         if block:
@@ -180,7 +182,14 @@ def _block(block: str) -> str:
         return _code("text", textwrap.dedent(block))
     if head.startswith("===") and lines[-1].startswith("==="):
         return _code("text", block)
-    first = next((i for i, line in enumerate(lines) if line.startswith("    ") and not lines[i - 1].startswith(("- ", "* ", "1"))), 0)
+    first = next(
+        (
+            i
+            for i, line in enumerate(lines)
+            if line.startswith("    ") and not lines[i - 1].startswith(("- ", "* ", "1"))
+        ),
+        0,
+    )
     if first and not re.match(r"[-*] |\d+\. ", lines[0]):
         return "\n\n".join([_prose(lines[:first]), _code("text", textwrap.dedent("\n".join(lines[first:])))])
     return _prose(lines)
@@ -197,7 +206,11 @@ def _prose(lines: list[str]) -> str:
     found = []
     for item in items:
         match = re.match(r"([-*]|\d+\.) (.*)", item)
-        found.append(f"{match[1].replace('*', '-')} {one_line(match[2])}" if match else one_line(item) + ("\n" if len(items) > 1 else ""))
+        found.append(
+            f"{match[1].replace('*', '-')} {one_line(match[2])}"
+            if match
+            else one_line(item) + ("\n" if len(items) > 1 else "")
+        )
     return "\n".join(found)
 
 
@@ -244,10 +257,14 @@ def _members(thing: type) -> list[str]:
                 continue
             seen.add(name)
             beside = body[place + 1] if place + 1 < len(body) else None
-            words = beside.value.value if isinstance(beside, ast.Expr) and isinstance(beside.value, ast.Constant) else ""
+            words = (
+                beside.value.value if isinstance(beside, ast.Expr) and isinstance(beside.value, ast.Constant) else ""
+            )
             if isinstance(node, ast.AnnAssign):
                 default = f" = {ast.unparse(node.value)}" if node.value else ""
-                fields.append(f"- `{name}: {ast.unparse(node.annotation)}{default}`" + (f": {one_line(words)}" if words else ""))
+                fields.append(
+                    f"- `{name}: {ast.unparse(node.annotation)}{default}`" + (f": {one_line(words)}" if words else "")
+                )
             elif isinstance(node, ast.Assign):
                 fields.append(f"- `{name} = {ast.unparse(node.value)}`" + (f": {one_line(words)}" if words else ""))
             elif isinstance(node, ast.FunctionDef):
@@ -285,7 +302,11 @@ def _line_beside(public: Public) -> str:
             if any(isinstance(target, ast.Name) and target.id == public.name for target in targets):
                 beside = body[place + 1] if place + 1 < len(body) else None
                 value = ast.unparse(node.value)  # type: ignore[attr-defined]
-                words = beside.value.value if isinstance(beside, ast.Expr) and isinstance(beside.value, ast.Constant) else ""
+                words = (
+                    beside.value.value
+                    if isinstance(beside, ast.Expr) and isinstance(beside.value, ast.Constant)
+                    else ""
+                )
                 return f"`{public.name} = {value}`" + (f". {words}" if words else "")
     return ""
 

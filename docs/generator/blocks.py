@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 SITE = Path(__file__).parent.parent
-FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[\w{}-]*)[^\n]*\n(?P<code>.*?)^(?P=indent)```", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<language>[\w{}-]*)[^\n]*\n(?P<code>.*?)^(?P=indent)```", re.DOTALL | re.MULTILINE
+)
 
 
 class Block(NamedTuple):

@@ -58,9 +58,9 @@ def index(chapters: Mapping[str, Sequence[Entry]], known: Mapping[str, Verdict |
     toc = "\n".join(["textbooks", "errata", "words", *chapters])
     return f"""# The book of claims
 
-{len(known)} claims about learning, each measured, with an estimate, an interval, a criterion that was fixed beforehand, and a verdict:
-{counted}. Those numbered K come from study documents on deep learning, which the pages call S0 to S4; the others come from papers
-and from other tools.
+{len(known)} claims about learning, each measured, with an estimate, an interval, a criterion that was fixed beforehand, and a
+verdict: {counted}. Those numbered K come from study documents on deep learning, which the pages call S0 to S4; the
+others come from papers and from other tools.
 
 - [Which claims does a chapter of a textbook touch?](textbooks.md)
 - [What the documents say wrongly, and what is correct](errata.md)
@@ -95,7 +95,9 @@ def chapter(name: str, entries: Sequence[Entry], known: Mapping[str, Verdict | N
     )
     drawn = ""
     if name in FIGURES:
-        drawn = f"```{{image}} ../../experiments/figures/{FIGURES[name]}\n:alt: {CAPTIONS[name]}\n:class: on-paper\n```\n\n"
+        drawn = (
+            f"```{{image}} ../../experiments/figures/{FIGURES[name]}\n:alt: {CAPTIONS[name]}\n:class: on-paper\n```\n\n"
+        )
     toc = "\n".join(entry.number for entry in entries)
     return f"""# {name.replace("_", " ").capitalize()}
 
@@ -121,12 +123,18 @@ $ python -m experiments {name}
 def claim(entry: Entry, known: Verdict | None, numbers: set[str]) -> str:
     """All about one claim, the answer first."""
     facts = [
-        (title, _linked(one_line(" ".join(entry.fields[name])), numbers) if name == "See" else one_line(" ".join(entry.fields[name])))
+        (
+            title,
+            _linked(one_line(" ".join(entry.fields[name])), numbers)
+            if name == "See"
+            else one_line(" ".join(entry.fields[name])),
+        )
         for name, title in FACTS.items()
         if name in entry.fields
     ]
     wrong = [
-        (f"Wrong in {each.document}", f"“{one_line(each.says)}” Correct: {one_line(each.correct)}") for each in entry.errata
+        (f"Wrong in {each.document}", f"“{one_line(each.says)}” Correct: {one_line(each.correct)}")
+        for each in entry.errata
     ]
     command = f"python -m experiments {entry.number}"
     return f"""({entry.number})=
@@ -161,7 +169,10 @@ def textbooks(entries: Sequence[Entry], known: Mapping[str, Verdict | None]) -> 
         for match in CITED.finditer(" ".join(entry.fields.get("Textbook", ()))):
             for section in filter(None, match.groups()[1:]):
                 cited[match[1]].append((tuple(map(int, section.split("."))), entry))
-    parts = ["# Claims by textbook", "Which claims does chapter 8 of UDL touch? Each is listed with the section and its verdict."]
+    parts = [
+        "# Claims by textbook",
+        "Which claims does chapter 8 of UDL touch? Each is listed with the section and its verdict.",
+    ]
     for book, title in BOOKS.items():
         chapters = sorted({section[0] for section, _ in cited[book]})
         parts.append(f"## {title}")
@@ -175,7 +186,17 @@ def textbooks(entries: Sequence[Entry], known: Mapping[str, Verdict | None]) -> 
                 f"| {_chip(known[entry.number])} |"
                 for section, entry in found
             ]
-            parts.append("\n".join([f"### {book}, chapter {number}", "", "| section | claim | statement | verdict |", "|---|---|---|---|", *rows]))
+            parts.append(
+                "\n".join(
+                    [
+                        f"### {book}, chapter {number}",
+                        "",
+                        "| section | claim | statement | verdict |",
+                        "|---|---|---|---|",
+                        *rows,
+                    ]
+                )
+            )
     return "\n\n".join(parts) + "\n"
 
 
@@ -190,8 +211,8 @@ def errata(entries: Sequence[Entry]) -> str:
         [
             "# What the documents say wrongly",
             "",
-            "S0 to S4 are the study documents that the claims come from. Each sentence stands beside what is correct, and the claim that",
-            "measured it.",
+            "S0 to S4 are the study documents that the claims come from. Each sentence stands beside what is correct, and the",
+            "claim that measured it.",
             "",
             "| document | says | correct | measured by |",
             "|---|---|---|---|",
@@ -242,7 +263,9 @@ def _chip(known: Verdict | None) -> str:
 
 
 def _linked(text: str, numbers: set[str]) -> str:
-    return re.sub(r"\b[A-Z]+[0-9]+\b", lambda match: f"[{match[0]}]({match[0]}.md)" if match[0] in numbers else match[0], text)
+    return re.sub(
+        r"\b[A-Z]+[0-9]+\b", lambda match: f"[{match[0]}]({match[0]}.md)" if match[0] in numbers else match[0], text
+    )
 
 
 def _drawing(known: Verdict) -> str:

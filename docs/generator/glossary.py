@@ -88,8 +88,8 @@ def page(rows: list[Concept]) -> str:
     counted = ", ".join(f"{counts[kind]} end as {words}" for kind, words in KINDS.items())
     parts = [
         "# Glossary",
-        f"{len(rows)} concepts of the study documents: {counted}. *Measured by* names the claims of the book; *Correction* says where"
-        " the documents err.",
+        f"{len(rows)} concepts of the study documents: {counted}. *Measured by* names the claims of the book; *Correction* says"
+        " where the documents err.",
     ]
     for letter, title in LETTERS.items():
         own = [row for row in rows if row.id.startswith(letter)]
@@ -102,11 +102,17 @@ def page(rows: list[Concept]) -> str:
 def _entry(row: Concept) -> str:
     lines = [f"({row.id})=", f"{one_line(row.name)}", f": {one_line(row.definition)}"]
     if row.imports:
-        lines += ["", f"  {', '.join(f'`{name}`' for name in row.imports)}" + (f". {one_line(row.note)}" if row.note else "")]
+        lines += [
+            "",
+            f"  {', '.join(f'`{name}`' for name in row.imports)}" + (f". {one_line(row.note)}" if row.note else ""),
+        ]
     elif row.note:
         lines += ["", f"  {one_line(row.note)}"]
     if row.claims:
-        lines += ["", f"  *Measured by* {', '.join(f'[{number}](claims/{number}.md)' for number in row.claims.split())}."]
+        lines += [
+            "",
+            f"  *Measured by* {', '.join(f'[{number}](claims/{number}.md)' for number in row.claims.split())}.",
+        ]
     if row.correction:
         lines += ["", f"  *Correction.* {one_line(row.correction)}"]
     return "\n".join(lines)

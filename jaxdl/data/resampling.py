@@ -51,7 +51,13 @@ class Resampling(NamedTuple):
 
 
 class DisjointParts(NamedTuple):
-    """Parts of one data set that share no example, with their law; see `disjoint_split`."""
+    """Parts of one data set that share no example, with their law; see `disjoint_split`.
+
+    >>> data = Dataset(jnp.zeros((20, 1)), jnp.zeros((20, 1)), jnp.ones(20))
+    >>> found = disjoint_split(jax.random.key(0), data, 4)
+    >>> found.training_size, found.parts.x.shape
+    (5, (4, 5, 1))
+    """
 
     parts: Dataset
     """Every array with a leading axis, one entry for each part."""

@@ -17,7 +17,11 @@ NUM_GROUPS = 32
 
 
 class InfinitesimalJackknife(NamedTuple):
-    """The variance of a bagged predictor over fresh data sets, at each point."""
+    """The variance of a bagged predictor over fresh data sets, at each point.
+
+    >>> InfinitesimalJackknife(np.array([0.2]), np.array([0.1])).bias_corrected
+    array([0.1])
+    """
 
     variance: Float[Array, " points"]
     """With the noise of B replicates: too large by about n/B times the variance over replicates."""
@@ -78,6 +82,11 @@ class OutOfBag(NamedTuple):
 
     The terms `"bias_squared_plus_noise"`, `"total_variance"` and `"risk"` are those of a `Decomposition`, raw: over draws from
     this data set, whose law is that of `data.resampling.bag`.
+
+    >>> rng = np.random.default_rng(0)
+    >>> found = out_of_bag(rng.normal(size=(200, 30, 1)), rng.random((200, 30)) < 0.368, np.zeros((30, 1)))
+    >>> sorted(found.estimates)
+    ['bias_squared_plus_noise', 'risk', 'total_variance']
     """
 
     estimates: dict[str, float]

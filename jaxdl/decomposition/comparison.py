@@ -19,7 +19,14 @@ Array = np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Differences, second minus first, of every term that both results have; intervals are of 95 %."""
+    """Differences, second minus first, of every term that both results have; intervals are of 95 %.
+
+    >>> from jaxdl.decomposition import Target, squared_error
+    >>> f = np.random.default_rng(0).normal(size=(20, 8, 5))
+    >>> result = squared_error(f, factors=("data", "init"), target=Target(mean=np.zeros(5), noise=1.0))
+    >>> bool(compare(result, result).estimates["risk"] == 0)
+    True
+    """
 
     estimates: dict[Term, Float[Array, "*axes"]]
     standard_errors: dict[Term, Float[Array, "*axes"]]
@@ -100,7 +107,15 @@ class ForecastRisk:
 
 @dataclass(frozen=True, eq=False)
 class EnsembleForecast:
-    """The variance and risk of averages over several levels of a source; the leading axis runs over `sizes`."""
+    """The variance and risk of averages over several levels of a source; the leading axis runs over `sizes`.
+
+    >>> from jaxdl.decomposition import Target, squared_error
+    >>> f = np.random.default_rng(0).normal(size=(20, 8, 5))
+    >>> result = squared_error(f, factors=("data", "init"), target=Target(mean=np.zeros(5), noise=1.0))
+    >>> forecast = ensemble_forecast(result, over="init", sizes=(1, 8))
+    >>> bool(np.isclose(forecast.variance[0], result.total_variance)), forecast.sizes
+    (True, (1, 8))
+    """
 
     sizes: tuple[int, ...]
     over: str

@@ -38,6 +38,10 @@ class LossDecomposition(ABC):
 
     A subclass estimates its terms from running means over units (`grouped`: independent and nested designs) or from a full
     table of predictions (`from_table`: crossed designs).
+
+    >>> from jaxdl.decomposition import cross_entropy, squared_error
+    >>> isinstance(squared_error, LossDecomposition), cross_entropy.is_of_squares
+    (True, False)
     """
 
     name: str

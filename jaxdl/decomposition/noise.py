@@ -44,7 +44,12 @@ LARGEST_DIMENSION = 4  # beyond, the nearest neighbour of n points, at distance 
 
 
 class NoiseEstimate(NamedTuple):
-    """An estimate of the noise variance, and in which direction its expectation may be wrong."""
+    """An estimate of the noise variance, and in which direction its expectation may be wrong.
+
+    >>> x = np.arange(4.0)[:, None]
+    >>> round(rice(x, np.array([[0.0], [1.0], [0.0], [1.0]])).estimate, 6)          # half the mean square of differences
+    0.5
+    """
 
     estimate: float
     """Summed over outputs."""

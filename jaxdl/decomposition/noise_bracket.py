@@ -15,7 +15,12 @@ FARTHEST_BY_CHANCE = 5.0
 
 
 class NoiseBracket(NamedTuple):
-    """The two estimates between which the noise lies, but for their standard errors."""
+    """The two estimates between which the noise lies, but for their standard errors.
+
+    >>> low, high = NoiseBracket(NoiseEstimate(0.1, 0.01, "lower", "residual", ""), NoiseEstimate(0.2, 0.01, "upper", "rice", ""))
+    >>> low.estimate < high.estimate
+    True
+    """
 
     low: NoiseEstimate
     high: NoiseEstimate

@@ -27,7 +27,12 @@ Array = np.ndarray
 
 
 class PlugIn(NamedTuple):
-    """Averages over test points, in the order in which mlxtend returns them."""
+    """Averages over test points, in the order in which mlxtend returns them.
+
+    >>> found = plug_in_squared_error(np.array([[0.0], [2.0]]), np.array([0.0]))
+    >>> float(found.loss), float(found.bias), float(found.variance)
+    (2.0, 1.0, 1.0)
+    """
 
     loss: float
     bias: float

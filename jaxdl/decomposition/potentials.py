@@ -13,7 +13,11 @@ Array = np.ndarray
 
 
 class Potential(NamedTuple):
-    """A convex function A of natural parameters, and what its Bregman loss needs besides; all reduce the last axis."""
+    """A convex function A of natural parameters, and what its Bregman loss needs besides; all reduce the last axis.
+
+    >>> float(gaussian.value(np.array([[3.0]]))[0])                                # η² / 2
+    4.5
+    """
 
     name: str
     value: Callable[[Float[Array, "*rows out"]], Float[Array, "*rows"]]

@@ -16,7 +16,14 @@ Array = np.ndarray
 
 
 class PerPoint(NamedTuple):
-    """Estimates `(settings, times, points)` at each test point, and their standard errors over runs."""
+    """Estimates `(settings, times, points)` at each test point, and their standard errors over runs.
+
+    >>> from jaxdl.decomposition import Target, squared_error
+    >>> f = np.random.default_rng(0).normal(size=(20, 5))
+    >>> result = squared_error(f, factors=("data",), target=Target(mean=np.zeros(5)))
+    >>> result.per_point.estimates["total_variance"].shape
+    (5,)
+    """
 
     estimates: dict[Term, Float[Array, "*axes points"]]
     standard_errors: dict[Term, Float[Array, "*axes points"]]

@@ -27,6 +27,13 @@ class Decomposition(Record):
     Terms are named `"bias_squared"` (or `"bias_squared_plus_noise"`; `"bias"` for losses other than squares), `("data",)`,
     `("data", "init")` for variance components, `"total_variance"`, `"noise"` and `"risk"`. Estimates are unbiased, so that a
     small one may be negative: none is clipped.
+
+    >>> from jaxdl.decomposition import Target, squared_error
+    >>> f = np.random.default_rng(0).normal(size=(20, 8, 5))
+    >>> result = squared_error(f, factors=("data", "init"), target=Target(mean=np.zeros(5), noise=1.0))
+    >>> parts = result["bias_squared"] + result.total_variance + result["noise"]
+    >>> bool(np.isclose(parts, result["risk"])), list(result.variance)
+    (True, [('data',), ('init',), ('data', 'init')])
     """
 
     def derive(self, statistic: Callable[[Mapping[Term, Array]], Any], level: float = 0.95) -> Derived:
@@ -171,6 +178,15 @@ def load(path: str | os.PathLike[str]) -> Decomposition:
     Raises:
         ValueError: when the path names no file, or the file is no saved decomposition, is damaged, or was written by hand.
         OSError: what the system says (no such file, no permission).
+
+    >>> import tempfile
+    >>> from jaxdl.decomposition import Target, squared_error
+    >>> f = np.random.default_rng(0).normal(size=(20, 8, 5))
+    >>> result = squared_error(f, factors=("data", "init"), target=Target(mean=np.zeros(5), noise=1.0))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     result.save(f"{folder}/study.npz")
+    ...     bool(load(f"{folder}/study.npz")["risk"] == result["risk"])
+    True
     """
     return Decomposition(**storage.read(path))
 

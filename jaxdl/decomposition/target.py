@@ -22,6 +22,9 @@ class Target(NamedTuple):
     """The truth at the test points; give one of `mean`, `labels`, `replicates`, `probabilities` and `counts`.
 
     Shapes are those of one run's predictions at one time, `(points,)` or `(points, out)`: never broadcast.
+
+    >>> Target(mean=np.zeros(3), noise=0.09).noise
+    0.09
     """
 
     mean: Array | None = None

@@ -28,6 +28,10 @@ def use_cpu_devices(count: int | None = None) -> int:
     Raises:
         ValueError: when `count` is no whole number from 1 to 32 for each core.
         RuntimeError: when JAX has fixed another number of devices already.
+
+    >>> count = len(jax.devices("cpu"))             # in a script it comes first, and needs no number
+    >>> use_cpu_devices(count) == count
+    True
     """
     count = max(2, num_cores()) if count is None else count
     count = check_count(count)

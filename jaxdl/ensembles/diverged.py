@@ -12,7 +12,11 @@ from jaxdl.ensembles.stream import Chunk
 
 
 class DivergedRun(NamedTuple):
-    """A run whose outputs hold NaN or infinity, and the trial's `aux` of that run."""
+    """A run whose outputs hold NaN or infinity, and the trial's `aux` of that run.
+
+    >>> DivergedRun(run=5, levels={"data": 2, "init": 1}, setting=None, aux=None).levels["data"]
+    2
+    """
 
     run: int
     levels: dict[str, int]
@@ -26,7 +30,17 @@ class DivergedRun(NamedTuple):
 
 
 class DivergedRunsError(ValueError):
-    """More runs diverged than the study allows; `result` holds what was estimated without them, or `None`."""
+    """More runs diverged than the study allows; `result` holds what was estimated without them, or `None`.
+
+    >>> from jaxdl import designs, ensembles
+    >>> def half_diverge(keys):
+    ...     return jax.numpy.log(jax.random.normal(keys["data"], (1,)))
+    >>> try:
+    ...     ensembles.run(half_diverge, designs.crossed(data=16), jax.random.key(0), strict=True)
+    ... except DivergedRunsError as error:
+    ...     print(sorted(error.diverged[0].levels))
+    ['data']
+    """
 
     def __init__(self, message: str, diverged: tuple[DivergedRun, ...], result: Any = None):
         super().__init__(message)

@@ -25,7 +25,13 @@ SECONDS_TIMED = 0.6
 
 
 class Plan(NamedTuple):
-    """The size of a study; every number but the seconds is exact for this machine and these versions."""
+    """The size of a study; every number but the seconds is exact for this machine and these versions.
+
+    >>> from jaxdl import designs
+    >>> found = plan(lambda keys: jax.random.normal(keys["data"], (3,)), designs.crossed(data=4), jax.random.key(0))
+    >>> found.num_runs, found.num_settings
+    (4, 1)
+    """
 
     num_runs: int
     """Over all settings."""

@@ -21,7 +21,13 @@ from jaxdl.types import Key, Outputs, Trial
 
 
 class Runs(NamedTuple):
-    """`outputs` and `aux` with leading axes `(settings, *factors)`, without the first when there are no settings."""
+    """`outputs` and `aux` with leading axes `(settings, *factors)`, without the first when there are no settings.
+
+    >>> from jaxdl import designs
+    >>> runs = run(lambda keys: jax.random.normal(keys["data"], (3,)), designs.crossed(data=4), jax.random.key(0))
+    >>> runs.outputs.shape, len(runs.diverged)
+    ((4, 3), 0)
+    """
 
     outputs: Outputs
     aux: Any

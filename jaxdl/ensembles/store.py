@@ -33,7 +33,16 @@ WORD_FORM = f"[0-9a-f]{{{WORD}}}"
 
 
 class StoreError(RuntimeError):
-    """The store cannot be used: it belongs to another study, or the system refuses to read or write it."""
+    """The store cannot be used: it belongs to another study, or the system refuses to read or write it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     try:
+    ...         merge(f"{folder}/all", f"{folder}/nothing")
+    ...     except StoreError as error:
+    ...         print("nothing" in str(error))
+    True
+    """
 
 
 class Places(NamedTuple):
@@ -229,6 +238,21 @@ def merge(target: str | Path, *sources: str | Path) -> int:
 
     Raises:
         StoreError: a source without a study, or of another study than the target's.
+
+    >>> import tempfile
+    >>> from jaxdl import designs
+    >>> from jaxdl.ensembles import Engine, UnfinishedStudyError, run
+    >>> def share(folder, k):
+    ...     engine = Engine(store=folder, shard=(k, 2), progress=False)
+    ...     try:
+    ...         run(lambda keys: jax.random.normal(keys["data"], (3,)), designs.crossed(data=32), jax.random.key(0), engine=engine)
+    ...     except UnfinishedStudyError:
+    ...         pass
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for k in (1, 2):
+    ...         share(f"{folder}/{k}", k)
+    ...     merge(f"{folder}/1", f"{folder}/2") > 0
+    True
     """
     copied = 0
     for source in [as_path("sources", each) for each in sources]:

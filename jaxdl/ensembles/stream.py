@@ -24,7 +24,14 @@ BYTES_OF_LOADED_RECORDS = 2**28
 
 
 class Chunk(NamedTuple):
-    """Consecutive runs of one setting, as host arrays whose first axis is the run."""
+    """Consecutive runs of one setting, as host arrays whose first axis is the run.
+
+    >>> from jaxdl import designs
+    >>> [chunks] = stream(lambda keys: jax.random.normal(keys["data"], (3,)), designs.crossed(data=4), jax.random.key(0))
+    >>> chunk = next(chunks)
+    >>> chunk.first_run, chunk.outputs.shape
+    (0, (4, 3))
+    """
 
     setting: int
     first_run: int
@@ -33,7 +40,18 @@ class Chunk(NamedTuple):
 
 
 class UnfinishedStudyError(RuntimeError):
-    """This process has computed and stored its share; other runs of the study are still missing."""
+    """This process has computed and stored its share; other runs of the study are still missing.
+
+    >>> import tempfile
+    >>> from jaxdl import designs
+    >>> trial = lambda keys: jax.random.normal(keys["data"], (3,))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     try:
+    ...         next(*stream(trial, designs.crossed(data=64), jax.random.key(0), engine=Engine(store=folder, shard=(1, 2))))
+    ...     except UnfinishedStudyError as error:
+    ...         print("share 1 of 2 is stored" in str(error))
+    True
+    """
 
 
 def stream(

@@ -16,7 +16,12 @@ from jaxdl.types import Dataset, Keys, Learner, Objective
 
 
 class CrossValidation(NamedTuple):
-    """The result of `cross_validate`. The folds share training rows, so their spread is not a standard error of the risk."""
+    """The result of `cross_validate`. The folds share training rows, so their spread is not a standard error of the risk.
+
+    >>> folds = CrossValidation(risk=jnp.array(0.2), per_fold=jnp.array([0.1, 0.3]), fold_weight=jnp.array([5.0, 5.0]))
+    >>> bool(jnp.isclose(jnp.average(folds.per_fold, weights=folds.fold_weight), folds.risk))
+    True
+    """
 
     risk: Scalar
     """The weighted mean over all validated examples."""

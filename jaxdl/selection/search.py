@@ -24,7 +24,11 @@ Law = Callable[[Key], Scalar]
 
 
 class Search(NamedTuple):
-    """All settings that were tried, with their scores, and the one with the smallest."""
+    """All settings that were tried, with their scores, and the one with the smallest.
+
+    >>> print(search(lambda setting: (setting["x"] - 2) ** 2, {"x": jnp.array([0.0, 2.5])}).best["x"])
+    2.5
+    """
 
     settings: Settings
     scores: Float[Array, " settings"]

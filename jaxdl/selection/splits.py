@@ -13,14 +13,23 @@ from jaxdl.types import Dataset, Key
 
 
 class Rows(NamedTuple):
-    """Rows of a data set, by number; uneven parts are padded by a repeated row that is not used."""
+    """Rows of a data set, by number; uneven parts are padded by a repeated row that is not used.
+
+    >>> print(Rows(jnp.array([0, 2, 2]), jnp.array([True, True, False])).is_used.sum())
+    2
+    """
 
     index: Int[Array, "*folds rows"]  # type: ignore[assignment]  # a tuple has a method of this name
     is_used: Bool[Array, "*folds rows"]
 
 
 class Split(NamedTuple):
-    """Rows to train on and rows to validate on, with a leading axis "folds" for several splits."""
+    """Rows to train on and rows to validate on, with a leading axis "folds" for several splits.
+
+    >>> split = k_fold(jax.random.key(0), 6, 3)
+    >>> split.train.index.shape, split.validation.index.shape
+    ((3, 4), (3, 2))
+    """
 
     train: Rows
     validation: Rows

@@ -10,7 +10,11 @@ from jaxdl.statistics.intervals import Interval, as_floats, check_level, count_r
 
 
 class Estimate(NamedTuple):
-    """A number or an array with its interval."""
+    """A number or an array with its interval.
+
+    >>> Estimate(0.5, Interval(0.4, 0.6)).interval.high
+    0.6
+    """
 
     estimate: Any
     interval: Interval

@@ -17,7 +17,12 @@ Numbers = Number | np.ndarray
 
 
 class Interval(NamedTuple):
-    """The two ends of a confidence interval: scalars, or arrays of one shape."""
+    """The two ends of a confidence interval: scalars, or arrays of one shape.
+
+    >>> low, high = Interval(0.4, 0.6)
+    >>> low < 0.5 < high
+    True
+    """
 
     low: Numbers
     high: Numbers

@@ -7,7 +7,11 @@ from jaxdl.statistics.intervals import Interval, Number
 
 
 class Verdict(enum.StrEnum):
-    """What the data say about a claim."""
+    """What the data say about a claim.
+
+    >>> judge(Interval(0.1, 0.2), inside=(0.0, 1.0)) is Verdict.SUPPORTED
+    True
+    """
 
     SUPPORTED = "supported"
     REFUTED = "refuted"

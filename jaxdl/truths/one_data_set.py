@@ -53,7 +53,12 @@ def bootstrapped_least_squares(
 
 
 def one_data_set(key: Key, num_examples: int, num_features: int, noise_std: float) -> OneDataSet:
-    """The data set on which `bootstrapped_least_squares` trains with this key."""
+    """The data set on which `bootstrapped_least_squares` trains with this key.
+
+    >>> import jax
+    >>> one_data_set(jax.random.key(0), 30, 5, 1.0).x.shape
+    (30, 5)
+    """
     random = generator_of(key)
     x = random.normal(size=(num_examples, num_features))
     y = x.sum(axis=1) + noise_std * random.normal(size=num_examples)
@@ -67,6 +72,12 @@ def run_mlxtend(data: OneDataSet, y_test: Float[Array, " points"], *, num_rounds
 
     Raises:
         ImportError: without mlxtend.
+
+    >>> import importlib.util, jax
+    >>> data = one_data_set(jax.random.key(0), 30, 5, 1.0)
+    >>> has_mlxtend = importlib.util.find_spec("mlxtend") is not None
+    >>> not has_mlxtend or run_mlxtend(data, np.zeros(5), num_rounds=3).loss > 0
+    True
     """
     try:
         from mlxtend.evaluate import bias_variance_decomp

@@ -18,6 +18,10 @@ def published_trees(*, bagged: bool = False) -> tuple[Study, Exact]:
 
     Raises:
         ImportError: without scikit-learn.
+
+    >>> study, exact = published_trees()
+    >>> study.factors, "bias_squared" in exact
+    (('data',), True)
     """
     try:
         from sklearn.ensemble import BaggingRegressor

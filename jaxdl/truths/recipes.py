@@ -23,6 +23,13 @@ def plug_in_recipe(study: Study, predictions: Predictions, labels: Labels) -> Te
     """The usual plug-in formulas for a known mean: bias² of the mean prediction, and the variance with divisor K.
 
     For K independent runs its bias² is too large by variance/K, its variance too small by the same amount.
+
+    >>> import jax
+    >>> from jaxdl import truths
+    >>> study, exact = truths.sample_mean()
+    >>> found = plug_in_recipe(study, study.predictions(jax.random.key(0)), study.draw_labels(jax.random.key(1)))
+    >>> "bias_squared" in found
+    True
     """
     del labels
     if study.loss is not None:
@@ -40,6 +47,13 @@ def mlxtend_recipe(study: Study, predictions: Predictions, labels: Labels) -> Te
 
     `avg_bias` is documented as the average squared bias, but contains the noise. So it is reported twice: as bias², and in a
     favorable reading as bias² + noise.
+
+    >>> import jax
+    >>> from jaxdl import truths
+    >>> study, exact = truths.sample_mean()
+    >>> found = mlxtend_recipe(study, study.predictions(jax.random.key(0)), study.draw_labels(jax.random.key(1)))
+    >>> "bias_squared" in found
+    True
     """
     if study.loss is not None:
         return {}
@@ -55,6 +69,13 @@ def sklearn_recipe(study: Study, predictions: Predictions, labels: Labels) -> Te
 
     averaged over test points. Besides the plug-in's bias² and variance, its noise is too small by noise/R with R
     replicates.
+
+    >>> import jax
+    >>> from jaxdl import truths
+    >>> study, exact = truths.sample_mean()
+    >>> found = sklearn_recipe(study, study.predictions(jax.random.key(0)), study.draw_labels(jax.random.key(1)))
+    >>> "noise" in found
+    True
     """
     if study.loss is not None:
         return {}

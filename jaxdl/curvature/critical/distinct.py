@@ -17,7 +17,13 @@ CRITICAL = (Kind.MINIMUM, Kind.MAXIMUM, Kind.SADDLE, Kind.DEGENERATE)
 
 
 class Distinct(NamedTuple):
-    """Distinct critical points, in order of increasing value."""
+    """Distinct critical points, in order of increasing value.
+
+    >>> from jaxdl.curvature.critical import critical_points
+    >>> wells = critical_points(lambda w: (w**2 - 1) ** 2, jax.numpy.array([-2.0, 0.1, 2.0, 3.0]))
+    >>> print(distinct(wells).counts, distinct(wells).points.value.round(6))
+    [1 2 1] [0. 0. 1.]
+    """
 
     points: CriticalPoints
     """One record of each."""
@@ -93,7 +99,13 @@ def distinct(
 
 
 class Completeness(NamedTuple):
-    """Whether the numbers of critical points of each index add up."""
+    """Whether the numbers of critical points of each index add up.
+
+    >>> from jaxdl.curvature.critical import critical_points
+    >>> wells = critical_points(lambda w: (w**2 - 1) ** 2, jax.numpy.array([-2.0, 0.1, 2.0]))
+    >>> completeness(distinct(wells).points, euler_characteristic=1).adds_up
+    True
+    """
 
     index_sum: int
     """The sum of (-1)^index over the points that are not degenerate."""

@@ -18,7 +18,12 @@ from jaxdl.types import Params
 
 
 class LeastSquares(NamedTuple):
-    """The result of `minres`."""
+    """The result of `minres`.
+
+    >>> found = minres(lambda v: 2 * v, jnp.array([2.0, 4.0]), max_steps=5)
+    >>> print(found.solution, bool(found.residual_norm < 1e-6))
+    [1. 2.] True
+    """
 
     solution: PyTree
     residual_norm: Scalar

@@ -30,7 +30,12 @@ SUFFICIENT = 1e-4
 
 
 class NewtonMR(NamedTuple):
-    """The end of a search."""
+    """The end of a search.
+
+    >>> found = newton_mr(lambda w: jnp.sum((w - 1) ** 2), jnp.zeros(2), gradient_tolerance=1e-6)
+    >>> print(found.params, bool(found.converged))
+    [1. 1.] True
+    """
 
     params: Params
     value: Scalar

@@ -35,7 +35,11 @@ SAFETY = 4
 
 
 class Kind(enum.IntEnum):
-    """The kind of a point at which a search ends."""
+    """The kind of a point at which a search ends.
+
+    >>> Kind(2).name, Kind.SADDLE == 2
+    ('SADDLE', True)
+    """
 
     MINIMUM = 0
     """critical, all eigenvalues positive"""
@@ -54,7 +58,12 @@ class Kind(enum.IntEnum):
 
 
 class CriticalPoints(NamedTuple):
-    """The properties of one point, or of many, with a leading axis "starts" on every field."""
+    """The properties of one point, or of many, with a leading axis "starts" on every field.
+
+    >>> found = critical_points(lambda w: jnp.sum(w**2), jnp.ones((2, 3)))
+    >>> print(found.spectrum[0], found.inertia[0])
+    [2. 2. 2.] [0 0 3]
+    """
 
     params: Params
     value: Float[Array, "*starts"]
@@ -73,7 +82,12 @@ class CriticalPoints(NamedTuple):
 
 
 class EscapeDirections(NamedTuple):
-    """The most negative curvatures at a point, with their directions."""
+    """The most negative curvatures at a point, with their directions.
+
+    >>> ways = escape_directions(lambda w: w[0] ** 2 - 3 * w[1] ** 2, jnp.zeros(2), num_directions=1)
+    >>> print(ways.curvatures, jnp.abs(ways.directions))
+    [-6.] [[0. 1.]]
+    """
 
     curvatures: Float[Array, " directions"]
     """The smallest eigenvalues of the Hessian, in increasing order."""

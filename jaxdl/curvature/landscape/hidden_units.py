@@ -15,7 +15,13 @@ from jaxdl.types import Params
 
 
 class Matched(NamedTuple):
-    """A network whose hidden units were put in the order of another's."""
+    """A network whose hidden units were put in the order of another's.
+
+    >>> kernels = {"in": {"kernel": jnp.array([[1.0, 2.0]])}, "out": {"kernel": jnp.array([[3.0], [4.0]])}}
+    >>> matched = match_hidden_units(kernels, kernels, ["in", "out"])
+    >>> matched.distance, matched.permutations[0].tolist()
+    (0.0, [0, 1])
+    """
 
     params: Params
     permutations: tuple[Int[np.ndarray, " _"], ...]

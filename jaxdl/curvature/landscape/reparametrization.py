@@ -18,7 +18,13 @@ from jaxdl.types import Key, Params
 
 
 class Reparametrization(NamedTuple):
-    """How far a linear change of the parameters is from a symmetry of the function."""
+    """How far a linear change of the parameters is from a symmetry of the function.
+
+    >>> loss = lambda w: (w[0] * w[1]) ** 2
+    >>> gaps = reparametrization(jax.random.key(0), loss, jnp.array([2.0, 3.0]), lambda w: w * jnp.array([2.0, 1.0]))
+    >>> print(gaps.value_gap > 0)                                                    # 36 became 144: no symmetry
+    True
+    """
 
     value_gap: Scalar
     """|f(Tθ) - f(θ)| / max(|f(θ)|, 1)."""

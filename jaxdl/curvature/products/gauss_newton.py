@@ -127,7 +127,13 @@ def empirical_fisher(
 
 
 def softmax_labels(outputs: Float[Array, "n out"]) -> tuple[Float[Array, "out n out"], Float[Array, "out n"]]:
-    """Every class with its probability by the logits, the law of `losses.softmax_cross_entropy`."""
+    """Every class with its probability by the logits, the law of `losses.softmax_cross_entropy`.
+
+    >>> outputs = jnp.array([[0.0, 1.0]])
+    >>> labels, weights = softmax_labels(outputs)
+    >>> bool(jnp.allclose(jnp.sum(weights[:, :, None] * labels, axis=0), jax.nn.softmax(outputs)))           # their mean
+    True
+    """
     num_classes = outputs.shape[-1]
     classes = jnp.eye(num_classes, dtype=outputs.dtype)[:, None, :]
     return jnp.broadcast_to(classes, (num_classes, *outputs.shape)), jax.nn.softmax(outputs).T
@@ -137,6 +143,11 @@ def sigmoid_labels(outputs: Float[Array, "n out"]) -> tuple[Float[Array, "2*out 
     """Independent binary labels whose logits are the outputs: the law of `losses.sigmoid_cross_entropy`.
 
     They are 2 out points, rather than 2^out, with the right mean p and variance p (1 - p): scores linear in y need no more.
+
+    >>> outputs = jnp.array([[0.0, 1.0]])
+    >>> labels, weights = sigmoid_labels(outputs)
+    >>> bool(jnp.allclose(jnp.sum(weights[:, :, None] * labels, axis=0), jax.nn.sigmoid(outputs)))           # their mean
+    True
     """
     probabilities = jax.nn.sigmoid(outputs)
     return _of_moments(probabilities, probabilities * (1 - probabilities))
@@ -146,6 +157,11 @@ def gaussian_labels(outputs: Float[Array, "n out"]) -> tuple[Float[Array, "2*out
     """Independent labels of variance one around the outputs: the law of `losses.half_squared_error`.
 
     They are 2 out points with the right mean and variance: scores linear in y need no more.
+
+    >>> outputs = jnp.array([[0.0, 1.0]])
+    >>> labels, weights = gaussian_labels(outputs)
+    >>> bool(jnp.allclose(jnp.sum(weights[:, :, None] * labels, axis=0), outputs))           # their mean
+    True
     """
     return _of_moments(outputs, jnp.ones_like(outputs))
 

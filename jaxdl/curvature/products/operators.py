@@ -59,7 +59,13 @@ class Operator(NamedTuple):
 
 
 class Restricted(NamedTuple):
-    """A diagonal block of an operator."""
+    """A diagonal block of an operator.
+
+    >>> params = {"a": jnp.ones(1), "b": jnp.ones(1)}
+    >>> block = restrict(lambda v: {"a": 2 * v["a"], "b": 3 * v["b"]}, params, {"a": False, "b": True})
+    >>> print(block.matvec({"a": None, "b": jnp.ones(1)})["b"])
+    [3.]
+    """
 
     matvec: Matvec
     like: Params

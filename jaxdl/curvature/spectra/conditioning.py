@@ -21,7 +21,12 @@ from jaxdl.types import Params
 
 
 class Descent(NamedTuple):
-    """Step and momentum of a descent on a quadratic, and the factor by which each iteration shrinks an error."""
+    """Step and momentum of a descent on a quadratic, and the factor by which each iteration shrinks an error.
+
+    >>> best = conditioning(jnp.array([4.0, 1.0])).gradient_descent
+    >>> print(best.step.round(3), best.rate.round(3))                              # 2 / (4 + 1), (4 - 1) / (4 + 1)
+    0.4 0.6
+    """
 
     step: Scalar
     momentum: Scalar
@@ -32,7 +37,11 @@ class Descent(NamedTuple):
 
 
 class Conditioning(NamedTuple):
-    """The range of a spectrum, and the best constant steps on it."""
+    """The range of a spectrum, and the best constant steps on it.
+
+    >>> print(conditioning(jnp.array([4.0, 1.0])).condition_number)
+    4.0
+    """
 
     largest: Scalar
     smallest: Scalar
@@ -49,7 +58,12 @@ class Conditioning(NamedTuple):
 
 
 class StepTest(NamedTuple):
-    """The predicted change by a step of size ε against the gradient g: f(x - ε g) - f(x) = -ε g·g + ½ ε² g·Hg."""
+    """The predicted change by a step of size ε against the gradient g: f(x - ε g) - f(x) = -ε g·g + ½ ε² g·Hg.
+
+    >>> test = step_test(lambda v: 2 * v, jnp.ones(2), 0.5)
+    >>> print(test.predicted_change, test.best_step)                               # of |x|² from (½, ½) to its minimum
+    -0.5 0.5
+    """
 
     gradient_term: Scalar
     """g·g, the decrease for each unit of ε that the gradient alone predicts."""

@@ -44,7 +44,12 @@ ERROR_PROBABILITY = 1e-3
 
 
 class SpectralDensity(NamedTuple):
-    """Gauss quadratures of the spectrum, one for each random direction: a density of atoms, smoothed in figures only."""
+    """Gauss quadratures of the spectrum, one for each random direction: a density of atoms, smoothed in figures only.
+
+    >>> density = spectral_density(lambda v: 2 * v, jnp.zeros(3), jax.random.key(0), num_probes=2)
+    >>> print(density.dimension, density.norm)
+    3 2.0
+    """
 
     nodes: Float[Array, "probes steps"]
     """In increasing order."""
@@ -71,14 +76,24 @@ class Quadratures(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """The ends of the range of a share or a number of eigenvalues."""
+    """The ends of the range of a share or a number of eigenvalues.
+
+    >>> Bounds(jnp.array([0.1]), jnp.array([0.4])).high > 0.3
+    Array([ True], dtype=bool)
+    """
 
     low: Real[Array, "*any"]
     high: Real[Array, "*any"]
 
 
 class Cumulative(NamedTuple):
-    """The share of the eigenvalues that are at most x."""
+    """The share of the eigenvalues that are at most x.
+
+    >>> density = spectral_density(lambda v: jnp.arange(3.0) * v, jnp.zeros(3), jax.random.key(0), num_probes=2)
+    >>> share = cumulative(density, jnp.array([1.5]))
+    >>> bool(share.low[0] <= 2 / 3 <= share.high[0])
+    True
+    """
 
     estimate: Float[Array, " x"]
     """It lies in the probes' band; nodes that have not converged are spread to their neighbors."""

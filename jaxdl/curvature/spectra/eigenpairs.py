@@ -37,7 +37,12 @@ FLOOR = 10
 
 
 class Eigenpairs(NamedTuple):
-    """Eigenvalues in decreasing order: `top` of the largest ones, then `bottom` of the smallest ones."""
+    """Eigenvalues in decreasing order: `top` of the largest ones, then `bottom` of the smallest ones.
+
+    >>> pairs = eigenpairs(lambda v: jnp.array([3.0, 1.0]) * v, jnp.zeros(2), jax.random.key(0), top=1, bottom=1)
+    >>> print(pairs.values, pairs.converged)
+    [3. 1.] [ True  True]
+    """
 
     values: Float[Array, " pairs"]
     vectors: Params

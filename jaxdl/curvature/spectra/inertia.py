@@ -25,7 +25,11 @@ CountAtMost = Callable[[Float[Array, " x"]], tuple[Int[Array, " x"], Int[Array, 
 
 
 class Counts(NamedTuple):
-    """The numbers of eigenvalues below -tolerance, up to the tolerance, and above it; -1 where they are not finite."""
+    """The numbers of eigenvalues below -tolerance, up to the tolerance, and above it; -1 where they are not finite.
+
+    >>> Counts(2, 0, 5).negative
+    2
+    """
 
     negative: Int[Array, ""]
     """The index of a critical point."""
@@ -34,7 +38,12 @@ class Counts(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """The number of eigenvalues below -tolerance, for tolerances up to the norm."""
+    """The number of eigenvalues below -tolerance, for tolerances up to the norm.
+
+    >>> curve = inertia_of(jnp.array([-2.0, 1.0, 3.0])).curve
+    >>> bool(curve.negative[0] == 1 and curve.negative[-1] == 0)
+    True
+    """
 
     tolerances: Float[Array, " steps"]
     negative: Int[Array, " steps"]
@@ -46,6 +55,10 @@ class Inertia(NamedTuple):
     """The counts; where they are exact, both bounds agree with them.
 
     Where the operator is not finite and that is only known under `jit`, every count is -1, and the bounds are 0 and p.
+
+    >>> found = inertia_of(jnp.array([-2.0, 0.0, 3.0]))
+    >>> print(*found.counts, bool(found.tolerance < 1e-3))
+    1 1 1 True
     """
 
     counts: Counts

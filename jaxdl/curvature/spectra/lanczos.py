@@ -48,7 +48,13 @@ class Krylov(NamedTuple):
 
 
 class Tridiagonal(NamedTuple):
-    """Q A Qᵀ = T, with Q by rows: the tridiagonal T has `alphas` on its diagonal and `betas[:-1]` beside it."""
+    """Q A Qᵀ = T, with Q by rows: the tridiagonal T has `alphas` on its diagonal and `betas[:-1]` beside it.
+
+    >>> start = jnp.ones(2) / jnp.sqrt(2)
+    >>> found = tridiagonalize(jax.random.key(0), lambda v: jnp.array([3.0, 1.0]) * v, start, 2)
+    >>> print(found.alphas.round(4))                                               # their sum is the trace
+    [2. 2.]
+    """
 
     alphas: Float[Array, " steps"]
     betas: Float[Array, " steps"]

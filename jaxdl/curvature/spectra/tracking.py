@@ -25,7 +25,11 @@ FRESH = 0.1
 
 
 class Track(NamedTuple):
-    """The `top` largest eigenvalues, in decreasing order, after each of `steps` steps."""
+    """The `top` largest eigenvalues, in decreasing order, after each of `steps` steps.
+
+    >>> Track(jnp.array([0, 10]), jnp.array([[2.0], [3.0]]), jnp.array([[0.1], [0.1]])).values[-1, 0] > 2.5
+    Array(True, dtype=bool)
+    """
 
     steps: Int[Array, " times"]
     values: Float[Array, "times pairs"]
