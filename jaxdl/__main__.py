@@ -1,9 +1,11 @@
-"""`python -m jaxdl`: examine the installation, or join the stores of shards."""
+"""`python -m jaxdl`: examine the installation, join the stores of shards, plan a study, or compare two."""
 
 import argparse
 import io
 import sys
 from pathlib import Path
+
+from jaxdl.commands import questions
 
 
 def main() -> int:
@@ -14,6 +16,8 @@ def main() -> int:
     merging = tasks.add_parser("merge", help="copy the finished runs of other folders, of any depth, into one")
     merging.add_argument("target")
     merging.add_argument("sources", nargs="+")
+    questions.add_plan(tasks)
+    questions.add_compare(tasks)
     arguments = parser.parse_args()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a name of a folder may hold what the terminal lacks
@@ -24,6 +28,14 @@ def main() -> int:
     from jaxdl.paths import as_path
 
     try:
+        if arguments.task == "plan":
+            from jaxdl.commands import plan
+
+            return plan.main(arguments)
+        if arguments.task == "compare":
+            from jaxdl.commands import compare
+
+            return compare.main(arguments)
         target, *sources = (as_path("merge", each) for each in (arguments.target, *arguments.sources))
         return _merge(target, sources)
     except (ValueError, OSError) as error:

@@ -21,7 +21,7 @@ LAYERS = (
     {"learners", "ensembles", "selection"},
     {"studies"},
     {"truths"},
-    {"doctor"},
+    {"commands", "doctor"},
     {"__main__"},
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

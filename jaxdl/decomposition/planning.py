@@ -35,9 +35,9 @@ class Precision:
     `floor` is the number of levels of each source that is never stopped below: a standard error from fewer is small by chance too
     often. A source of a single level stays at it.
 
-    Where an error in the unit of the term is proportional to the term, as that of a variance is, a low estimate stops early. In 400 to
-    500 normal studies the 95 % interval of a variance then held 94 % where 200 runs were needed, and 91 % where 50 were; with a
-    floor of 24 it held 92 %.
+    Where an error in the unit of the term is proportional to the term, as that of a variance is, a low estimate stops early. In 400
+    normal studies or more the 95 % interval of a variance then held 94 % where 200 runs were needed, and 91 % where 50 were; with
+    a floor of 24 it held 92 %.
     """
 
     term: Term
