@@ -1,4 +1,4 @@
-"""`python -m jaxdl`: examine the installation, join the stores of shards, or take the error of saved predictions apart."""
+"""`python -m jaxdl`: examine the installation, take an error apart, plan a study or compare two, join stores."""
 
 import io
 import sys
@@ -39,6 +39,14 @@ def _run(arguments: Any) -> int:
         from jaxdl.commands import diagnose
 
         return diagnose.main(arguments)
+    if arguments.task == "plan":
+        from jaxdl.commands import plan
+
+        return plan.main(arguments)
+    if arguments.task == "compare":
+        from jaxdl.commands import compare
+
+        return compare.main(arguments)
     from jaxdl.paths import as_path
 
     target, *sources = (as_path("merge", each) for each in (arguments.target, *arguments.sources))

@@ -2,6 +2,8 @@
 
 import argparse
 
+from jaxdl.commands import questions
+
 MODELS = ("ridge", "forest", "boosting", "network")
 LOSSES = ("squared-error", "cross-entropy", "kohavi-wolpert", "zero-one")
 
@@ -44,6 +46,8 @@ a csv file is in long form, a row for each run and point, with columns for facto
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
+    questions.add_plan(tasks)
+    questions.add_compare(tasks)
     return whole
 
 

@@ -7,6 +7,7 @@ from jaxdl.decomposition.calibration import CalibrationError, calibration_error
 from jaxdl.decomposition.comparison import Comparison, EnsembleForecast, compare, ensemble_forecast
 from jaxdl.decomposition.derive import Derived, derive
 from jaxdl.decomposition.disagreement import Disagreement, disagreement
+from jaxdl.decomposition.growing import PrecisionNotReachedError, grow
 from jaxdl.decomposition.loss import LossDecomposition
 from jaxdl.decomposition.metric import metric
 from jaxdl.decomposition.noise_bracket import NoiseBracket, bias_squared_interval, bracket
@@ -15,6 +16,7 @@ from jaxdl.decomposition.potentials import Potential
 from jaxdl.decomposition.probabilities import log_probabilities
 from jaxdl.decomposition.record import PerPoint
 from jaxdl.decomposition.result import Decomposition, load
+from jaxdl.decomposition.settling import Outcome, Settling
 from jaxdl.decomposition.squared_error import squared_error
 from jaxdl.decomposition.target import Target
 from jaxdl.decomposition.zero_one import kohavi_wolpert, zero_one
@@ -31,10 +33,13 @@ __all__ = [
     "LossDecomposition",
     "NoiseBracket",
     "OutOfBag",
+    "Outcome",
     "PerPoint",
     "Plan",
     "Potential",
     "Precision",
+    "PrecisionNotReachedError",
+    "Settling",
     "Target",
     "bias_squared_interval",
     "bracket",
@@ -45,6 +50,7 @@ __all__ = [
     "derive",
     "disagreement",
     "ensemble_forecast",
+    "grow",
     "infinitesimal_jackknife",
     "kohavi_wolpert",
     "load",

@@ -8,10 +8,11 @@ from jaxtyping import Float
 
 from jaxdl.decomposition.derive import check_result, check_shared, spread_of
 from jaxdl.decomposition.estimates import Spread, Term
-from jaxdl.decomposition.named_terms import label_of
+from jaxdl.decomposition.named_terms import Components, label_of
 from jaxdl.decomposition.populations import FIXED_POINTS, POPULATIONS
 from jaxdl.decomposition.result import Decomposition
-from jaxdl.kinds import as_count
+from jaxdl.decomposition.settling import POINTS, Outcome, Settling, outcome_of, settling_of
+from jaxdl.kinds import as_count, as_scalar
 from jaxdl.statistics import Interval, t_interval
 
 Array = np.ndarray
@@ -32,7 +33,43 @@ class Comparison:
     standard_errors: dict[Term, Float[Array, "*axes"]]
     intervals: dict[Term, Interval]
     populations: dict[Term, str]
+    parts: dict[Term, dict[str, Float[Array, "*axes"]]]
+    """Of the variance of each difference: what each source contributes, and "test points" where they are drawn anew."""
+    counts: dict[str, int]
+    """The levels of each source, and the test points."""
     notes: tuple[str, ...] = ()
+
+    def outcome(self, term: Term, *, margin: float = 0.0, larger_is_better: bool = False) -> Outcome:
+        """Whether the second is better, worse, no different within the margin, or undecided, by the interval of a difference.
+
+        Raises:
+            ValueError: for an unknown term, one with settings or times, a negative margin.
+        """
+        margin = _as_margin(margin)
+        return outcome_of(self.intervals[self._single(term)], margin, larger_is_better=larger_is_better)
+
+    def settle(self, term: Term, *, margin: float = 0.0) -> Settling:
+        """How many levels of each source, or test points, would settle the sign of a difference as large as the one measured.
+
+        To first order, each part of the variance being a multiple of one over its levels. The difference is itself uncertain; where
+        it is near zero the numbers are large, and a margin is the better question.
+
+        Raises:
+            ValueError: for an unknown term, one with settings or times, a negative margin.
+        """
+        term, margin = self._single(term), _as_margin(margin)
+        parts = {unit: float(part) for unit, part in self.parts[term].items()}
+        return settling_of(float(self.estimates[term]), margin, parts, self.counts)
+
+    def _single(self, name: Term) -> Term:
+        found = Components(self.estimates, self.estimates.__getitem__).names().get(name)
+        if found is None:
+            msg = f"term: got {name!r:.80}, expected one of {', '.join(map(repr, map(label_of, self.estimates)))}, which both have"
+            raise ValueError(msg)
+        if np.shape(self.estimates[found]):
+            msg = f"term: got differences of shape {np.shape(self.estimates[found])}, expected one; compare result.at(setting=...)"
+            raise ValueError(msg)
+        return found
 
     def table(self) -> str:
         """One line for each term, and for each setting and time."""
@@ -52,12 +89,18 @@ class Comparison:
         return self.table()
 
 
+def _as_margin(margin: float) -> float:
+    expected = "the smallest difference that matters, zero or more"
+    return as_scalar("margin", margin, expected=expected, allowed=lambda value: 0 <= value < np.inf)
+
+
 def compare(first: Decomposition, second: Decomposition) -> Comparison:
     """Differences of every term between two procedures that were run on the same levels of the same sources.
 
     The same design and root key give both procedures the same data sets, seeds and test points, so what they share cancels;
     the jackknife of the *difference* knows. Standard errors of the two results do not: they are larger, often many times.
-    Two settings of one sweep are compared by `result.at(setting=0)` and `result.at(setting=1)`.
+    Two settings of one sweep are compared by `result.at(setting=0)` and `result.at(setting=1)`. `parts` says how much of each error
+    comes from the runs and how much from test points, `outcome` what the interval says, `settle` how many levels would settle it.
 
     Raises:
         ValueError: for different designs, losses, axes or numbers of test points; without replicates.
@@ -72,6 +115,7 @@ def compare(first: Decomposition, second: Decomposition) -> Comparison:
     check_shared({"first": first, "second": second}, also=("loss",))
     terms = [term for term in first.estimates if term in second.estimates]
     estimates, errors, intervals, populations = {}, {}, {}, {}
+    parts: dict[Term, dict[str, Array]] = {}
     for term in terms:
         populations[term] = max(first.populations[term], second.populations[term], key=POPULATIONS.index)
         estimates[term] = np.asarray(second.estimates[term] - first.estimates[term])
@@ -80,6 +124,12 @@ def compare(first: Decomposition, second: Decomposition) -> Comparison:
         if populations[term] != FIXED_POINTS:
             spread = np.asarray(second.per_point.estimates[term] - first.per_point.estimates[term])
         variance, freedom = spread_of(replicates, spread)
+        parts[term] = {
+            first.design.factors[0] if unit == "groups" else unit: np.asarray(spread_of({unit: values}, None).variance)
+            for unit, values in replicates.items()
+        }
+        if spread is not None:
+            parts[term][POINTS] = np.asarray(spread_of({}, spread).variance)
         errors[term] = np.asarray(np.sqrt(variance))
         low, high = t_interval(estimates[term], errors[term], freedom)
         intervals[term] = Interval(np.asarray(low), np.asarray(high))
@@ -91,7 +141,9 @@ def compare(first: Decomposition, second: Decomposition) -> Comparison:
         notes += (
             "the two left out different levels: part of the difference may come from that, and less of it cancels",
         )
-    return Comparison(estimates, errors, intervals, populations, notes)
+    counts = dict(zip(first.design.factors, first.design.shape, strict=True))
+    counts[POINTS] = first.per_point.estimates[terms[0]].shape[-1]
+    return Comparison(estimates, errors, intervals, populations, parts, counts, notes)
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,7 +52,7 @@ class Components(Terms):
 
     def names(self) -> dict[Term, Term]:
         """The term that each name stands for."""
-        return super().names() | {term[0]: term for term in self._terms if len(term) == 1}
+        return {term[0]: term for term in self._terms if isinstance(term, tuple) and len(term) == 1} | super().names()
 
 
 def label_of(term: Term) -> str:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from jaxdl.decomposition.derive import check_result
 from jaxdl.decomposition.estimates import Term
 from jaxdl.decomposition.forecast import is_described, standard_error_at, variance_over_points
-from jaxdl.decomposition.named_terms import Components, Terms, label_of
+from jaxdl.decomposition.named_terms import label_of
 from jaxdl.decomposition.populations import FIXED_POINTS
 from jaxdl.decomposition.record import Record
 from jaxdl.designs import MOST_RUNS, Design
@@ -34,6 +34,10 @@ class Precision:
 
     `floor` is the number of levels of each source that is never stopped below: a standard error from fewer is small by chance too
     often. A source of a single level stays at it.
+
+    Where an error in the unit of the term is proportional to the term, as that of a variance is, a low estimate stops early. In 400
+    normal studies or more the 95 % interval of a variance then held 94 % where 200 runs were needed, and 91 % where 50 were; with
+    a floor of 24 it held 92 %.
     """
 
     term: Term
@@ -59,7 +63,7 @@ class Precision:
         Raises:
             ValueError: a term that the result does not identify; a part of an estimate that is not positive.
         """
-        estimate = np.asarray(result[_found(result, self.term)], np.float64)
+        estimate = np.asarray(result[result.term(self.term)], np.float64)
         least = np.zeros_like(estimate) if self.standard_error is None else np.full_like(estimate, self.standard_error)
         if self.relative is None:
             return least
@@ -142,17 +146,22 @@ def plan(
 
 
 def planned(
-    result: Record, precision: Precision, cost: Mapping[str, float | int] | None, least: Sequence[int], most: int
+    result: Record,
+    precision: Precision,
+    cost: Mapping[str, float | int] | None,
+    least: Sequence[int],
+    most: int,
+    share: float = 1.0,
 ) -> Plan:
-    """The plan with at least some levels of each factor, and at most some runs; errors are those of `plan`."""
+    """The plan for a share of the precision, with at least some levels of each factor, and at most some runs."""
     check_result("result", result)
-    term, design = _found(result, precision.term), result.design
+    term, design = result.term(precision.term), result.design
     of_level, of_run = _costs(design, cost)
     if np.isnan(result.standard_errors[term]).any():
         msg = f"result: got no standard error of {label_of(term)} from {design.shape} levels, expected {FEWEST} of each source "
         msg += "or more; run these first"
         raise ValueError(msg)
-    wanted = precision.target(result)
+    wanted = np.asarray(share * precision.target(result))
     _check_points(result, term, wanted)
     forecast = standard_error_at(result, term)
     notes = () if is_described(result, term) else (TO_FIRST_ORDER,)
@@ -167,7 +176,7 @@ def planned(
             each * count for each, count in zip(of_level, _different(design, shape), strict=True)
         ) + of_run * math.prod(shape)
 
-    best = _cheapest(tuple(least), is_kept, reaches, price, most)
+    best = cheapest(tuple(least), is_kept, reaches, price, most)
     if best is None:
         msg = f"{_name(precision)}: got {float(np.min(wanted)):.3g} for {label_of(term)}, which no design of {most} runs reaches, "
         msg += f"expected a larger one; at present it is {float(np.max(result.standard_errors[term])):.3g}"
@@ -177,7 +186,7 @@ def planned(
     return Plan(term, grown, forecast(best), wanted, price(best), grown.num_runs - at_hand, notes)
 
 
-def _cheapest(
+def cheapest(
     least: tuple[int, ...],
     is_kept: Sequence[bool],
     reaches: Callable[[Sequence[int]], bool],
@@ -278,18 +287,6 @@ def _check_points(result: Record, term: Term, wanted: Float[Array, "*axes"]) -> 
         msg += f"contribute {float(np.sqrt(np.max(lasting))):.3g}, whatever the runs, expected a larger one; add test points, "
         msg += f"{math.ceil(num_points * share)} or more, or compare procedures on the same points"
         raise ValueError(msg)
-
-
-def _found(result: Record, term: Term) -> Term:
-    """A term by any of its names; a single source needs no tuple."""
-    names = (
-        Components(result.variance, result.estimates.__getitem__).names() | Terms(result.estimates, np.asarray).names()
-    )
-    if not isinstance(term, str | tuple) or term not in names:
-        labels = ", ".join(repr(label_of(each)) for each in result.estimates)
-        msg = f"term: got {term!r:.80}, expected one of those that this study identifies: {labels}"
-        raise ValueError(msg)
-    return names[term]
 
 
 def _name(precision: Precision) -> str:

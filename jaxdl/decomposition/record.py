@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from jaxdl.decomposition.estimates import Term
-from jaxdl.decomposition.named_terms import Components, Terms
+from jaxdl.decomposition.named_terms import Components, Terms, label_of
 from jaxdl.designs import Design
 from jaxdl.statistics import Interval
 
@@ -149,6 +149,19 @@ class Record:
             UnknownTermError: a `KeyError` and `ValueError`, for a name that no term has; it lists those that there are.
         """
         return Terms(self.estimates, self.estimates.__getitem__)[name]
+
+    def term(self, name: Term) -> Term:
+        """The term that a name stands for: itself, its label in the table, or a single source.
+
+        Raises:
+            ValueError: for a name that no term has; it lists those that there are.
+        """
+        names = Components(self.estimates, self.estimates.__getitem__).names()
+        if not isinstance(name, str | tuple) or name not in names:
+            labels = ", ".join(repr(label_of(each)) for each in self.estimates)
+            msg = f"term: got {name!r:.80}, expected one of those that this study identifies: {labels}"
+            raise ValueError(msg)
+        return names[name]
 
     def _named(self, term: str) -> Float[Array, "*axes"]:
         if term not in self.estimates:

@@ -1,9 +1,12 @@
 """`decompose`: run a trial over a design, and estimate bias, variance by source, and noise from its predictions."""
 
+import contextlib
 import itertools
+import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,8 +14,9 @@ import numpy as np
 
 from jaxdl import ensembles
 from jaxdl.admission import as_numbers
-from jaxdl.decomposition import Decomposition, LossDecomposition, Target, squared_error
+from jaxdl.decomposition import Decomposition, LossDecomposition, Precision, Target, grow, squared_error
 from jaxdl.decomposition.assemble import assemble, check_options
+from jaxdl.decomposition.growing import Results
 from jaxdl.decomposition.loss import check_loss
 from jaxdl.decomposition.named_axes import check_names_of_target
 from jaxdl.decomposition.predictions import canonical, check_dims, check_levels, point_shape, warn_of_fixed
@@ -20,6 +24,7 @@ from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design, check_design
 from jaxdl.ensembles import Chunk, DivergedRunsError, Engine
 from jaxdl.ensembles.diverged import summary
+from jaxdl.ensembles.engine import check_engine
 from jaxdl.ensembles.on_host import HostTrial
 from jaxdl.studies.divergence import MAX_DIVERGED, Estimated, estimate
 from jaxdl.types import Key, Trial
@@ -44,6 +49,8 @@ def decompose(
     times: Sequence[int | float] | None = None,
     strict: bool = False,
     max_diverged: float = MAX_DIVERGED,
+    until: Precision | None = None,
+    at_most: int | None = None,
 ) -> Decomposition | dict[str, Decomposition]:
     """Measure bias, variance by source, and noise of a learning procedure, in any of the losses of `decomposition`.
 
@@ -71,6 +78,9 @@ def decompose(
         max_diverged: the fraction of runs that may be left out because of divergence. An independent design leaves out the
             run, a nested one its outer level, a crossed one whole levels, those that lose least; all numbers are then
             conditional on that, and the notes say so.
+        until: a precision, until which the design grows by its own law, each step to the cheapest design of a plan; its floor of
+            levels is never stopped below. Runs are kept in the engine's store, or in a temporary one.
+        at_most: the most runs that this may take.
 
     Returns:
         A `Decomposition`: `.table()`, `.bias_squared`, `.variance["data"]`, `.standard_errors`, `.per_point`, `.save(path)`, ...
@@ -79,6 +89,7 @@ def decompose(
     Raises:
         ValueError, StoreError, UnfinishedStudyError: as `ensembles.stream` does.
         DivergedRunsError: when too many runs diverged; it carries what was estimated without them.
+        PrecisionNotReachedError: when the precision is beyond `at_most` runs, or beyond any; it carries what was measured.
 
     >>> from jaxdl import designs
     >>> from jaxdl.decomposition import Target
@@ -90,6 +101,12 @@ def decompose(
     True
     """
     check_design(design)
+    if until is not None or at_most is not None:
+        given = {
+            "target": target, "loss": loss, "dims": dims, "settings": settings, "inner": inner, "random_points": random_points,
+            "training_size": training_size, "times": times, "strict": strict, "max_diverged": max_diverged,
+        }  # fmt: skip
+        return _grown(partial(decompose, trial, key=key, **given), design, engine, until, at_most)
     check_loss(loss)
     check_dims(dims)
     if isinstance(trial, HostTrial) and training_size is None:
@@ -134,6 +151,23 @@ def decompose(
     if any(each.diverged for each in every):
         _report(result, every, strict, max_diverged)
     return result
+
+
+def _grown(
+    measure: Callable[..., Results], design: Design, engine: Engine, until: Precision | None, at_most: int | None
+) -> Any:
+    """The study that grows, whose runs are kept so that none is computed twice."""
+    if until is None:
+        msg = f"at_most: got {at_most} without a precision, expected both; until=decomposition.Precision('risk', relative=0.05)"
+        raise ValueError(msg)
+    check_engine(engine)
+    if engine.shard != (1, 1):
+        msg = f"engine: got the shard {engine.shard}, expected a whole study; shards cannot know when the others have enough"
+        raise ValueError(msg)
+    with contextlib.ExitStack() as stack:
+        if engine.store is None:
+            engine = replace(engine, store=stack.enter_context(tempfile.TemporaryDirectory(prefix="jaxdl-")))
+        return grow(lambda larger: measure(design=larger, engine=engine), design, until, at_most)
 
 
 def _admitted(chunk: Chunk, dims: tuple[str, ...], loss: LossDecomposition, reference: Reference | None) -> Chunk:

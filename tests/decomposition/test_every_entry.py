@@ -121,7 +121,8 @@ ENTRIES = {
     },
 }  # fmt: skip
 WITHOUT_ARRAYS = {  # what takes results, estimates, counts or paths; tested where they are
-    "compare", "plan", "derive", "ensemble_forecast", "bracket", "bias_squared_interval", "load", "plug_in.bootstrap_indices",
+    "compare", "grow", "plan", "derive", "ensemble_forecast", "bracket", "bias_squared_interval", "load",
+    "plug_in.bootstrap_indices",
 }  # fmt: skip
 
 

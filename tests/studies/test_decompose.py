@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdl import decompose, designs, ensembles
+from jaxdl import decompose, decomposition, designs, ensembles
 from jaxdl.decomposition import Target, load, squared_error
-from jaxdl.ensembles import DivergedRunsError
+from jaxdl.ensembles import DivergedRunsError, Engine
 from jaxdl.types import Run
 
 KEY = jax.random.key(2)
@@ -314,3 +314,27 @@ def test_a_run_that_diverges_under_one_name_is_left_out_of_all(layout):
 def test_predictions_whose_meaning_is_open_are_refused(returned, message):
     with pytest.raises(ValueError, match=message):
         decompose(lambda keys: returned(trial(keys)), DESIGNS["crossed"], KEY, target=TARGET)
+
+
+def test_a_study_that_grows_computes_each_run_once_and_is_the_study_of_its_last_design(tmp_path, key):
+    def trial(keys):
+        return jax.random.normal(keys["seed"], (6,))
+
+    engine = Engine(store=tmp_path / "runs", progress=False)
+    until = decomposition.Precision("seed", relative=0.08)
+    grown = decompose(trial, designs.crossed(seed=16), key, engine=engine, until=until, at_most=2000)
+    again = decompose(trial, designs.crossed(seed=grown.design.num_runs), key, engine=engine)
+    without = decompose(trial, designs.crossed(seed=16), key, engine=Engine(progress=False), until=until, at_most=2000)
+    assert grown.design.num_runs > 16
+    assert grown.table() == again.table() == without.table()
+    with pytest.raises(ValueError, match="at_most: got 20 without a precision"):
+        decompose(trial, designs.crossed(seed=16), key, at_most=20)
+    with pytest.raises(ValueError, match="engine: got the shard"):
+        decompose(
+            trial,
+            designs.crossed(seed=16),
+            key,
+            until=until,
+            at_most=200,
+            engine=Engine(store=tmp_path / "s", shard=(1, 2)),
+        )
