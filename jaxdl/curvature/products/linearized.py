@@ -9,8 +9,8 @@ from collections.abc import Callable
 import jax
 from jaxtyping import Array, PyTree, Scalar
 
-from jaxdl.programs.convolutions import as_products
 from jaxdl.programs.rewriting import contains
+from jaxdl.programs.windows import for_cpu
 from jaxdl.types import Params
 
 Linear = Callable[[Params], Params]
@@ -33,7 +33,7 @@ def linearized_gradient(name: str, loss: Callable[[Params], Scalar], at: Params)
     [4. 1.] [4. 2.]
     """
     try:
-        gradient, push = jax.linearize(as_products(jax.grad(loss)), at)
+        gradient, push = jax.linearize(for_cpu(jax.grad(loss)), at)
         if not _has_rules(push, at):
             gradient, pull = jax.vjp(jax.grad(loss), at)
             return gradient, lambda vector: pull(vector)[0]
@@ -54,7 +54,7 @@ def product_at(name: str, loss: Callable[[Params], Scalar], at: Params) -> Calla
     """
 
     def forward(loss: Callable[[Params], Scalar], at: Params, vector: Params) -> Params:
-        return jax.jvp(as_products(jax.grad(loss)), (at,), (vector,))[1]
+        return jax.jvp(for_cpu(jax.grad(loss)), (at,), (vector,))[1]
 
     def backward(loss: Callable[[Params], Scalar], at: Params, vector: Params) -> Params:
         return jax.vjp(jax.grad(loss), at)[1](vector)[0]
@@ -79,7 +79,7 @@ def jacobian_products(
     [9.] [6.] [6.]
     """
     try:
-        value, push = jax.linearize(as_products(function), at)
+        value, push = jax.linearize(for_cpu(function), at)
         transposed = jax.linear_transpose(push, at)
         if not _has_rules(push, at):
             # The transpose of the transpose, since a pull-back is linear.
