@@ -10,7 +10,7 @@ import jax
 from jaxtyping import Array, PyTree, Scalar
 
 from jaxdl.programs.rewriting import contains
-from jaxdl.programs.windows import for_cpu
+from jaxdl.programs.windows import for_cpu, linear_for_cpu
 from jaxdl.types import Params
 
 Linear = Callable[[Params], Params]
@@ -33,13 +33,13 @@ def linearized_gradient(name: str, loss: Callable[[Params], Scalar], at: Params)
     [4. 1.] [4. 2.]
     """
     try:
-        gradient, push = jax.linearize(for_cpu(jax.grad(loss)), at)
+        gradient, push = _linearized(jax.grad(loss), at)
         if not _has_rules(push, at):
             gradient, pull = jax.vjp(jax.grad(loss), at)
             return gradient, lambda vector: pull(vector)[0]
     except NoRule as error:
         raise ValueError(_message(name, "loss", error)) from error
-    return gradient, push
+    return gradient, linear_for_cpu(push, at)
 
 
 def product_at(name: str, loss: Callable[[Params], Scalar], at: Params) -> Callable[..., Params]:
@@ -54,7 +54,7 @@ def product_at(name: str, loss: Callable[[Params], Scalar], at: Params) -> Calla
     """
 
     def forward(loss: Callable[[Params], Scalar], at: Params, vector: Params) -> Params:
-        return jax.jvp(for_cpu(jax.grad(loss)), (at,), (vector,))[1]
+        return for_cpu(lambda at, vector: jax.jvp(jax.grad(loss), (at,), (vector,))[1])(at, vector)
 
     def backward(loss: Callable[[Params], Scalar], at: Params, vector: Params) -> Params:
         return jax.vjp(jax.grad(loss), at)[1](vector)[0]
@@ -79,14 +79,19 @@ def jacobian_products(
     [9.] [6.] [6.]
     """
     try:
-        value, push = jax.linearize(for_cpu(function), at)
+        value, push = _linearized(function, at)
         transposed = jax.linear_transpose(push, at)
         if not _has_rules(push, at):
             # The transpose of the transpose, since a pull-back is linear.
             push = _first(jax.linear_transpose(_first(transposed), value))
     except NoRule as error:
         raise ValueError(_message(name, "model", error)) from error
-    return value, push, _first(transposed)
+    return value, linear_for_cpu(push, at), linear_for_cpu(_first(transposed), value)
+
+
+def _linearized(function: Callable[[Params], PyTree], at: Params) -> tuple[PyTree, Callable[[Params], PyTree]]:
+    """`jax.linearize`, which keeps images rather than the slices that their convolutions become on CPUs."""
+    return for_cpu(lambda at: jax.linearize(function, at))(at)  # type: ignore[no-any-return]
 
 
 def _first(function: Callable[..., tuple]) -> Callable[[PyTree], PyTree]:
