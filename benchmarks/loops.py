@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from benchmarks.machine import banner
-from jaxdl.programs.convolutions import as_products
+from jaxdl.programs.windows import for_cpu
 
 NUM_RUNS, STEPS = 8, 10
 KEY = jax.random.key(0)
@@ -84,7 +84,7 @@ def choice(weights: jax.Array) -> jax.Array:
 CASES: dict[str, tuple[Callable[[jax.Array], jax.Array], jax.Array]] = {
     "dense layer": (lambda weights: jnp.mean(jnp.tanh(ROWS @ weights) ** 2), SQUARE),
     "convolution, XLA's own": (convolution, KERNEL),
-    "convolution, as products": (as_products(jax.grad(convolution)), KERNEL),
+    "convolution, as products": (for_cpu(jax.grad(convolution)), KERNEL),
     "max pooling": (pooled(nn.max_pool), SQUARE),
     "mean pooling": (pooled(nn.avg_pool), SQUARE),
     "batch normalization": (normalized, SQUARE),

@@ -28,9 +28,9 @@ from jaxdl.ensembles.devices import compiler_options
 from jaxdl.ensembles.identity import OPTIONS, array_digest, identity_of
 from jaxdl.ensembles.mistakes import callbacks_of, check_call, check_returned, explained
 from jaxdl.programs.constants import opened
-from jaxdl.programs.convolutions import as_products, convolves
 from jaxdl.programs.lapack import batches_lapack, one_matrix_at_a_time
 from jaxdl.programs.lowering import lowering_digest
+from jaxdl.programs.windows import for_cpu, has_windows
 from jaxdl.types import Key, Run, Trial
 
 AXIS = "runs"
@@ -199,8 +199,8 @@ def trace_program(
 
     levels = jax.ShapeDtypeStruct((block, len(design.shape)), jnp.int32)
     traced = traced_with(one_run)
-    if devices[0].platform == "cpu" and convolves(traced.jaxpr):
-        traced = traced_with(as_products(one_run))
+    if devices[0].platform == "cpu" and has_windows(traced.jaxpr):
+        traced = traced_with(for_cpu(one_run))
     if devices[0].platform == "cpu" and jax.__version_info__ < (0, 12):
         traced = _without_batches_of_lapack(traced, (key, levels, setting))
     traced, constants = _with_inputs_for_constants(traced, (key, levels, setting))

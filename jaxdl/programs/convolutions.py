@@ -1,129 +1,125 @@
-"""Convolutions as matrix products: a program whose convolutions a CPU runs at the speed of its products.
+"""Convolutions as matrix products, for CPUs: a program whose convolutions run at the speed of its products.
 
 In a compiled loop XLA runs the gradient of a convolution on CPUs tens of times slower than outside of one, and slower still in a
-batch of runs. The same sums as slices, shifted by each place of the kernel, and one matrix product keep their speed everywhere.
-Where the kernel has more places than the result, as in the gradient for a kernel, each place of the result is a product of its own.
-An image with zeros between its places, as in the gradient for the input of a strided convolution, is taken apart first.
+batch of runs. The same sums as one matrix product keep their speed everywhere.
+
+`convolution_plans` says which product, and what its slices and bands are.
 """
 
 import functools
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
-from jax.extend.core import ClosedJaxpr, Jaxpr
 from jaxtyping import Array
 
-from jaxdl.programs.rewriting import Replacement, applies, evaluate
-
-MOST_PLACES = 128
-"""Slices of one convolution; a larger kernel would make a long program."""
-MOST_BYTES = 2**28
-"""Of all slices of one run together; more stay a convolution, for the sake of memory."""
+from jaxdl.programs.convolution_plans import Axis, Plan, cheapest, group_axis
+from jaxdl.programs.rewriting import Replacement
 
 
-def convolves(program: ClosedJaxpr | Jaxpr) -> bool:
-    """Whether the program, or a loop or branch in it, has a convolution that `as_products` would replace."""
-    return applies(_product, program)
-
-
-def as_products(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function with its convolutions as matrix products, equal up to rounding, where jax computes on CPUs.
-
-    Any strides, padding, dilation, groups and numbers of spatial axes are served, and what derivatives make of them. A
-    function without convolutions is called as it is.
-
-    >>> image, kernel = jnp.arange(5.0).reshape(1, 5, 1), jnp.ones((2, 1, 1))
-    >>> def sums(image):
-    ...     return lax.conv_general_dilated(image, kernel, (1,), "VALID", dimension_numbers=("NWC", "WIO", "NWC"))
-    >>> print(as_products(sums)(image).ravel())
-    [1. 3. 5. 7.]
-    """
-
-    @functools.wraps(function)
-    def call(*arguments: Any) -> Any:
-        if jax.default_backend() != "cpu":
-            return function(*arguments)
-        traced, results = jax.make_jaxpr(function, return_shape=True)(*arguments)
-        if not convolves(traced):  # as it is, since rules of derivatives that a program has lost may be its own
-            return function(*arguments)
-        return jax.tree.unflatten(jax.tree.structure(results), evaluate(traced, jax.tree.leaves(arguments), _product))
-
-    return call
-
-
-def _product(equation: Any) -> Replacement | None:
-    """A matrix product in place of a convolution that is not too large for one."""
-    if equation.primitive is not lax.conv_general_dilated_p:
+def as_product(equation: Any) -> Replacement | None:
+    """A matrix product in place of a convolution that is not too large for one; equal up to rounding where all is finite."""
+    if equation.primitive is not lax.conv_general_dilated_p or not equation.outvars[0].aval.size:
         return None
-    (image, kernel), (result,) = (
-        [each.aval for each in variables] for variables in (equation.invars, equation.outvars)
-    )
-    numbers = equation.params["dimension_numbers"]
-    places = [
-        math.prod(aval.shape[axis] for axis in spec[2:])
-        for aval, spec in ((kernel, numbers.rhs_spec), (result, numbers.out_spec))
-    ]
-    # A slice for each place of one of the two has all places of the other, also where the image is spread out before.
-    of_place = image.dtype.itemsize * math.prod(image.shape[axis] for axis in numbers.lhs_spec[:2])
-    fits = 0 < min(places) <= MOST_PLACES and result.size and math.prod(places) * of_place <= MOST_BYTES
-    return functools.partial(_by_slices, equation.params) if fits else None
+    image, kernel = (variable.aval for variable in equation.invars)
+    plan = cheapest(equation.params, image.shape, kernel.shape, image.dtype.itemsize)
+    return plan and functools.partial(_by_product, equation.params, plan)
 
 
-def _by_slices(params: dict[str, Any], image: Array, kernel: Array) -> Array:
+def _by_product(params: dict[str, Any], plan: Plan, image: Array, kernel: Array) -> Array:
     """The convolution with these parameters of `lax.conv_general_dilated`."""
-    numbers, strides, dilation = params["dimension_numbers"], params["window_strides"], params["rhs_dilation"]
-    (batch, channel, *axes), (out, into, *places) = numbers.lhs_spec, numbers.rhs_spec
-    for index, step in enumerate(params["lhs_dilation"]):
-        if step > 1 and strides[index] == dilation[index] == 1:
+    for index in plan.sliced:
+        if plan.axes[index].phases > 1:
             return _by_phases(params, image, kernel, index)
-    image = _padded(image, axes, params["padding"], params["lhs_dilation"])
-    sizes = [kernel.shape[axis] for axis in places]
-    results = [
-        (image.shape[axis] - (size - 1) * step - 1) // stride + 1
-        for axis, size, step, stride in zip(axes, sizes, dilation, strides, strict=True)
-    ]
-    num_groups = max(params["feature_group_count"], params["batch_group_count"])
-    # The groups of either kind, of the kernel's outputs and of the image's channels or examples, come first in both.
-    image = _grouped(image, channel if params["feature_group_count"] > 1 else batch, num_groups)
-    kernel = _grouped(kernel, out, num_groups)
-    spatial, accuracy = [axis + 1 for axis in axes], (params["precision"], params["preferred_element_type"])
-    each = ([channel + 1], [into + 1]), ([0], [0])
-    if math.prod(sizes) <= math.prod(results):
-        # One slice for each place of the kernel; channels of all slices are summed over together.
-        shifted = [
-            _window(image, spatial, [a * step for a, step in zip(place, dilation, strict=True)], results, strides)
-            for place in itertools.product(*map(range, sizes))
-        ]
-        weights = lax.transpose(kernel, (0, *(axis + 1 for axis in places), into + 1, out + 1))
-        weights = lax.reshape(weights, (num_groups, math.prod(weights.shape[1:-1]), weights.shape[-1]))
-        product = lax.dot_general(
-            jnp.concatenate(shifted, axis=channel + 1), weights, (([channel + 1], [1]), ([0], [0])), *accuracy
-        )
-        left = [axis for axis in range(1, image.ndim) if axis != channel + 1]
-        order = [0, image.ndim - 1, 1 + left.index(batch + 1), *(1 + left.index(axis) for axis in spatial)]
+    numbers, order = params["dimension_numbers"], (*plan.sliced, *plan.banded)
+    (batch, channel, *on_image), (out, into, *on_kernel) = numbers.lhs_spec, numbers.rhs_spec
+    rows, columns = (batch, channel) if plan.kernel_is_few else (channel, batch)
+    sliced, banded = ([plan.axes[i] for i in each] for each in (plan.sliced, plan.banded))
+    # Groups of the kernel's outputs, and of the image's channels or examples, come first in both.
+    image = _grouped(image, group_axis(params), plan.groups)
+    image = lax.transpose(image, [0, rows + 1, *(on_image[i] + 1 for i in order), columns + 1])
+    patches = _patches(image, sliced)
+    kernel = _grouped(kernel, out, plan.groups)
+    accuracy = params["precision"], params["preferred_element_type"]
+    shape = [plan.groups, plan.rows, *(axis.many for axis in sliced), *(axis.many for axis in banded), plan.outputs]
+    if plan.kernel_is_few:
+        kernel = lax.transpose(kernel, [0, *(on_kernel[i] + 1 for i in order), into + 1, out + 1])
+        spread = _spread(kernel, len(sliced), banded)
+        matrix = lax.reshape(spread, (plan.groups, patches.shape[2], spread.size // plan.groups // patches.shape[2]))
+        product = lax.dot_general(patches, matrix, (([2], [1]), ([0], [0])), *accuracy)
+        result = lax.reshape(product, shape)
+        roles = [1, len(shape) - 1, *(2 + order.index(i) for i in range(len(order)))]
     else:
-        # One product for each place of the result, over channels and all places of the kernel.
-        over = ([*each[0][0], *spatial], [*each[0][1], *(axis + 1 for axis in places)])
-        products = [
-            lax.dot_general(
-                _window(image, spatial, [a * stride for a, stride in zip(place, strides, strict=True)], sizes, dilation),
-                kernel, (over, each[1]), *accuracy,
-            )
-            for place in itertools.product(*map(range, results))
-        ]  # fmt: skip
-        product = jnp.stack(products, axis=-1)  # (groups, batch, out, places)
-        product = lax.reshape(product, (*product.shape[:3], *results))
-        order = [0, 2, 1, *range(3, product.ndim)]
-    # (groups, out, batch, places): groups of outputs are outputs.
-    product = lax.transpose(product, order)
-    product = lax.reshape(product, (num_groups * product.shape[1], *product.shape[2:]))
-    roles = [1, 0, *range(2, product.ndim)]
-    return lax.transpose(product, [roles[numbers.out_spec.index(axis)] for axis in range(product.ndim)])
+        kernel = lax.transpose(kernel, [0, into + 1, *(on_kernel[i] + 1 for i in order), out + 1])
+        matrix = lax.reshape(kernel, (plan.groups, patches.shape[1], kernel.size // plan.groups // patches.shape[1]))
+        product = lax.dot_general(patches, matrix, (([1], [1]), ([0], [0])), *accuracy)
+        pairs = [axis.few for axis in sliced], [axis.length for axis in banded], [axis.many for axis in banded]
+        product = lax.reshape(product, (plan.groups, *pairs[0], *pairs[1], plan.columns, *pairs[2], plan.outputs))
+        result = _summed_along_diagonals(product, len(sliced), banded)
+        roles = [len(result.shape) - 2, len(result.shape) - 1, *(1 + order.index(i) for i in range(len(order)))]
+    # Groups of outputs are outputs: (groups, ..., outputs) -> (..., groups, outputs) -> (..., all outputs).
+    result = lax.transpose(result, [*range(1, result.ndim - 1), 0, result.ndim - 1])
+    result = lax.reshape(result, (*result.shape[:-2], plan.groups * plan.outputs))
+    return lax.transpose(result, [roles[numbers.out_spec.index(axis)] - 1 for axis in range(result.ndim)])
+
+
+def _patches(image: Array, sliced: Sequence[Axis]) -> Array:
+    """The image `(groups, rows, sliced axes, banded axes, columns)` as a matrix `(groups, rows many, few banded columns)`."""
+    config = [(0, 0, 0), (0, 0, 0), *((axis.low, axis.high, axis.spread - 1) for axis in sliced)]
+    config += [(0, 0, 0)] * (image.ndim - len(config))
+    if any(map(any, config)):
+        image = lax.pad(image, jnp.zeros((), image.dtype), config)
+    slices = []
+    for place in itertools.product(*(range(axis.few) for axis in sliced)):
+        low, high, steps = [0] * image.ndim, [*image.shape], [1] * image.ndim
+        for number, (few, axis) in enumerate(zip(place, sliced, strict=True), start=2):
+            low[number], steps[number] = few * axis.few_step, axis.many_step
+            high[number] = low[number] + (axis.many - 1) * axis.many_step + 1
+        slices.append(lax.slice(image, low, high, steps))
+    groups, num_rows = image.shape[0], image.shape[1] * math.prod(axis.many for axis in sliced)
+    patches = lax.concatenate(slices, 2 + len(sliced))
+    return lax.reshape(patches, (groups, num_rows, patches.size // groups // num_rows))
+
+
+def _spread(kernel: Array, num_sliced: int, banded: Sequence[Axis]) -> Array:
+    """`(groups, few sliced, few banded, columns, outputs)` with zeros as `(groups, few sliced, image, columns, many, outputs)`."""
+    if not banded:
+        return kernel
+    first = 1 + num_sliced
+    *lead, columns, outputs = *kernel.shape[:first], *kernel.shape[-2:]
+    shape = (*lead, *(axis.length for axis in banded), columns, *(axis.many for axis in banded), outputs)
+    many = first + len(banded) + 1
+    result = jnp.zeros(shape, kernel.dtype)
+    for place in itertools.product(*(range(axis.few) for axis in banded)):
+        weights = kernel[(slice(None),) * first + place]
+        is_joined = jnp.bool_(True)
+        for number, (few, axis) in enumerate(zip(place, banded, strict=True)):
+            pairs = lax.broadcast_in_dim(axis.joined(few), shape, (first + number, many + number))
+            is_joined = is_joined & pairs
+        weights = lax.broadcast_in_dim(weights, shape, (*range(first), many - 1, len(shape) - 1))
+        result = jnp.where(is_joined, weights, result)
+    return result
+
+
+def _summed_along_diagonals(product: Array, num_sliced: int, banded: Sequence[Axis]) -> Array:
+    """`(groups, few sliced, image, columns, many, outputs)` as `(groups, few sliced, few banded, columns, outputs)`."""
+    for number, axis in enumerate(banded):
+        on_image, on_many = 1 + num_sliced + number, 2 + num_sliced + len(banded)
+        sums = []
+        for few in range(axis.few):
+            pairs = np.argwhere(axis.joined(few)).tolist()
+            parts = [
+                lax.index_in_dim(lax.index_in_dim(product, many, on_many, False), place, on_image, False)
+                for place, many in pairs
+            ]
+            absent = np.delete(product.shape, [on_image, on_many])
+            sums.append(functools.reduce(lax.add, parts) if parts else jnp.zeros(absent, product.dtype))
+        product = jnp.stack(sums, axis=on_image)
+    return product
 
 
 def _by_phases(params: dict[str, Any], image: Array, kernel: Array, index: int) -> Array:
@@ -153,32 +149,20 @@ def _by_phases(params: dict[str, Any], image: Array, kernel: Array, index: int) 
         start = (phase + first - low) // step
         padding = (-start, num_each + part.shape[on_kernel] - 1 - length + start)
         own = params | {"lhs_dilation": replaced("lhs_dilation", 1), "padding": replaced("padding", padding)}
-        phases.append(_by_slices(own, image, part))
+        plan = cheapest(own, image.shape, part.shape, image.dtype.itemsize)
+        convolve = functools.partial(_by_product, own, plan) if plan else functools.partial(_native, own)
+        phases.append(convolve(image, part))
     together = jnp.stack(phases, axis=on_result + 1)
     shape = phases[0].shape
     together = lax.reshape(together, (*shape[:on_result], num_each * step, *shape[on_result + 1 :]))
     return lax.slice_in_dim(together, 0, num_results, 1, on_result)
 
 
-def _padded(image: Array, axes: Sequence[int], padding: Any, dilation: Any) -> Array:
-    """Zeros around and between the places of the image; negative padding takes places away."""
-    config = [(0, 0, 0)] * image.ndim
-    for axis, (low, high), step in zip(axes, padding, dilation, strict=True):
-        config[axis] = (low, high, step - 1)
-    return lax.pad(image, jnp.zeros((), image.dtype), config) if any(map(any, config)) else image
+def _native(params: dict[str, Any], image: Array, kernel: Array) -> Array:
+    return lax.conv_general_dilated_p.bind(image, kernel, **params)
 
 
 def _grouped(array: Array, axis: int, num_groups: int) -> Array:
     """The axis in groups, which become the first axis."""
     shape = (*array.shape[:axis], num_groups, array.shape[axis] // num_groups, *array.shape[axis + 1 :])
     return jnp.moveaxis(lax.reshape(array, shape), axis, 0)
-
-
-def _window(
-    image: Array, axes: Sequence[int], starts: Sequence[int], counts: Sequence[int], steps: Sequence[int]
-) -> Array:
-    """`counts` places along each axis, from `starts` in `steps`."""
-    low, high, strides = [0] * image.ndim, [*image.shape], [1] * image.ndim
-    for axis, start, count, step in zip(axes, starts, counts, steps, strict=True):
-        low[axis], high[axis], strides[axis] = start, start + (count - 1) * step + 1, step
-    return lax.slice(image, low, high, strides)

@@ -31,11 +31,11 @@ X_TEST = PROBLEM.test_points(20)
 
 
 class Convolution(linen.Module):
-    """Two convolutions along a line of 8 pixels."""
+    """Two convolutions along a line of 8 pixels, and pooling between."""
 
     @linen.compact
     def __call__(self, x):
-        x = linen.relu(linen.Conv(4, (3,))(x[:, :, None]))
+        x = linen.max_pool(linen.relu(linen.Conv(4, (3,))(x[:, :, None])), (2,), (2,))
         x = linen.relu(linen.Conv(4, (3,))(x))
         return linen.Dense(1)(x.reshape(x.shape[0], -1))
 

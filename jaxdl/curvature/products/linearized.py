@@ -12,8 +12,8 @@ import jax
 from jaxtyping import Array, PyTree, Scalar
 
 from jaxdl.curvature.precision import FULL, at_precision
-from jaxdl.programs.convolutions import as_products
 from jaxdl.programs.rewriting import contains
+from jaxdl.programs.windows import for_cpu, linear_for_cpu
 from jaxdl.types import Params
 
 Linear = Callable[[Params], Params]
@@ -39,14 +39,14 @@ def linearized_gradient(
     """
     try:
         with jax.default_matmul_precision(precision):
-            gradient, push = jax.linearize(as_products(jax.grad(loss)), at)
+            gradient, push = _linearized(jax.grad(loss), at)
             if not _has_rules(push, at):
                 gradient, pull = jax.vjp(jax.grad(loss), at)
                 # The rule for its gradient is traced when it is called.
                 return gradient, at_precision(_first(pull), precision)
     except NoRule as error:
         raise ValueError(_message(name, "loss", error)) from error
-    return gradient, push
+    return gradient, linear_for_cpu(push, at)
 
 
 def product_at(
@@ -63,7 +63,7 @@ def product_at(
     """
 
     def forward(loss: Callable[[Params], Scalar], at: Params, vector: Params) -> Params:
-        return jax.jvp(as_products(jax.grad(loss)), (at,), (vector,))[1]
+        return for_cpu(lambda at, vector: jax.jvp(jax.grad(loss), (at,), (vector,))[1])(at, vector)
 
     def backward(loss: Callable[[Params], Scalar], at: Params, vector: Params) -> Params:
         return jax.vjp(jax.grad(loss), at)[1](vector)[0]
@@ -90,14 +90,19 @@ def jacobian_products(
     """
     try:
         with jax.default_matmul_precision(precision):
-            value, push = jax.linearize(as_products(function), at)
+            value, push = _linearized(function, at)
             transposed = at_precision(_first(jax.linear_transpose(push, at)), precision)
             if not _has_rules(push, at):
                 # The transpose of the transpose, since a pull-back is linear.
                 push = at_precision(_first(jax.linear_transpose(transposed, value)), precision)
     except NoRule as error:
         raise ValueError(_message(name, "model", error)) from error
-    return value, push, transposed
+    return value, linear_for_cpu(push, at), linear_for_cpu(transposed, value)
+
+
+def _linearized(function: Callable[[Params], PyTree], at: Params) -> tuple[PyTree, Callable[[Params], PyTree]]:
+    """`jax.linearize`, which keeps images rather than the slices that their convolutions become on CPUs."""
+    return for_cpu(lambda at: jax.linearize(function, at))(at)  # type: ignore[no-any-return]
 
 
 def _first(function: Callable[..., tuple]) -> Callable[[PyTree], PyTree]:
