@@ -15,7 +15,13 @@ TOLERANCE = 1e-3  # of sums of probabilities, in half precision
 
 
 class CalibrationError(NamedTuple):
-    """A number for each run; standard errors are over test points drawn anew, for that run as it is."""
+    """A number for each run; standard errors are over test points drawn anew, for that run as it is.
+
+    >>> p = np.full((1, 8, 2), 0.5)
+    >>> found = calibration_error(p, np.array([0, 1, 0, 1, 0, 1, 0, 1]))
+    >>> print(found.expected)
+    [0.]
+    """
 
     expected: Float[Array, "*runs"]
     """Sum over bins of (share of predictions) · |share right - mean probability|, which chance makes too large."""

@@ -15,7 +15,13 @@ Array = np.ndarray
 
 
 class Disagreement(NamedTuple):
-    """Each number with its standard error and interval, over runs and test points drawn anew."""
+    """Each number with its standard error and interval, over runs and test points drawn anew.
+
+    >>> votes = np.array([[0, 1, 1, 0], [0, 1, 0, 0], [1, 1, 0, 0], [0, 1, 1, 1]])
+    >>> found = disagreement(votes, np.array([0, 1, 1, 0]), factors=("init",))
+    >>> print(f"{found.disagreement.estimate:.3f} {found.error.estimate:.3f} {found.gap.estimate:.3f}")
+    0.417 0.250 0.167
+    """
 
     disagreement: Derived
     """P(f ≠ f') of two runs."""

@@ -23,7 +23,19 @@ TAIL = 0.975
 
 
 class PrecisionNotReachedError(RuntimeError):
-    """The precision is not reached within the runs that were allowed; `result` is what was measured, and nothing is lost."""
+    """The precision is not reached within the runs that were allowed; `result` is what was measured, and nothing is lost.
+
+    >>> from jaxdl import designs
+    >>> from jaxdl.decomposition import squared_error
+    >>> draws = np.random.default_rng(0).normal(size=(64, 5))
+    >>> def measure(design):
+    ...     return squared_error(draws[: design.shape[0]], factors=("data",))
+    >>> try:
+    ...     grow(measure, designs.crossed(data=16), Precision("total_variance", relative=1e-3), at_most=64)
+    ... except PrecisionNotReachedError as error:
+    ...     print(error.result.design.num_runs)
+    64
+    """
 
     def __init__(self, message: str, result: Results):
         super().__init__(message)
@@ -71,6 +83,15 @@ def grow(measure: Callable[[Design], Results], design: Design, until: Precision,
             the result of all runs so far.
 
     Source: Chow & Robbins (1965), On the asymptotic theory of fixed-width sequential confidence intervals for the mean.
+
+    >>> from jaxdl import designs
+    >>> from jaxdl.decomposition import squared_error
+    >>> draws = np.random.default_rng(0).normal(size=(4096, 5))
+    >>> def measure(design):
+    ...     return squared_error(draws[: design.shape[0]], factors=("data",))
+    >>> found = grow(measure, designs.crossed(data=16), Precision("total_variance", relative=0.1), at_most=4096)
+    >>> bool(found.standard_errors["total_variance"] <= 0.1 * found.total_variance)
+    True
     """
     design = start_of(design, until, at_most)
     most = MOST_RUNS if at_most is None else at_most

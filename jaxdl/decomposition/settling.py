@@ -14,7 +14,11 @@ NORMAL = 1.959964  # of the 97.5 % quantile: many levels are what settles
 
 
 class Outcome(enum.Enum):
-    """Of the second procedure beside the first."""
+    """Of the second procedure beside the first.
+
+    >>> Outcome("undecided") is Outcome.UNDECIDED
+    True
+    """
 
     BETTER = "better"
     WORSE = "worse"
@@ -23,7 +27,11 @@ class Outcome(enum.Enum):
 
 
 class Settling(NamedTuple):
-    """How many levels would settle a difference of the size that was measured, to first order."""
+    """How many levels would settle a difference of the size that was measured, to first order.
+
+    >>> Settling(alone={"data": 40, "points": None}, together={"data": 40}, num_needed=24).alone["data"]
+    40
+    """
 
     alone: dict[str, int | None]
     """Of each source, and test points where they are drawn anew, if the others stay; None where these alone leave it open."""

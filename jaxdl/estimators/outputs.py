@@ -21,7 +21,14 @@ OTHERWISE = "pass predict=lambda fitted, x_test, classes: ..., or another of est
 
 
 def values(fitted: Any, x_test: Any, classes: Shaped[Array, " classes"] | None) -> Num[Array, "points *out"]:
-    """The numbers of `predict`, of a regression: `(points,)` or `(points, out)`."""
+    """The numbers of `predict`, of a regression: `(points,)` or `(points, out)`.
+
+    >>> class Mean:
+    ...     def predict(self, x):
+    ...         return np.full(len(x), 3.0)
+    >>> values(Mean(), np.zeros((2, 1)), None)
+    array([3., 3.])
+    """
     del classes
     predicted = np.asarray(method_of(fitted, "predict")(x_test))
     if predicted.dtype.kind in "OUS" and isinstance(predicted.flat[0], str | bytes):
@@ -34,7 +41,15 @@ def values(fitted: Any, x_test: Any, classes: Shaped[Array, " classes"] | None) 
 
 
 def labels(fitted: Any, x_test: Any, classes: Shaped[Array, " classes"] | None) -> Float[Array, "points classes"]:
-    """The labels of `predict`, one-hot: for `zero_one`, `kohavi_wolpert`, or the squared error of votes."""
+    """The labels of `predict`, one-hot: for `zero_one`, `kohavi_wolpert`, or the squared error of votes.
+
+    >>> class Usual:
+    ...     def predict(self, x):
+    ...         return ["no"] * len(x)
+    >>> labels(Usual(), np.zeros((2, 1)), np.array(["no", "yes"]))
+    array([[1., 0.],
+           [1., 0.]])
+    """
     predicted = np.asarray(method_of(fitted, "predict")(x_test))
     if predicted.ndim == 2 and predicted.shape[1] == 1:
         predicted = predicted[:, 0]
@@ -44,7 +59,15 @@ def labels(fitted: Any, x_test: Any, classes: Shaped[Array, " classes"] | None) 
 def probabilities(
     fitted: Any, x_test: Any, classes: Shaped[Array, " classes"] | None
 ) -> Float[Array, "points classes"]:
-    """`predict_proba` with a column for each class, zero for one that the drawn training set lacks."""
+    """`predict_proba` with a column for each class, zero for one that the drawn training set lacks.
+
+    >>> class Coin:
+    ...     classes_ = np.array(["heads", "tails"])
+    ...     def predict_proba(self, x):
+    ...         return np.tile([0.5, 0.5], (len(x), 1))
+    >>> probabilities(Coin(), np.zeros((1, 1)), np.array(["edge", "heads", "tails"]))
+    array([[0. , 0.5, 0.5]])
+    """
     known = _known("probabilities", classes)
     given = as_numbers("predict_proba", method_of(fitted, "predict_proba")(x_test))
     columns = _columns("predict_proba", fitted, given, known)
@@ -75,6 +98,14 @@ def scores(fitted: Any, x_test: Any, classes: Shaped[Array, " classes"] | None) 
 
     Raises:
         ValueError: a training set that lacks a class, which then has no score.
+
+    >>> class Line:
+    ...     classes_ = np.array(["no", "yes"])
+    ...     def decision_function(self, x):
+    ...         return x[:, 0]
+    >>> scores(Line(), np.array([[-1.0], [2.0]]), Line.classes_)
+    array([[ 0., -1.],
+           [ 0.,  2.]])
     """
     known = _known("scores", classes)
     given = as_numbers("decision_function", method_of(fitted, "decision_function")(x_test))

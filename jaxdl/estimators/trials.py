@@ -28,7 +28,11 @@ BUILD = "pass a function that builds one: lambda seed: RandomForestRegressor(ran
 
 
 class Draw(NamedTuple):
-    """A training set as rows of the data set, in their order."""
+    """A training set as rows of the data set, in their order.
+
+    >>> Draw(np.array([0, 0, 2]), None).rows.tolist()
+    [0, 0, 2]
+    """
 
     rows: Array
     weight: Array | None
@@ -37,7 +41,15 @@ class Draw(NamedTuple):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class EstimatorTrial(HostTrial):
-    """What `trial` returns: a trial for `run`, `stream`, `plan` and `decompose`, which knows its law of resampling."""
+    """What `trial` returns: a trial for `run`, `stream`, `plan` and `decompose`, which knows its law of resampling.
+
+    >>> from jaxdl.estimators import labels
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> x, y = np.arange(6.0)[:, None], ["no", "yes"] * 3
+    >>> tree = trial(lambda seed: DecisionTreeClassifier(random_state=seed), x, y, x, name="tree", predict=labels)
+    >>> tree.classes.tolist(), tree.training_size
+    (['no', 'yes'], 6)
+    """
 
     law: Resampling | None
     """`law.variance_factor` times a variance over draws estimates that over fresh training sets; `law.estimand` says it."""
@@ -46,7 +58,12 @@ class EstimatorTrial(HostTrial):
 
 
 def fitted(estimator: Any, x: Any, y: Array, weight: Array | None = None) -> Any:
-    """`estimator.fit(x, y)`, with `sample_weight=weight` where a law of resampling weighs rows; returns what that returns."""
+    """`estimator.fit(x, y)`, with `sample_weight=weight` where a law of resampling weighs rows; returns what that returns.
+
+    >>> from sklearn.dummy import DummyRegressor
+    >>> fitted(DummyRegressor(), np.zeros((2, 1)), np.array([1.0, 3.0]), weight=np.array([3.0, 1.0])).predict([[0.0]])
+    array([1.5])
+    """
     method = method_of(estimator, "fit", "pass fit=lambda estimator, x, y: ..., which trains it in another way")
     if weight is None:
         return method(x, y)
