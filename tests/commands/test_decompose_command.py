@@ -4,7 +4,6 @@ import csv
 import json
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -267,18 +266,16 @@ def test_classes_are_printed_by_name(tmp_path, monkeypatch, capsys):
 def test_help_is_there_at_once():
     """It imports neither jax nor numpy; on an idle machine it takes a tenth of a second."""
     code = "import sys; sys.argv = ['jaxdl', 'decompose', '--help']\nfrom jaxdl import __main__\ntry: __main__.main()\n"
-    code += "except SystemExit: print(*({'jax', 'numpy', 'scipy'} & set(sys.modules)), 'none of them')"
+    code += "except SystemExit: print('loaded:', *({'jax', 'numpy', 'scipy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.endswith(" none of them\n") or done.stdout.splitlines()[-1].strip() == "none of them"
+    assert done.stdout.splitlines()[-1] == "loaded:"
 
 
 @pytest.mark.thorough
-def test_a_hundred_thousand_rows_decompose_in_seconds(tmp_path):
+def test_a_hundred_thousand_rows_decompose(tmp_path):
     predictions = RNG.normal(size=(20, 10, 500))
     index = np.indices(predictions.shape).reshape(3, -1)
     rows = zip(*index, predictions.ravel(), strict=True)
     path = long_form(tmp_path / "p.csv", ("data", "init", "point", "prediction"), rows)
-    started = time.monotonic()
     result = asked(path)
-    assert time.monotonic() - started < 20  # 0.5 s where nothing else runs
     np.testing.assert_allclose(result.total_variance, 1, atol=4 * result.standard_errors["total_variance"])
