@@ -1,0 +1,3 @@
+from experiments.book.command_line import run
+
+run("how_many_runs")
