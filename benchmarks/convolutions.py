@@ -1,9 +1,10 @@
 """Fits per second of convolutional networks on digits: jaxdl beside PyTorch and plain `jit(vmap)`, which convolves as XLA does.
 
-    python -m benchmarks.convolutions            # about five minutes on two cores
+    python -m benchmarks.convolutions            # about six minutes on two cores
 
 "small" is conv 16, pool, conv 32, dense 64; "deep" three convolutions of 32 channels with batch normalization. Each fit takes 100
-steps of Adam on minibatches of 64, from a start and minibatches of its own. Contestants take turns in processes of their own, and
+steps of Adam on minibatches of 64, from a start and minibatches of its own. A round has as many fits of each as take seconds; a
+call of the engine begins with half a second of tracing. Contestants take turns in processes of their own, and
 compile outside the clock; a ratio is the median, over rounds, of ratios within one round.
 """
 
@@ -15,10 +16,10 @@ from benchmarks.machine import banner, num_cores
 from benchmarks.worker import Worker
 
 CONTESTANTS = {
-    "jaxdl.ensembles.run": ("benchmarks.jaxdl_convolutions", 16, num_cores()),
+    "jaxdl.ensembles.run": ("benchmarks.jaxdl_convolutions", 128, num_cores()),
     "jit(vmap(fit))": ("benchmarks.jax_convolutions", 16, num_cores()),
-    "PyTorch loop, 1 thread": ("benchmarks.torch_convolutions", 2, 1),
-    f"PyTorch loop, {num_cores()} threads": ("benchmarks.torch_convolutions", 2, num_cores()),
+    "PyTorch loop, 1 thread": ("benchmarks.torch_convolutions", 8, 1),
+    f"PyTorch loop, {num_cores()} threads": ("benchmarks.torch_convolutions", 8, num_cores()),
 }
 """Module, fits in a round, threads."""
 NETWORKS = {"small": 0, "deep": 1}
