@@ -2,7 +2,7 @@
 
 import itertools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design, check_design
 from jaxdl.ensembles import Chunk, DivergedRunsError, Engine
 from jaxdl.ensembles.diverged import summary
+from jaxdl.studies.beside import beside
 from jaxdl.studies.divergence import MAX_DIVERGED, Estimated, estimate
 from jaxdl.types import Key, Trial
 
@@ -104,8 +105,12 @@ def decompose(
         if not every:
             is_named = isinstance(first.outputs, Mapping)
             reference = _resolve(first, dims, target, loss, times)
-        usable = (_admitted(chunk, dims, loss, reference) for chunk in itertools.chain([first], chunks))
-        every.append(estimate(usable, loss, design, reference, engine.memory_limit))
+
+        def fold(received: Iterator[Chunk], reference: Reference | None = reference) -> Estimated:
+            usable = (_admitted(chunk, dims, loss, reference) for chunk in received)
+            return estimate(usable, loss, design, reference, engine.memory_limit)
+
+        every.append(beside(fold, itertools.chain([first], chunks)))
     results = {
         name: assemble(
             [each.estimates[name] for each in every],
