@@ -99,7 +99,7 @@ def test_it_lowers_for_accelerators_with_all_digits(name, platform):
 @pytest.mark.parametrize("name", TRAINED)
 def test_training_lowers_for_accelerators_with_loops_of_known_length(name, platform):
     text = lowered(TRAINED[name], platform)
-    assert precisions(text) == {"DEFAULT"}
+    assert "DEFAULT" in precisions(text) <= {"DEFAULT", "HIGHEST"}
     loops = re.findall(r"stablehlo\.while.*?do \{", text, flags=re.DOTALL)
     assert loops
     for each in loops:
