@@ -5,6 +5,9 @@ import os
 import socket
 import tempfile
 
+# Several workers share an accelerator, of which each would take three quarters.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
 import jax
 import jaxtyping
 import pytest

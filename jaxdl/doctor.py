@@ -1,6 +1,7 @@
 """`python -m jaxdl doctor` reports what is installed, which devices there are, and whether known answers come out."""
 
 import importlib.metadata
+import os
 import platform
 import re
 import time
@@ -9,9 +10,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from jaxdl import ensembles, truths
-from jaxdl.ensembles.devices import num_cores
+from jaxdl.ensembles.devices import compiler_options, num_cores
 
 REQUIREMENT = re.compile(
     r"(?P<name>[\w.-]+)(?:\[.*\])?(?:>=(?P<oldest>[\d.]+))?[^;]*(?:;.*extra == \"(?P<extra>\w+)\")?"
@@ -102,8 +104,26 @@ def devices() -> Iterator[Finding]:
         )
         return
     yield Finding("devices", f"{len(present)} x {present[0].device_kind} ({present[0].platform}), {num_cores()} cores")
+    if present[0].platform != "cpu":
+        yield from arithmetic(" ".join(present[0].client.platform_version.split()))
     cache = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     yield Finding("compilations", f"kept in {cache}" if cache else "kept by the experiments only (~/.cache/jaxdl)")
+
+
+def arithmetic(driver: str) -> Iterator[Finding]:
+    """What an accelerator's numbers rest on: digits of products, bits that repeat, memory that others may want."""
+    # With k bits after the first, a product of 1 + 2^-k is exact, and of 1 + 2^-(k+1) not.
+    operands = 1 + 2.0 ** -jnp.arange(24, dtype=jnp.float32)
+    products = jax.jit(lambda x: jax.vmap(lambda each: (each * jnp.eye(16)) @ jnp.eye(16))(x)[:, 0, 0])(operands)
+    bits = int(jnp.sum(products == operands)) - 1
+    coarse = "; curvature, truths and closed forms ask for all, networks train with these" if bits < 23 else ""
+    yield Finding("precision", f"matrix products of float32 keep {bits} bits of 23 unless asked otherwise{coarse}")
+    options = compiler_options(jax.devices())
+    chosen = ", ".join(f"{name}={value}" for name, value in options.items()) or "the compiler's own choice"
+    yield Finding("bits", f"{chosen}; a study's identity holds the driver, {driver}: gather where you computed")
+    preallocates = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE", "true").lower() not in ("false", "0")
+    several = "one process takes most of it at once; for several on one device set XLA_PYTHON_CLIENT_PREALLOCATE=false"
+    yield Finding("memory", several if preallocates else "taken as it is needed, so that processes can share a device")
 
 
 def known_answers() -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from jaxtyping import ArrayLike, Shaped
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 """The first that the format knows; a fixed one, so that equal arrays give equal files."""
+SECONDS_OF_A_WRITE = 600  # far more than a record takes between two of its writes
 SECONDS_OF_A_DAY = 86_400
 
 
@@ -46,7 +47,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 def sweep_temporaries(folder: Path, names: str) -> int:
     """Remove what killed processes left behind in `folder` of files whose names match `names`; returns how many.
 
-    That is those of this machine whose process is gone, and those of others after a day.
+    That is those of this machine whose process is gone, after some minutes, and those of others after a day. Containers may share a
+    host's name and not its processes: a file that is still written to is young.
     """
     swept = 0
     for path in folder.glob(".*.tmp"):
@@ -58,8 +60,9 @@ def sweep_temporaries(folder: Path, names: str) -> int:
         if not found or not stat.S_ISREG(status.st_mode):
             continue  # not ours
         host, pid = found.groups()
-        is_old = time.time() - status.st_mtime > SECONDS_OF_A_DAY
-        if is_old or (host == _host() and not _is_alive(int(pid))):
+        age = time.time() - status.st_mtime
+        is_left = host == _host() and age > SECONDS_OF_A_WRITE and not _is_alive(int(pid))
+        if is_left or age > SECONDS_OF_A_DAY:
             with contextlib.suppress(OSError):  # another user's, or swept by a peer
                 path.unlink()
                 swept += 1

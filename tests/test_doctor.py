@@ -71,3 +71,14 @@ def test_merge_names_what_it_brought(tmp_path):
     assert done.stdout.count("new records") == 2
     empty = jaxdl_command("merge", tmp_path / "all", tmp_path / "all" / "study" / "none")
     assert (empty.returncode, empty.stderr.split()[0]) == (1, "error:")
+
+
+def test_the_arithmetic_of_an_accelerator_is_told_with_what_to_do(monkeypatch):
+    """As this machine has none, its own is told: a CPU keeps all bits."""
+    monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE", raising=False)
+    found = {each.subject: each.text for each in doctor.arithmetic("cuda 13000")}
+    assert found["precision"].startswith("matrix products of float32 keep 23 bits of 23")
+    assert "cuda 13000" in found["bits"]
+    assert "XLA_PYTHON_CLIENT_PREALLOCATE=false" in found["memory"]
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    assert "share" in {each.subject: each.text for each in doctor.arithmetic("")}["memory"]

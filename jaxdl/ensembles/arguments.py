@@ -48,7 +48,7 @@ def admitted_settings(settings: Any) -> Any:
             changed = np.flatnonzero(narrowed != array)[0]
             warnings.warn(
                 f"{error}. The runs use {narrowed.flat[changed].item()!r} for {array.flat[changed].item()!r}",
-                stacklevel=_level_of_caller(),
+                stacklevel=level_of_caller(),
             )
             return narrowed
 
@@ -97,17 +97,17 @@ def warn_of_idleness(design: Design, program: Program, devices: tuple[jax.Device
         warnings.warn(
             f"the trial never reads the source{'s' if len(ignored) > 1 else ''} {ignored}, which the design varies: components "
             "that involve them are exactly zero. Read keys[name] in the trial, or leave the source out of the design",
-            stacklevel=_level_of_caller(),
+            stacklevel=level_of_caller(),
         )
     if devices[0].platform == "cpu" and len(devices) == 1:
         warnings.warn(
             "this process has one CPU device, so cores stay idle and last bits may differ from other machines'. Call "
             "jaxdl.ensembles.use_cpu_devices() before anything else computes",
-            stacklevel=_level_of_caller(),
+            stacklevel=level_of_caller(),
         )
 
 
-def _level_of_caller() -> int:
+def level_of_caller() -> int:
     """The level of the stack, as `warnings` counts it from our caller, of the first one outside of the library."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("jaxdl", "jax"):

@@ -275,6 +275,25 @@ def stored_block(folder: Path) -> int | None:
     return block
 
 
+def computed_elsewhere(template: str, placeholder: str, identity: Mapping[str, str]) -> dict[Path, str]:
+    """Folders named by this template that hold the same draws of the same design on other devices, and which those are.
+
+    What a trial lowers to differs between platforms, so that it is not compared: the root key is what tells studies apart.
+    """
+    same = ("root key", "sources", "inner sources")
+    pattern = Path(template.replace(placeholder, "*"))
+    found = {}
+    for folder in sorted(pattern.parent.glob(pattern.name)):
+        try:
+            stored = _read_identity(folder / STUDY)
+        except StoreError:
+            continue
+        is_same = stored is not None and all(stored.get(name) == identity[name] for name in same)
+        if stored is not None and is_same and stored.get("devices", "") != identity["devices"]:
+            found[folder] = stored.get("devices", "")
+    return found
+
+
 def _read_identity(path: Path) -> dict[str, str] | None:
     try:
         stored = json.loads(read_regular(path).decode())

@@ -2,7 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from jaxdl.ensembles.arguments import (
     check_key,
     count_settings,
     inner_axes_of,
+    level_of_caller,
     setting_at,
     warn_of_idleness,
 )
@@ -28,7 +30,7 @@ from jaxdl.ensembles.identity import digest
 from jaxdl.ensembles.on_host import HostTrial
 from jaxdl.ensembles.processes import in_several_processes
 from jaxdl.ensembles.program import Program, trace_program
-from jaxdl.ensembles.store import stored_block
+from jaxdl.ensembles.store import computed_elsewhere, stored_block
 from jaxdl.paths import as_path
 from jaxdl.types import Key, Trial
 
@@ -93,7 +95,10 @@ def trace_study(
     store = None if engine.store is None else as_path("store", engine.store)
     if store is not None and IDENTITY in str(store):
         # The name must not depend on the block chosen below, which is read from the folder: it is that of the default block.
-        store = Path(str(store).replace(IDENTITY, digest(trace(block or BLOCK_ON_CPU).identity(key))[:16]))
+        template, identity = str(store), trace(block or BLOCK_ON_CPU).identity(key)
+        store = Path(template.replace(IDENTITY, digest(identity)[:16]))
+        if not store.exists():
+            _warn_of_others(computed_elsewhere(template, IDENTITY, identity), identity["devices"])
     if block is None:
         created = None if store is None else stored_block(store)
         if created is None:
@@ -116,6 +121,18 @@ def trace_study(
         raise ValueError(msg)
     warn_of_idleness(design, program, devices)
     return TracedStudy(program, design, key, each_setting, engine, store)
+
+
+def _warn_of_others(folders: Mapping[Path, str], devices: str) -> None:
+    """Say where runs lie that would be computed again, as those of other devices have other bits."""
+    if folders:
+        first, there = next(iter(folders.items()))
+        warnings.warn(
+            f"store: {first}{f' and {len(folders) - 1} more' if len(folders) > 1 else ''} holds runs with this root key and "
+            f"design, computed on other devices ({there}, here {devices}); they are not used, and all runs are computed again. To gather "
+            "them, make the same call on such devices: finished runs are read, and none is made",
+            stacklevel=level_of_caller(),
+        )
 
 
 def _on_host(

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -26,6 +26,7 @@ from jaxdl.ensembles import Chunk, DivergedRunsError, Engine
 from jaxdl.ensembles.diverged import summary
 from jaxdl.ensembles.engine import check_engine
 from jaxdl.ensembles.on_host import HostTrial
+from jaxdl.studies.beside import beside
 from jaxdl.studies.divergence import MAX_DIVERGED, Estimated, estimate
 from jaxdl.types import Key, Trial
 
@@ -125,8 +126,12 @@ def decompose(
         if not every:
             is_named = isinstance(first.outputs, Mapping)
             reference = _resolve(first, dims, target, loss, times)
-        usable = (_admitted(chunk, dims, loss, reference) for chunk in itertools.chain([first], chunks))
-        every.append(estimate(usable, loss, design, reference, engine.memory_limit))
+
+        def fold(received: Iterator[Chunk], reference: Reference | None = reference) -> Estimated:
+            usable = (_admitted(chunk, dims, loss, reference) for chunk in received)
+            return estimate(usable, loss, design, reference, engine.memory_limit)
+
+        every.append(beside(fold, itertools.chain([first], chunks)))
     results = {
         name: assemble(
             [each.estimates[name] for each in every],

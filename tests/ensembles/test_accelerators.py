@@ -171,3 +171,23 @@ def test_arrays_of_functions_that_the_trial_calls_are_inputs_too(jitted):
     assert max(map(len, program._lower().as_text().splitlines())) < 5000
     expected = [jax.jit(outer)(designs.keys_of_run(DESIGN, KEY, run)) for run in range(3)]
     np.testing.assert_allclose(ensembles.run(outer, DESIGN, KEY).outputs[:3], expected, rtol=1e-4)
+
+
+def test_runs_of_other_devices_are_named_before_they_are_computed_again(tmp_path):
+    """A share of two devices gathered on one is another study to the bit, and no secret."""
+    store = tmp_path / "study-{identity}"
+    ensembles.run(trial, DESIGN, KEY, engine=ensembles.Engine(store=store))
+    (there,) = tmp_path.iterdir()
+    alone = ensembles.Engine(store=store, devices=jax.devices()[:1])
+    with pytest.warns(UserWarning, match="computed on other devices") as told:
+        ensembles.run(trial, DESIGN, KEY, engine=alone)
+    (named,) = [str(each.message) for each in told if "other devices" in str(each.message)]
+    assert str(there) in named
+    assert "several, cpu" in named
+    with pytest.warns(
+        UserWarning, match="one CPU device"
+    ) as told:  # and of nothing else, since its folder is there now
+        ensembles.run(trial, DESIGN, KEY, engine=alone)
+    assert not [each for each in told if "other devices" in str(each.message)]
+    other = ensembles.Engine(store=store)
+    ensembles.run(trial, DESIGN, jax.random.key(99), engine=other)  # another root key is another study: no warning

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import warnings
 import zipfile
 from pathlib import Path
@@ -308,14 +309,18 @@ def test_leftovers_of_killed_processes_are_swept(tmp_path, monkeypatch):
     study(store=tmp_path)
     monkeypatch.setattr("jaxdl.files.socket.gethostname", lambda: "node1.cluster.local")
     owners = ("node1-cluster-local.999999999", f"node1-cluster-local.{os.getpid()}", "other.1", "old.1")
+    owners += ("node1-cluster-local.999999998",)  # of another container with this name, which is writing now
     name = records(tmp_path)[0].name
     paths = [tmp_path / f".{name}.{owner}.0123abcd.tmp" for owner in owners]
     paths += [tmp_path / ".strange.tmp", tmp_path / f".x.npz.{owners[0]}.0123abcd.tmp"]
     for path in paths:
         path.write_bytes(b"half")
+    an_hour_ago = time.time() - 3600
+    for path in (paths[0], paths[1], paths[2]):
+        os.utime(path, (an_hour_ago, an_hour_ago))
     os.utime(paths[3], (0, 0))
     study(store=tmp_path)
-    assert [path.exists() for path in paths] == [False, True, True, False, True, True]
+    assert [path.exists() for path in paths] == [False, True, True, False, True, True, True]
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,8 @@ def eigenpairs(
         tolerance: largest residual bound of a converged pair, relative to the norm of the operator; at least 30 units of
             rounding, so that an operator in lower precision needs a larger one than the default: 0.03 in TF32.
         basis_size: Krylov vectors held at a time; by default 3 (top + bottom) + 30, and 40 at least. In memory are one more than
-            that and about 20 vectors besides, and the pairs returned: 32 GiB for 10 pairs of 1e8 parameters, 18 with a basis of 24.
+            that, six vectors besides, and the pairs returned: 29 GiB for 10 pairs of 1e8 parameters on a GPU, 15 with a basis of
+            24. On CPUs a few more.
         max_cycles: Krylov spaces, fresh or restart, before the search ends unconverged; at least 2.
         dense_size: up to this dimension, or the basis size, the matrix is formed and decomposed outright; beyond some
             hundred dimensions that is slower, and no more exact.
@@ -186,7 +187,7 @@ def _check(
 def _refuse_too_large(columns: int, num_pairs: int, zeros: Float[Array, " p"], memory: dict[str, Any] | None) -> None:
     """Refuse, before it starts, a search whose vectors do not fit in the memory that a device says it has."""
     limit = (memory or {}).get("bytes_limit", math.inf)
-    needed = (columns + 2 * num_pairs + 6) * zeros.size * zeros.dtype.itemsize
+    needed = (columns + num_pairs + 7) * zeros.size * zeros.dtype.itemsize
     if needed > limit:
         msg = (
             f"eigenpairs: got basis_size={columns} for {zeros.size} parameters, which takes {needed / 2**30:.3g} GiB besides the "

@@ -119,7 +119,8 @@ def track(
 
     def segment(carry: tuple[State, Array], start: Array) -> tuple[tuple[State, Array], Track]:
         state, warm = carry
-        state = lax.fori_loop(start, start + num_steps_between, step, state)
+        # Of known length: on accelerators the host would wait for the condition of every step of another.
+        state = lax.fori_loop(0, num_steps_between, lambda index, state: step(start + index, state), state)
         warm, seen = measure(state, start + num_steps_between, warm, num_matvecs)
         return (state, warm), seen
 
