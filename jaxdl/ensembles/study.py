@@ -129,7 +129,8 @@ def _warn_of_others(folders: Mapping[Path, str], devices: str) -> None:
         first, there = next(iter(folders.items()))
         warnings.warn(
             f"store: {first}{f' and {len(folders) - 1} more' if len(folders) > 1 else ''} holds runs with this root key and "
-            f"design, computed on other devices ({there}, here {devices}); they are not used, and all runs are computed again. To gather "
+            f"design, computed on other devices ({there}, here {devices}); they are not used, and all runs are "
+            "computed again. To gather "
             "them, make the same call on such devices: finished runs are read, and none is made",
             stacklevel=level_of_caller(),
         )
