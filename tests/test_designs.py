@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxdl import designs
+from jaxdl.designs import keys as keys_of_designs
 
 ROOT = jax.random.key(7)
 
@@ -63,7 +64,7 @@ def test_a_key_depends_on_its_name_and_level_only():
 def test_inner_sources_get_all_their_levels_at_once():
     design = designs.nested(data=3, init=4)
     levels = jnp.asarray(design.levels(np.array([4]))[0])
-    inner = designs.keys_at(design, ROOT, levels, inner=(1,))["init"]
+    inner = keys_of_designs.keys_at(design, ROOT, levels, inner=(1,))["init"]
     one_by_one = [designs.keys_of_run(design, ROOT, run)["init"] for run in range(4, 8)]
     assert [as_tuple(key) for key in inner] == [as_tuple(key) for key in one_by_one]
 
@@ -95,13 +96,13 @@ def test_impossible_designs_are_refused(build, told):
 
 
 def test_an_unknown_source_raises_an_error_that_lists_the_known_ones():
-    keys = designs.RecordedKeys({"data": ROOT, "init": ROOT})
+    keys = keys_of_designs.RecordedKeys({"data": ROOT, "init": ROOT})
     with pytest.raises(ValueError, match=r"'order'.*\['data', 'init'\]"):
         keys["order"]
 
 
 def test_a_tied_source_follows_another_with_a_key_of_its_own():
-    keys = designs.RecordedKeys({"init": ROOT})
+    keys = keys_of_designs.RecordedKeys({"init": ROOT})
     tied = designs.tied(keys, order="init", dropout="init")
     assert keys.names_read == set()
     assert len({as_tuple(tied[name]) for name in ("init", "order", "dropout")}) == 3

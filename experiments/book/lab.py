@@ -11,7 +11,8 @@ import numpy as np
 import jaxdl
 from experiments.book.options import Options, share_of
 from jaxdl import ensembles
-from jaxdl.designs import MOST_RUNS, Design
+from jaxdl.designs import Design
+from jaxdl.designs.layout import MOST_RUNS
 from jaxdl.ensembles import Engine, Plan, UnfinishedStudyError
 from jaxdl.ensembles.study import trace_study
 from jaxdl.types import Key, Trial

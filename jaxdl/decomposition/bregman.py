@@ -11,7 +11,7 @@ from jaxdl.decomposition.bregman_crossed import crossed_gaps
 from jaxdl.decomposition.class_labels import resolve_classes
 from jaxdl.decomposition.doubles import finite_doubles
 from jaxdl.decomposition.estimates import Estimates, Term, term_names
-from jaxdl.decomposition.grouped import NUM_GROUPS, GroupedMeans
+from jaxdl.decomposition.grouped import GroupedMeans
 from jaxdl.decomposition.loss import LossDecomposition
 from jaxdl.decomposition.potentials import Potential
 from jaxdl.decomposition.probabilities import warn_of_probabilities
@@ -28,6 +28,7 @@ from jaxdl.decomposition.target import (
     warn_of_copies,
 )
 from jaxdl.designs import Design
+from jaxdl.designs.layout import NUM_GROUPS
 
 Array = np.ndarray
 ENTROPY = "entropy of P(class|x); from few annotators too small even as corrected, and the bias too large by as much"

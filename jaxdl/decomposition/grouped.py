@@ -22,9 +22,9 @@ from jaxdl.decomposition.grouped_strata import grouped_strata, pairs_within
 from jaxdl.decomposition.strata import Strata
 from jaxdl.decomposition.target import Reference
 from jaxdl.designs import Design
+from jaxdl.designs.layout import NUM_GROUPS
 
 Array = np.ndarray
-NUM_GROUPS = 32
 MIN_GROUPS = 3
 
 

@@ -12,7 +12,8 @@ from jaxdl.decomposition.forecast import variance_at_hand
 from jaxdl.decomposition.named_terms import label_of
 from jaxdl.decomposition.planning import Precision, planned
 from jaxdl.decomposition.result import Decomposition
-from jaxdl.designs import MOST_RUNS, Design
+from jaxdl.designs import Design
+from jaxdl.designs.layout import MOST_RUNS
 from jaxdl.kinds import as_count
 
 Results = Decomposition | Mapping[str, Decomposition]

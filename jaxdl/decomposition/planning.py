@@ -14,7 +14,8 @@ from jaxdl.decomposition.forecast import is_described, standard_error_at, varian
 from jaxdl.decomposition.named_terms import label_of
 from jaxdl.decomposition.populations import FIXED_POINTS
 from jaxdl.decomposition.record import Record
-from jaxdl.designs import MOST_RUNS, Design
+from jaxdl.designs import Design
+from jaxdl.designs.layout import MOST_RUNS
 from jaxdl.kinds import as_count, as_scalar
 
 Array = np.ndarray

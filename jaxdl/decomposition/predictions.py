@@ -9,7 +9,8 @@ from jaxtyping import Num
 
 from jaxdl import designs
 from jaxdl.admission import as_numbers
-from jaxdl.designs import Design, check_design
+from jaxdl.designs import Design
+from jaxdl.designs.layout import check_design
 
 Array = np.ndarray
 KNOWN_DIMS = ("times", "points", "out")

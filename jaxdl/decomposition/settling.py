@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from jaxdl.decomposition.planning import cheapest
-from jaxdl.designs import MOST_RUNS
+from jaxdl.designs.layout import MOST_RUNS
 from jaxdl.statistics import Interval
 
 POINTS = "test points"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jax
 
-from jaxdl.designs import MOST_RUNS
+from jaxdl.designs.layout import MOST_RUNS
 from jaxdl.ensembles.devices import ensemble_devices
 from jaxdl.ensembles.store import MOST_RUNS_IN_BLOCK
 from jaxdl.kinds import as_count, check_flag

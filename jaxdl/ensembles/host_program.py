@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Int
 
 from jaxdl.admission import as_numbers
-from jaxdl.designs import Design, keys_at
+from jaxdl.designs import Design
+from jaxdl.designs.keys import keys_at
 from jaxdl.ensembles.identity import digest
 from jaxdl.ensembles.on_host import HostTrial, version_of
 from jaxdl.files import write_atomically

@@ -23,7 +23,8 @@ import numpy as np
 from jax.extend.core import jaxpr_as_fun
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jaxdl.designs import Design, RecordedKeys, keys_at
+from jaxdl.designs import Design
+from jaxdl.designs.keys import RecordedKeys, keys_at
 from jaxdl.ensembles.devices import compiler_options
 from jaxdl.ensembles.identity import OPTIONS, array_digest, identity_of
 from jaxdl.ensembles.mistakes import callbacks_of, check_call, check_returned, explained

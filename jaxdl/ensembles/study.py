@@ -11,7 +11,8 @@ import jax
 import numpy as np
 from jaxtyping import Bool
 
-from jaxdl.designs import Design, check_design
+from jaxdl.designs import Design
+from jaxdl.designs.layout import check_design
 from jaxdl.ensembles.arguments import (
     admitted_settings,
     check_key,

@@ -5,7 +5,6 @@ BLAS and OpenMP have one thread in each call, wherever it is made: more change l
 
 import functools
 import itertools
-import pickle
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -35,9 +34,11 @@ def called(
     try:
         with (
             one_thread()
-        ):  # threads of this process set and reset one number: it is one before the first and after the last
+        ):  # threads of a process set and reset one number: it is one before the first and after the last
             yield from _side_by_side(function, jobs, num_workers(workers), "threads" if threads else None)
-    except pickle.PicklingError as error:
+    except Exception as error:
+        if type(error).__name__ != "PicklingError":  # by its name, since this package has no other use for its module
+            raise
         reason = (str(error.__cause__ or error).strip().strip('"').splitlines() or [""])[-1]
         msg = (
             f"workers: got a trial that cannot be sent to another process ({reason:.200}), expected functions and data that "

@@ -10,10 +10,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Literal
+from jax.extend.core import ClosedJaxpr
 from jaxtyping import Array
 
 from jaxdl.programs.lowering import LARGEST_IN_TEXT
+from jaxdl.programs.rewriting import as_it_is, interpreted
 
 
 def opened(program: ClosedJaxpr) -> tuple[Callable[[Sequence[Array], Sequence[Any]], list[Any]], list[Array]]:
@@ -58,21 +59,11 @@ def _called(equation: Any) -> ClosedJaxpr | None:
 
 def _evaluated(program: ClosedJaxpr, inputs: Sequence[Any], given: Mapping[int, Any]) -> list[Any]:
     """The results with the given arrays in the place of constants, in functions that it calls too."""
-    jaxpr = program.jaxpr
-    constants = [given.get(id(each), each) for each in program.consts]
-    values: dict[Any, Any] = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*constants, *inputs), strict=True))
 
-    def read(atom: Any) -> Any:
-        return atom.val if isinstance(atom, Literal) else values[atom]
-
-    for equation in jaxpr.eqns:
-        operands = [read(atom) for atom in equation.invars]
+    def compute(equation: Any, operands: list[Any]) -> Any:
         called = _called(equation)
-        with equation.ctx.manager:
-            if called is not None and _large(called):
-                results = _evaluated(called, operands, given)
-            else:
-                parameters = equation.primitive.get_bind_params(equation.params)
-                results = equation.primitive.bind(*operands, **parameters)
-        values.update(zip(equation.outvars, results if equation.primitive.multiple_results else [results], strict=True))
-    return [read(atom) for atom in jaxpr.outvars]
+        if called is not None and _large(called):
+            return _evaluated(called, operands, given)
+        return as_it_is(equation, operands)
+
+    return interpreted(program, [given.get(id(each), each) for each in program.consts], inputs, compute)

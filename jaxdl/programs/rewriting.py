@@ -1,6 +1,6 @@
 """A traced program with some of its operations replaced, in loops and branches too."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -49,23 +49,45 @@ def evaluate(program: ClosedJaxpr, inputs: Sequence[Any], rule: Rule) -> list[An
     >>> [float(each) for each in evaluate(program, [-3.0], lambda equation: abs if equation.primitive.name == "sin" else None)]
     [6.0]
     """
+
+    def compute(equation: Any, operands: list[Any]) -> Any:
+        replacement = rule(equation)
+        if replacement is not None:
+            return replacement(*operands)
+        return as_it_is(equation, operands, _inner_rewritten(equation.params, rule))
+
+    return interpreted(program, program.consts, inputs, compute)
+
+
+def interpreted(
+    program: ClosedJaxpr,
+    constants: Sequence[Any],
+    inputs: Sequence[Any],
+    compute: Callable[[Any, list[Any]], Any],
+) -> list[Any]:
+    """The results of the program from `constants` in the place of its own, each operation by `compute(equation, operands)`.
+
+    >>> program = jax.make_jaxpr(lambda x: 2 * jax.numpy.sin(x))(0.0)
+    >>> [float(each) for each in interpreted(program, program.consts, [0.0], as_it_is)]
+    [0.0]
+    """
     jaxpr = program.jaxpr
-    values: dict[Any, Any] = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*program.consts, *inputs), strict=True))
+    values: dict[Any, Any] = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*constants, *inputs), strict=True))
 
     def read(atom: Any) -> Any:
         return atom.val if isinstance(atom, Literal) else values[atom]
 
     for equation in jaxpr.eqns:
-        operands = [read(atom) for atom in equation.invars]
-        replacement = rule(equation)
         with equation.ctx.manager:
-            if replacement is not None:
-                results = replacement(*operands)
-            else:
-                parameters = equation.primitive.get_bind_params(_inner_rewritten(equation.params, rule))
-                results = equation.primitive.bind(*operands, **parameters)
+            results = compute(equation, [read(atom) for atom in equation.invars])
         values.update(zip(equation.outvars, results if equation.primitive.multiple_results else [results], strict=True))
     return [read(atom) for atom in jaxpr.outvars]
+
+
+def as_it_is(equation: Any, operands: list[Any], params: Mapping[str, Any] | None = None) -> Any:
+    """What an operation computes, with other parameters of the same names where they are given."""
+    parameters = equation.primitive.get_bind_params(equation.params if params is None else params)
+    return equation.primitive.bind(*operands, **parameters)
 
 
 def _inner_rewritten(value: Any, rule: Rule) -> Any:

@@ -21,7 +21,8 @@ from jaxdl.decomposition.loss import check_loss
 from jaxdl.decomposition.named_axes import check_names_of_target
 from jaxdl.decomposition.predictions import canonical, check_dims, check_levels, point_shape, warn_of_fixed
 from jaxdl.decomposition.target import Reference
-from jaxdl.designs import Design, check_design
+from jaxdl.designs import Design
+from jaxdl.designs.layout import check_design
 from jaxdl.ensembles import Chunk, DivergedRunsError, Engine
 from jaxdl.ensembles.diverged import summary
 from jaxdl.ensembles.engine import check_engine
