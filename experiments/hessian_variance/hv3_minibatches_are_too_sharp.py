@@ -23,7 +23,7 @@ from jaxdl.statistics import Estimate, Interval, judge, judge_all, mean_interval
 
 SIZES = {
     "quick": {
-        "networks": 2, "units": 4, "steps": 100, "batch_sizes": (16, 64, 256, 1024), "batches": 16, "sealed": False
+        "networks": 2, "units": 8, "steps": 100, "batch_sizes": (16, 64, 256, 1024), "batches": 16, "sealed": False
     },
     "full": {"networks": 4, "batches": 96, "sealed": True, "seed": 26},
     "smallest": {"networks": 2, "units": 2, "steps": 3, "batch_sizes": (4, 32), "batches": 16},

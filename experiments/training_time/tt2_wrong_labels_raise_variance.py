@@ -22,7 +22,7 @@ from jaxdl.statistics import Interval, judge, judge_all
 FROM = 0.1
 LEFT = 0.5
 SIZES = {
-    "quick": {"steps": 320, "times": 25, "data": 6, "labels": 6, "init": 6, "sealed": False},
+    "quick": {"steps": 320, "times": 25, "data": 6, "labels": 6, "init": 8, "sealed": False},
     "full": {"steps": 1000, "times": 31, "data": 16, "labels": 12, "sealed": True, "seed": 26},
     "smallest": {"steps": 80, "times": 7, "data": 4, "labels": 3, "init": 8},
 }

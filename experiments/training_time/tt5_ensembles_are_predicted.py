@@ -25,7 +25,7 @@ from jaxdl.types import Keys, Run
 AGREEMENT = 0.2
 MEMBERS = (1, 2, 4, 8, 16)
 SIZES = {
-    "quick": {"steps": 320, "times": 25, "data": 6, "labels": 6, "init": 6, "ensembles": 20, "sealed": False},
+    "quick": {"steps": 320, "times": 25, "data": 6, "labels": 6, "init": 8, "ensembles": 20, "sealed": False},
     "full": {"steps": 1000, "times": 31, "data": 16, "labels": 12, "ensembles": 64, "sealed": True, "seed": 26},
     "smallest": {"steps": 80, "times": 7, "data": 6, "labels": 4, "init": 6, "ensembles": 16},
 }

@@ -37,7 +37,7 @@ def opened(program: ClosedJaxpr) -> tuple[Callable[[Sequence[Array], Sequence[An
     return call, [each if isinstance(each, jax.Array) else jnp.array(each) for each in found.values()]
 
 
-def _large(program: ClosedJaxpr) -> dict[int, Array]:
+def _large(program: ClosedJaxpr) -> dict[int, Array | np.ndarray]:
     """The arrays to open, by identity, so that one that is used twice is one input."""
     found = {id(each): each for each in program.consts if _is_large(each)}
     for inner in filter(None, map(_called, program.jaxpr.eqns)):

@@ -76,7 +76,7 @@ def run_mlxtend(data: OneDataSet, y_test: Float[Array, " points"], *, num_rounds
     >>> import importlib.util, jax
     >>> data = one_data_set(jax.random.key(0), 30, 5, 1.0)
     >>> has_mlxtend = importlib.util.find_spec("mlxtend") is not None
-    >>> not has_mlxtend or run_mlxtend(data, np.zeros(5), num_rounds=3).loss > 0
+    >>> not has_mlxtend or run_mlxtend(data, np.zeros(len(data.x_test)), num_rounds=3).loss > 0
     True
     """
     try:
