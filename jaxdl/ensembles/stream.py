@@ -1,6 +1,7 @@
 """`stream`: every run of a study in run order, computed now or read from its store."""
 
 import contextlib
+import math
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -150,10 +151,18 @@ def _read(study: TracedStudy, index: int, store: Store, places: Places) -> Itera
     if in_several_processes(study.program.devices):
         is_there = of_all_processes(places.record >= 0)
         _check_finished(study, np.asarray(is_there.any(axis=0)))
-        own = {int(record): store.read(int(record), dtypes) for record in np.unique(places.record) if record >= 0}
-        leaves = joined(is_there, places, own, [leaf.shape[1:] for leaf in leaves_of_run], dtypes)
-        yield _chunk(study, index, 0, jax.tree.unflatten(structure, leaves))
-        return
+        if not is_there.all():  # else in a folder that all of them see, from which each reads by itself
+            shapes = [leaf.shape[1:] for leaf in leaves_of_run]
+            of_run = sum(math.prod(shape) * dtype.itemsize for shape, dtype in zip(shapes, dtypes, strict=True))
+            # Every process gets the runs of all of them, a slab at a time: all at once would take a copy for each process.
+            size = max(1, BYTES_OF_LOADED_RECORDS // max(1, of_run * len(is_there)))
+            for start in range(0, study.num_runs, size):
+                slab = slice(start, start + size)
+                part = Places(places.record[slab], places.row[slab])
+                own = {int(each): store.read(int(each), dtypes) for each in np.unique(part.record) if each >= 0}
+                leaves = joined(is_there[:, slab], part, own, shapes, dtypes)
+                yield _chunk(study, index, start, jax.tree.unflatten(structure, leaves))
+            return
     _check_finished(study, places.record >= 0)
     # Spans of consecutive rows of one record are read in one piece.
     breaks = np.flatnonzero((np.diff(places.record) != 0) | (np.diff(places.row) != 1)) + 1
