@@ -18,6 +18,8 @@ Precision = OneOf["highest", "tensorfloat32", "bfloat16"]
 FULL: Precision = "highest"
 UNITS = {"tensorfloat32": 2.0**-10, "bfloat16": 2.0**-7}
 """What one unit of rounding is, relative to an operand."""
+EIGHT_BITS = 2.0**-2
+"""Of numbers of eight bits, which keep two or three of them."""
 
 
 def check_product_precision(name: str, precision: str) -> None:
@@ -128,15 +130,26 @@ def _products_of(equation: Any) -> dict[str, float]:
     return {name: unit for name, unit in units.items() if unit > float(jnp.finfo(jnp.float32).eps)}
 
 
-def _unit_of(chosen: lax.Precision | lax.DotAlgorithmPreset | None) -> float:
+def _unit_of(chosen: lax.Precision | lax.DotAlgorithm | lax.DotAlgorithmPreset | None) -> float:
     full = float(jnp.finfo(jnp.float32).eps)
-    if chosen is None:
+    if chosen is None or chosen is lax.Precision.DEFAULT:
         return full if jax.default_backend() == "cpu" else UNITS["bfloat16"]
     if isinstance(chosen, lax.Precision):
         at = {lax.Precision.HIGHEST: full, lax.Precision.HIGH: UNITS["tensorfloat32"]}
         return at.get(chosen, UNITS["bfloat16"])
+    if isinstance(chosen, lax.DotAlgorithm):
+        return max(
+            full, float(jnp.finfo(chosen.lhs_precision_type).eps), float(jnp.finfo(chosen.rhs_precision_type).eps)
+        )
     first = chosen.name.partition("_")[0]  # of algorithms such as TF32_TF32_F32: the type of what is multiplied
-    return full if first in ("F32", "F64") else UNITS["tensorfloat32" if first in ("TF32", "F16") else "bfloat16"]
+    of_types = {
+        "F32": full,
+        "F64": full,
+        "TF32": UNITS["tensorfloat32"],
+        "F16": UNITS["tensorfloat32"],
+        "BF16": UNITS["bfloat16"],
+    }
+    return of_types.get(first, EIGHT_BITS)  # ANY_F8_ANY_F8_F32 and what may come
 
 
 def _inside(parameters: dict[str, Any]) -> list[Jaxpr]:

@@ -26,7 +26,7 @@ class CalibrationError(NamedTuple):
     expected: Float[Array, "*runs"]
     """Sum over bins of (share of predictions) · |share right - mean probability|, which chance makes too large."""
     squared: Float[Array, "*runs"]
-    """The same with squares, less what chance adds: may be negative, as an unbiased estimate of zero is."""
+    """The same with squares, less what chance adds: may be negative, as an estimate of zero is that is right on average."""
     expected_standard_error: Float[Array, "*runs"]
     squared_standard_error: Float[Array, "*runs"]
 
@@ -40,9 +40,13 @@ def calibration_error(
 ) -> CalibrationError:
     """The calibration error of each run in bins of equal width of the predicted probability.
 
-    With n_b predictions in bin b, mean difference d_b of "is right" and probability, and their variance s_b² (over n_b - 1),
+    Bin b has n_b predictions, of m_b points. Their mean difference of "is right" and probability is d_b, and v_b is its variance:
 
-        expected = sum of n_b/n |d_b|,      squared = sum of n_b/n (d_b² - s_b²/n_b).
+        expected = sum of n_b/n |d_b|,      squared = sum of n_b/n (d_b² - v_b),
+        v_b = m_b/(m_b - 1) · sum over points of (sum of the point's differences in b - their number · d_b)² / n_b².
+
+    The classes of one point depend on each other, so that points are what varies. With one prediction a point v_b is s_b²/n_b, and
+    `squared` is unbiased. A bin with a single point shows no spread and counts as zero in it: take fewer bins than points.
 
     A number of each run is a metric: `metric(calibration_error(p, y).squared, factors=("data", "init"))` splits its variance.
 
@@ -96,22 +100,25 @@ def _by_bins(
     num_runs, num_points, _ = probability.shape
     num_groups = min(num_points, NUM_GROUPS)
     bins = np.minimum((probability * num_bins).astype(int), num_bins - 1)
-    cell = np.arange(num_runs)[:, None, None] * num_groups + (np.arange(num_points) % num_groups)[None, :, None]
-    cell = (cell * num_bins + bins).ravel()
+    place = np.arange(num_runs * num_points).reshape(num_runs, num_points, 1) * num_bins + bins
     difference = (is_right - probability).ravel()
 
-    def summed(weights: Float[Array, " cells"] | None) -> Float[Array, "runs rows bins"]:
-        sums = np.bincount(cell, weights, minlength=num_runs * num_groups * num_bins)
-        sums = sums.reshape(num_runs, num_groups, num_bins).astype(np.float64)
-        of_all = sums.sum(axis=1, keepdims=True)
-        return np.concatenate([of_all, of_all - sums], axis=1)
+    def by_point(weights: Array | None) -> Float[Array, "runs points bins"]:
+        sums = np.bincount(place.ravel(), weights, minlength=num_runs * num_points * num_bins)
+        return sums.reshape(num_runs, num_points, num_bins).astype(np.float64)
 
-    count, first, second = summed(None), summed(difference), summed(difference**2)
-    with np.errstate(
-        invalid="ignore", divide="ignore"
-    ):  # empty bins count for nothing, single predictions show no spread
+    def summed(of_points: Float[Array, "runs points bins"]) -> Float[Array, "runs rows bins"]:
+        groups = np.stack([of_points[:, group::num_groups].sum(axis=1) for group in range(num_groups)], axis=1)
+        of_all = groups.sum(axis=1, keepdims=True)
+        return np.concatenate([of_all, of_all - groups], axis=1)
+
+    number, total = by_point(None), by_point(difference)
+    count, points, first = summed(number), summed((number > 0).astype(float)), summed(total)
+    squares, mixed, numbers = summed(total**2), summed(total * number), summed(number**2)
+    with np.errstate(invalid="ignore", divide="ignore"):  # empty bins count for nothing, single points show no spread
         mean = np.where(count > 0, first / count, 0.0)
-        chance = np.where(count > 1, (second - count * mean**2) / (count * (count - 1)), mean**2)
+        spread = squares - 2 * mean * mixed + mean**2 * numbers
+        chance = np.where(points > 1, points / (points - 1) * spread / count**2, mean**2)
     share = count / count.sum(axis=-1, keepdims=True)
     return (share * np.abs(mean)).sum(axis=-1), (share * (mean**2 - chance)).sum(axis=-1)
 

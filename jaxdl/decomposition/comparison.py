@@ -12,7 +12,7 @@ from jaxdl.decomposition.named_terms import Components, label_of
 from jaxdl.decomposition.populations import FIXED_POINTS, POPULATIONS
 from jaxdl.decomposition.result import Decomposition
 from jaxdl.decomposition.settling import POINTS, Outcome, Settling, outcome_of, settling_of
-from jaxdl.kinds import as_count, as_scalar
+from jaxdl.kinds import as_count, as_scalar, check_flag
 from jaxdl.statistics import Interval, t_interval
 
 Array = np.ndarray
@@ -46,6 +46,7 @@ class Comparison:
             ValueError: for an unknown term, one with settings or times, a negative margin.
         """
         margin = _as_margin(margin)
+        check_flag("larger_is_better", larger_is_better)
         return outcome_of(self.intervals[self._single(term)], margin, larger_is_better=larger_is_better)
 
     def settle(self, term: Term, *, margin: float = 0.0) -> Settling:

@@ -86,6 +86,11 @@ def disagreement(
             f"shared: got {shared!r}, expected some of the factors that vary, {result.design.factors}; shared=('data',)"
         )
         raise ValueError(msg)
+    outer = result.design.factors[: len(names)]
+    if result.design.is_nested and set(names) != set(outer):
+        msg = f"shared: got {shared!r} of a nested design, expected its outer factors first; a level inside of another is shared "
+        msg += f"only with it: shared={outer!r}"
+        raise ValueError(msg)
     kept = [term for term in result.variance if not set(term) <= set(names)]
     if names and not kept:
         msg = f"shared: got {shared!r}, all that varies, expected fewer; two runs that share everything are one run"

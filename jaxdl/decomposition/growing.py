@@ -24,7 +24,7 @@ TAIL = 0.975
 
 
 class PrecisionNotReachedError(RuntimeError):
-    """The precision is not reached within the runs that were allowed; `result` is what was measured, and nothing is lost.
+    """The precision is not reached, or the results lack the term; `result` is what was measured, and nothing is lost.
 
     >>> from jaxdl import designs
     >>> from jaxdl.decomposition import squared_error
@@ -70,7 +70,7 @@ def grow(measure: Callable[[Design], Results], design: Design, until: Precision,
     does the error by the mean squares, which has to be as small.
 
     Each step goes to the cheapest design that the plan finds with at least the levels at hand, and to twice the runs at most. The
-    first steps are small and their plans rough; the last is near the end, so that few runs are too many.
+    first steps are small, since their plans are rough. The last step is small too, so that few runs are in excess.
 
     Args:
         measure: the result of a design, or several by name; runs of a smaller design are part of those of a larger one.
@@ -79,9 +79,9 @@ def grow(measure: Callable[[Design], Results], design: Design, until: Precision,
         at_most: the most runs.
 
     Raises:
-        ValueError: at the door, as `start_of` does; after the first design a term that it does not identify.
-        PrecisionNotReachedError: a precision that the test points alone keep from being reached, or more runs than `at_most`; with
-            the result of all runs so far.
+        ValueError: at the door, as `start_of` does.
+        PrecisionNotReachedError: a term that the results do not have; a precision that the test points alone keep from being
+            reached, or that takes more runs than `at_most`. It has the result of all runs so far.
 
     Source: Chow & Robbins (1965), On the asymptotic theory of fixed-width sequential confidence intervals for the mean.
 
@@ -99,8 +99,11 @@ def grow(measure: Callable[[Design], Results], design: Design, until: Precision,
     while True:
         found = measure(design)
         results = list(found.values()) if isinstance(found, Mapping) else [found]
-        wanted = [until.target(result) for result in results]
-        stated = [_stated(result, until) for result in results]
+        try:
+            wanted = [until.target(result) for result in results]
+            stated = [_stated(result, until) for result in results]
+        except ValueError as error:
+            raise PrecisionNotReachedError(str(error), found) from error
         short = [index for index, error in enumerate(stated) if not (error <= wanted[index]).all()]
         if not short:
             return found
@@ -120,7 +123,7 @@ def grow(measure: Callable[[Design], Results], design: Design, until: Precision,
 
 
 def _stated(result: Decomposition, until: Precision) -> Float[np.ndarray, "*axes"]:
-    """The standard error for which a normal interval is as wide as that of t, or that of the mean squares where it is larger."""
+    """The standard error that makes a normal interval as wide as the t interval; or that of the mean squares, if it is larger."""
     term = result.term(until.term)
     freedom = result.degrees_of_freedom[term]
     stated = result.standard_errors[term] * special.stdtrit(freedom, TAIL) / special.ndtri(TAIL)

@@ -113,7 +113,7 @@ class Metric(LossDecomposition):
         if target is not None:
             msg = "target: got one for a metric, expected none; a metric is computed from labels, pass its values"
             raise ValueError(msg)
-        if len(shape) > 1 or shape[0] in range(2, FEWEST_POINTS):
+        if len(shape) > 1 or 1 < shape[0] < FEWEST_POINTS:
             msg = f"dims: got values of shape {shape} in a run, expected one number, or {FEWEST_POINTS} test points or more; for a "
             msg += "vector per point pass one of its components"
             raise ValueError(msg)

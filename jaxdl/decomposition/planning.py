@@ -266,6 +266,9 @@ def _different(design: Design, shape: Sequence[int]) -> list[int]:
 
 
 def _costs(design: Design, cost: Mapping[str, float | int] | None) -> tuple[list[float], float]:
+    if cost is not None and not isinstance(cost, Mapping):
+        msg = f"cost: got {cost!r:.60}, expected a number for a run and for levels of sources; cost={{'run': 1}}"
+        raise ValueError(msg)
     given: dict[str, Any] = {RUN: 1.0} if cost is None else dict(cost)
     known = (*design.sources, RUN)
     unknown = [name for name in given if name not in known]

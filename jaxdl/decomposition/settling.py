@@ -5,12 +5,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from scipy import special
+
 from jaxdl.decomposition.planning import cheapest
 from jaxdl.designs.layout import MOST_RUNS
 from jaxdl.statistics import Interval
 
 POINTS = "test points"
-NORMAL = 1.959964  # of the 97.5 % quantile: many levels are what settles
+NORMAL = float(special.ndtri(0.975))  # many levels are what settles
 
 
 class Outcome(enum.Enum):
@@ -29,7 +31,7 @@ class Outcome(enum.Enum):
 class Settling(NamedTuple):
     """How many levels would settle a difference of the size that was measured, to first order.
 
-    >>> Settling(alone={"data": 40, "points": None}, together={"data": 40}, num_needed=24).alone["data"]
+    >>> Settling(alone={"data": 40, "test points": None}, together={"data": 40}, num_needed=24).alone["data"]
     40
     """
 
@@ -58,6 +60,11 @@ def settling_of(difference: float, margin: float, parts: Mapping[str, float], co
 
     >>> settling_of(0.1, 0.0, {"seed": 0.01}, {"seed": 5})      # 5 · 0.01 / (0.1/1.96)² = 19.2
     Settling(alone={'seed': 20}, together={'seed': 20}, num_needed=15)
+
+    Levels inside a level have no part of their own, as in `nested(seed=5, order=3)`, and each outer level has as many runs:
+
+    >>> settling_of(0.1, 0.0, {"seed": 0.01}, {"seed": 5, "order(seed)": 3}).num_needed
+    45
     """
     allowed = (abs(abs(difference) - margin) / NORMAL) ** 2
     alone = {unit: _alone(unit, parts, counts, allowed) for unit in parts}
@@ -73,7 +80,8 @@ def settling_of(difference: float, margin: float, parts: Mapping[str, float], co
     best = cheapest(least, [False] * len(least), reaches, math.prod, MOST_RUNS)
     if best is None:
         return Settling(alone, None, None)
-    return Settling(alone, dict(zip(sources, best, strict=True)), math.prod(best) - math.prod(least))
+    inside = math.prod(count for unit, count in counts.items() if unit not in parts and unit != POINTS)
+    return Settling(alone, dict(zip(sources, best, strict=True)), inside * (math.prod(best) - math.prod(least)))
 
 
 def _alone(unit: str, parts: Mapping[str, float], counts: Mapping[str, int], allowed: float) -> int | None:

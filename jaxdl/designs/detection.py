@@ -46,8 +46,11 @@ def detectable(
     0.71
     0.17
     """
-    _check_probability("power", power)
     _check_probability("level", level)
+    as_scalar(
+        "power", power, expected=f"a probability above {1 - level:.3g}, with which a difference of zero is seen, and below 1",
+        allowed=lambda number: 1 - level < number < 1,
+    )  # fmt: skip
     variance, parts = _of_difference(design, variances, correlation)
     return detected_by_t(power, variance, parts, level=level)
 
@@ -112,7 +115,13 @@ def _by_component(
     if name == "variances" and not isinstance(values, Mapping):
         msg = f"variances: got {values!r:.60}, expected one for each component, such as {{{known[0]!r}: 0.01}}; name its source"
         raise ValueError(msg)
-    found = {(key,) if isinstance(key, str) else tuple(key): value for key, value in given.items()}
+    wrong = [key for key in given if not isinstance(key, str | tuple)]
+    if wrong:
+        msg = f"{name}: got a component {wrong[0]!r:.60}, expected names of factors; one of {list(known)}"
+        raise ValueError(msg)
+    by_factors = {frozenset(component): component for component in known}
+    named = [((key,) if isinstance(key, str) else key, value) for key, value in given.items()]
+    found = {by_factors.get(frozenset(key), key): value for key, value in named}
     unknown = [key for key in found if key not in known]
     if unknown:
         msg = f"{name}: got one of {unknown[0]}, expected those of {list(known)}, which this design has; name these"

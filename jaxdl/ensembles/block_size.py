@@ -1,5 +1,6 @@
 """How many runs are vectorised together when nobody says: 8 on CPUs, elsewhere as many as compute fastest."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -25,6 +26,8 @@ GAIN = 1.1
 LOSS = 0.95
 """The rate that half the block may cost."""
 SECONDS_TIMED = 0.1
+SECONDS_OF_ONE = 1.0
+"""An execution that takes longer is timed once: what the first one loses is little beside it."""
 
 
 def default_block(
@@ -44,9 +47,11 @@ def default_block(
     budget = np.inf if limit is None else SHARE_OF_MEMORY * limit
 
     def rate(block: int) -> float:
-        measured = round(_runs_per_second(trace(block), budget, key, setting))
-        # One of the processes decides, so that all try the same blocks.
-        return from_first_process(measured) if in_several_processes(devices) else measured
+        measured = _runs_per_second(trace(block), budget, key, setting)
+        if not in_several_processes(devices):
+            return measured
+        # One of the processes decides, so that all try the same blocks. Whole numbers are sent; zero is what does not fit.
+        return from_first_process(min(2**31 - 1, math.ceil(1000 * measured))) / 1000
 
     enough = 2 ** max(0, (-(-num_runs // len(devices)) - 1).bit_length())
     largest = LARGEST_BLOCK if limit is not None else BLOCK_WITHOUT_MEMORY
@@ -94,8 +99,12 @@ def _runs_per_second(program: Program, budget: float, key: Key, setting: Any) ->
         num_devices, sources = len(program.devices), program.arguments[1].shape[1]
         levels = np.zeros((num_devices * program.capacity, program.block, sources), np.int32)
         counts = np.ones(num_devices, np.int32)
-        jax.block_until_ready(program.execute(key, levels, counts, setting))  # the first execution is slower
-        num_done, started = 0, time.monotonic()
+        started = time.monotonic()
+        jax.block_until_ready(program.execute(key, levels, counts, setting))
+        first = time.monotonic() - started
+        if first > SECONDS_OF_ONE:
+            return num_devices * program.block / first
+        num_done, started = 0, time.monotonic()  # a short first execution is slower than the next ones
         while time.monotonic() - started < SECONDS_TIMED:
             jax.block_until_ready(program.execute(key, levels, counts, setting))
             num_done += 1

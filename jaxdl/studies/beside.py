@@ -1,9 +1,11 @@
 """A consumer in a thread of its own, so that what is computed does not wait for what is made of it."""
 
+import contextlib
 import contextvars
 import queue
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -18,27 +20,34 @@ END = object()
 def beside(consume: Callable[[Iterator[Item]], Result], items: Iterable[Item]) -> Result:
     """`consume(iter(items))`: the items come from this thread, in their order, while another consumes those before.
 
-    Settings of jax belong to a thread, so that what is compiled and run stays in the caller's. An error on either side ends both.
+    Settings of jax belong to a thread, so that what is compiled and run stays in the caller's. An error on either side ends both, and
+    so does Ctrl-C: the consumer then gets `CancelledError` in place of the next item.
 
     >>> beside(sum, (number**2 for number in range(4)))
     14
     """
     waiting: queue.Queue = queue.Queue(AHEAD)
+    abandoned = threading.Event()
 
     def received() -> Iterator[Item]:
-        while (item := waiting.get()) is not END:
-            yield item
+        while not abandoned.is_set():
+            with contextlib.suppress(queue.Empty):
+                if (item := waiting.get(timeout=SECONDS_BETWEEN_LOOKS)) is END:
+                    return
+                yield item
+        raise CancelledError  # items that are missing must not look like the end
 
     with ThreadPoolExecutor(1) as pool:
-        # NumPy's settings for errors are the caller's too.
-        consumer = pool.submit(contextvars.copy_context().run, consume, received())
         try:
+            # NumPy's settings for errors are the caller's too.
+            consumer = pool.submit(contextvars.copy_context().run, consume, received())
             for item in items:
                 if not _handed_over(waiting, item, consumer):
                     break
-        finally:
             _handed_over(waiting, END, consumer)
-        return consumer.result()
+            return consumer.result()
+        finally:
+            abandoned.set()  # before the pool waits for its thread, also when a signal comes here
 
 
 def _handed_over(waiting: queue.Queue, item: object, consumer: Future) -> bool:

@@ -13,6 +13,7 @@ from jax.flatten_util import ravel_pytree
 
 from jaxdl import curvature, losses, models
 from jaxdl.curvature import critical, landscape, products, spectra
+from jaxdl.curvature.precision import _unit_of
 from jaxdl.programs.rewriting import evaluate
 from jaxdl.types import Dataset
 
@@ -222,3 +223,18 @@ def test_searches_and_slices_compute_with_all_digits(search):
 def test_a_precision_of_another_name_is_refused(unchecked):
     with pytest.raises(ValueError, match=r"hvp: got precision='double', expected 'highest'"):
         products.hvp(loss, PARAMS, precision="double")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "unit"),
+    [
+        (jax.lax.Precision.HIGHEST, 2.0**-23),
+        (jax.lax.Precision.DEFAULT, 2.0**-23),  # on CPUs, where these tests run
+        (jax.lax.DotAlgorithmPreset.TF32_TF32_F32, 2.0**-10),
+        (jax.lax.DotAlgorithmPreset.BF16_BF16_F32, 2.0**-7),
+        (jax.lax.DotAlgorithmPreset.ANY_F8_ANY_F8_F32, 2.0**-2),
+        (jax.lax.DotAlgorithm(np.float16, np.float16, np.float32), 2.0**-10),
+    ],
+)
+def test_every_way_to_choose_a_precision_has_its_unit_of_rounding(chosen, unit):
+    assert _unit_of(chosen) == unit

@@ -1,5 +1,7 @@
 """Paired differences and forecasts of ensembles, against what is measured directly."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from jaxdl import decompose, designs, ensembles, learners, losses, models, objectives
 from jaxdl.data import problems
 from jaxdl.decomposition import Target, compare, cross_entropy, ensemble_forecast, squared_error
+from jaxdl.decomposition.settling import settling_of
 
 KEY = jax.random.key(0)
 
@@ -186,3 +189,17 @@ def test_a_forecast_is_refused_where_it_does_not_hold():
         ensemble_forecast(
             cross_entropy(logits, factors=("data", "init"), dims=("points", "out")), over="init", sizes=(2,)
         )
+
+
+def test_settling_adds_up_runs_of_nested_levels_points_and_a_margin():
+    """0.2 beyond a margin of 0.1: the variance may be (0.1/1.96)² = 0.0026, of which points at hand take 0.001."""
+    parts, counts = {"data": 0.01, "test points": 0.001}, {"data": 20, "init(data)": 3, "test points": 50}
+    found = settling_of(0.2, 0.1, parts, counts)
+    left = (0.1 / 1.959964) ** 2 - 0.001
+    data = math.ceil(20 * 0.01 / left)
+    assert found.together == {"data": data}
+    assert found.num_needed == 3 * (data - 20)
+    assert found.alone == {"data": data, "test points": None}  # runs alone leave 0.01, more than it may be
+    beyond = settling_of(0.2, 0.1, parts | {"test points": 0.003}, counts)
+    assert beyond.together is None
+    assert beyond.num_needed is None

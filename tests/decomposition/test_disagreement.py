@@ -28,6 +28,31 @@ def test_runs_that_share_their_data_disagree_by_their_seeds_alone():
     assert nested.disagreement.estimate == pytest.approx(np.mean(pairs))
 
 
+def test_a_nested_level_is_shared_only_with_what_it_is_in():
+    votes, labels = np.random.default_rng(1).integers(2, size=(5, 4, 30)), np.arange(30) % 2
+    with pytest.raises(ValueError, match=r"shared: got .*outer factors first"):
+        disagreement(votes, labels, factors=("data", "init"), shared=("init(data)",), nested=True)
+
+
+def test_classes_of_one_point_are_one_draw():
+    """Ten classes of probability 0.1, of which one is right: the share right is 0.1 at every point, and chance adds nothing."""
+    found = calibration_error(np.full((20, 10), 0.1), np.arange(20) % 10, num_bins=5, every_class=True)
+    assert found.squared == pytest.approx(0.0, abs=1e-15)
+
+
+def test_calibrated_predictions_of_ten_classes_have_no_error_on_average():
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(10), size=200)
+    draws = [calibration_error(p, (p.cumsum(1) > rng.random((200, 1))).argmax(1), every_class=True) for _ in range(400)]
+    squared = np.array([float(each.squared) for each in draws])
+    assert abs(squared.mean()) < 4 * squared.std() / 20
+
+
+def test_a_bin_with_one_point_counts_as_zero():
+    p = np.stack([np.linspace(0.6, 0.95, 8), 1 - np.linspace(0.6, 0.95, 8)], axis=-1)
+    assert calibration_error(p, np.zeros(8, int), num_bins=200).squared == 0
+
+
 @pytest.mark.parametrize(("sharpness", "is_calibrated"), [(1.0, True), (2.0, False)])
 def test_the_gap_is_zero_where_votes_are_calibrated_and_negative_where_they_are_too_sure(sharpness, is_calibrated):
     """A point has P(y = 1) = p; runs vote for 1 with p, or with a probability nearer to 0 or 1."""

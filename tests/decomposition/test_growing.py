@@ -92,11 +92,26 @@ def test_what_test_points_keep_from_being_reached_is_said_after_the_first_design
 
 
 @pytest.mark.parametrize(
+    ("precision", "message"),
+    [
+        (Precision("data", standard_error=0.1), "term: got 'data'"),
+        (Precision("excess_risk", relative=0.1), "relative: got 0.1 of an estimate of zero"),
+    ],
+)
+def test_a_term_that_the_results_lack_or_that_is_zero_loses_no_run(precision, message):
+    def measure(design):
+        return squared_error(np.zeros((*design.shape, 3)), design=design, target=Target(mean=np.zeros(3)))
+
+    with pytest.raises(PrecisionNotReachedError, match=message) as caught:
+        grow(measure, designs.crossed(seed=16), precision, 100)
+    assert caught.value.result.design.num_runs == 16
+
+
+@pytest.mark.parametrize(
     ("until", "at_most", "message"),
     [
         (Precision("seed", standard_error=0.1), 10, "at_most: got 10, expected a whole number from 16"),
         (Precision("seed", standard_error=0.1), None, "at_most: got none"),
-        (Precision("data", standard_error=0.1), 100, "term: got 'data'"),
     ],
 )
 def test_what_cannot_grow_is_refused(until, at_most, message):

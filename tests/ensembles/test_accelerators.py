@@ -88,6 +88,18 @@ def test_a_study_on_a_gpu_takes_the_fastest_block_that_fits_in_half_its_memory(u
     assert default_block((gpu(2**32),), trace, 100, KEY, None) == 128
 
 
+def test_slow_runs_are_no_runs_that_do_not_fit(unchecked, monkeypatch):
+    """Networks of an hour each: a fraction of a run a second, and each block is executed once."""
+    begun = []
+
+    def seconds(block):
+        begun.append(block)
+        return 3600 * max(1, block / 64)  # 64 at a time take no longer than one
+
+    assert default_block((gpu(2**40),), fake_trace(2**20, seconds, monkeypatch), 10**6, KEY, None) == 64
+    assert len(begun) == len(set(begun))
+
+
 def test_a_device_that_does_not_tell_its_memory_is_warned_about(unchecked, monkeypatch):
     trace = fake_trace(2**20, lambda block: 48e-6, monkeypatch)
     with pytest.warns(UserWarning, match="no block above 256 is tried"):
