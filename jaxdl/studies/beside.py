@@ -20,8 +20,8 @@ END = object()
 def beside(consume: Callable[[Iterator[Item]], Result], items: Iterable[Item]) -> Result:
     """`consume(iter(items))`: the items come from this thread, in their order, while another consumes those before.
 
-    Settings of jax belong to a thread, so that what is compiled and run stays in the caller's. An error on either side ends both, and
-    so does Ctrl-C: the consumer then gets `CancelledError` in place of the next item.
+    Settings of jax belong to a thread, so that what is compiled and run stays in the caller's. An error on either side ends both,
+    and so does Ctrl-C: the consumer then gets `CancelledError` in place of the next item.
 
     >>> beside(sum, (number**2 for number in range(4)))
     14
