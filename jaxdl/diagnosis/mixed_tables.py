@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Num
 
-from jaxdl.data.cells import MISSING, NUMBER
+from jaxdl.data.cells import MISSING, groups_thousands, has_decimal_comma, numbers_or_nan
 from jaxdl.data.lines import delimiter_of, header_of, lines_of, refuse_ragged, text_of
 from jaxdl.data.tables import INDEX, STEPS_OF_ONE
 
@@ -80,7 +80,8 @@ def read_examples(
     cells = {
         name: [cell.strip() for cell in column] for name, column in zip(columns, zip(*rows, strict=True), strict=True)
     }
-    decimal = "," if (delimiter or delimiter_of(text)) == ";" else "."
+    is_open = (delimiter or delimiter_of(text)) == ";"  # between commas, none is part of a number
+    has_commas = is_open and any(has_decimal_comma(cell) for column in cells.values() for cell in column)
     notes: list[str] = []
     kept = [row for row, cell in enumerate(cells.get(target, [])) if not _is_missing(cell)]
     if len(kept) < len(rows):
@@ -89,12 +90,12 @@ def read_examples(
         msg = f"path: got {len(kept)} rows with a {target} in {file}, expected {FEWEST_ROWS} or more; fewer cannot be split "
         msg += "into sets to train and to test on; collect more"
         raise ValueError(msg)
-    y, classes = _labels(target, [cells[target][row] for row in kept], task, decimal, notes)
+    y, classes = _labels(target, [cells[target][row] for row in kept], task, has_commas, notes)
     x, names, is_text = [], [], []
     for name in columns:
         if name == target or name in leave_out:
             continue
-        values, holds_text = _feature(name, [cells[name][row] for row in kept], decimal, notes)
+        values, holds_text = _feature(name, [cells[name][row] for row in kept], has_commas, notes)
         if values is not None:
             x.append(values)
             names.append(name)
@@ -127,21 +128,10 @@ def _is_missing(cell: str) -> bool:
     return cell.lower().lstrip("+-") in MISSING
 
 
-def _numbers(cells: Sequence[str], decimal: str) -> Float[Array, " n"]:
-    """The cells as numbers; nan for what is none. With commas as decimal points a number may have points as well."""
-    found = np.full(len(cells), np.nan)
-    has_commas = decimal == "," and any("," in cell for cell in cells)
-    for row, cell in enumerate(cells):
-        text = cell.replace(".", "").replace(",", ".") if has_commas and "," in cell else cell
-        if NUMBER.fullmatch(text):
-            found[row] = float(text)
-    return np.where(np.isfinite(found), found, np.nan)
-
-
 def _labels(
-    target: str, cells: Sequence[str], task: Task | None, decimal: str, notes: list[str]
+    target: str, cells: Sequence[str], task: Task | None, has_commas: bool, notes: list[str]
 ) -> tuple[Num[Array, " n"], tuple[str, ...]]:
-    numbers = _numbers(cells, decimal)
+    numbers = numbers_or_nan(cells, has_commas=has_commas)
     is_number = ~np.isnan(numbers)
     different = np.unique(numbers[is_number]) if is_number.any() else np.zeros(0)
     if task == "regression" or (task is None and is_number.mean() >= ALMOST_ALL):
@@ -155,6 +145,7 @@ def _labels(
             if len(different) < 2:
                 msg = f"target: got {cells[0]!r} in every row of column {target!r}, expected numbers that vary; name another column"
                 raise ValueError(msg)
+            _tell_of_thousands(target, cells, numbers, has_commas, notes)
             return numbers, ()
         notes.append(
             f"{target} has {len(different)} different values and is taken for classes; --task regression if it is measured"
@@ -169,19 +160,22 @@ def _labels(
     return codes.reshape(-1), tuple(names.tolist())
 
 
-def _feature(name: str, cells: Sequence[str], decimal: str, notes: list[str]) -> tuple[Float[Array, " n"] | None, bool]:
+def _feature(
+    name: str, cells: Sequence[str], has_commas: bool, notes: list[str]
+) -> tuple[Float[Array, " n"] | None, bool]:
     """One column as numbers and whether they stand for texts; nothing, and a note, for one that tells nothing."""
     present = [cell for cell in cells if not _is_missing(cell)]
     label = name or "the column without a name"
     if len(set(present)) < 2 and len(present) in (0, len(cells)):
         notes.append(f"{label} is the same in every row and is left out")
         return None, False
-    numbers = _numbers(cells, decimal)
+    numbers = numbers_or_nan(cells, has_commas=has_commas)
     num_numbers = int((~np.isnan(numbers)).sum())
     if num_numbers >= ALMOST_ALL * len(present):
         if INDEX.fullmatch(name) or not name or _counts_rows(numbers):
             notes.append(f"{label} holds row numbers and is left out")
             return None, False
+        _tell_of_thousands(label, cells, numbers, has_commas, notes)
         if num_numbers < len(present):
             odd = next(
                 cell for cell, number in zip(cells, numbers, strict=True) if np.isnan(number) and not _is_missing(cell)
@@ -203,6 +197,17 @@ def _feature(name: str, cells: Sequence[str], decimal: str, notes: list[str]) ->
     if len(present) < len(cells):
         notes.append(f"{label}: {len(cells) - len(present)} missing cells are a category of their own")
     return codes.reshape(-1).astype(float), True
+
+
+def _tell_of_thousands(
+    label: str, cells: Sequence[str], numbers: Float[Array, " n"], has_commas: bool, notes: list[str]
+) -> None:
+    """A note where points without a comma after them were taken to group thousands."""
+    grouped = [
+        cell for cell, number in zip(cells, numbers, strict=True) if groups_thousands(cell) and abs(number) >= 1000
+    ]
+    if has_commas and grouped:
+        notes.append(f"{label}: points such as that of {grouped[0]!r:.20} are taken to group thousands")
 
 
 def _counts_rows(numbers: Float[Array, " n"]) -> bool:

@@ -33,11 +33,11 @@ def test_numbers_and_texts(tmp_path):
 
 
 def test_semicolons_decimal_commas_and_missing_cells(tmp_path):
-    with_commas = [str(value).replace(".", ",") for value in AREA]
-    with_commas[3], with_commas[7] = "", "1.234,5"
+    area = with_commas(AREA)
+    area[3], area[7] = "", "1.234,5"
     cities = ["n/a", *CITY[1:]]
-    prices = ["?", *(str(value).replace(".", ",") for value in PRICE[1:])]
-    found = read_examples(written(tmp_path, {"area": with_commas, "city": cities, "price": prices}, ";"), "price")
+    prices = ["?", *with_commas(PRICE[1:])]
+    found = read_examples(written(tmp_path, {"area": area, "city": cities, "price": prices}, ";"), "price")
     np.testing.assert_array_equal(found.y, PRICE[1:])
     assert np.isnan(found.x[2, 0])
     assert found.x[6, 0] == 1234.5
@@ -102,3 +102,43 @@ def test_a_table_that_cannot_be_used_says_what_to_do(name, tmp_path):
     with pytest.raises(ValueError, match=message) as raised:
         read_examples(written(tmp_path, columns), target, **options)
     assert "\n" not in str(raised.value)
+
+
+def with_commas(values):
+    return [str(value).replace(".", ",") for value in values]
+
+
+def test_points_of_a_table_with_decimal_commas_group_thousands(tmp_path):
+    """The cell without a comma among those with one, and the column without any."""
+    area, rent = with_commas(AREA), [f"{row % 9 + 1}.{row:03d}" for row in range(NUM_ROWS)]
+    area[:4] = "1.234", "1.234,5", "-1.234.567", "0,5"
+    path = written(tmp_path, {"area": area, "rent": rent, "price": with_commas(PRICE)}, ";")
+    found = read_examples(path, "price")
+    np.testing.assert_array_equal(found.x[:4, 0], [1234, 1234.5, -1234567, 0.5])
+    np.testing.assert_array_equal(found.x[:, 1], [1000 * (row % 9 + 1) + row for row in range(NUM_ROWS)])
+    assert "rent: points such as that of '1.000' are taken to group thousands" in found.notes
+
+
+def test_points_of_a_table_without_decimal_commas_are_decimal(tmp_path):
+    rent = [f"{row % 9 + 1}.{row:03d}" for row in range(NUM_ROWS)]
+    found = read_examples(written(tmp_path, {"rent": rent, "price": PRICE}, ";"), "price")
+    np.testing.assert_array_equal(found.x[:, 0], np.array(rent, float))
+
+
+def test_points_that_may_be_either_are_no_numbers(tmp_path):
+    """A column with 0,5 and 1.5 does not say what 1.234 is."""
+    area = with_commas(AREA)
+    area[:3] = "1.5", "1.234", "0,5"
+    path = written(tmp_path, {"area": area, "price": with_commas(PRICE)}, ";")
+    found = read_examples(path, "price")
+    np.testing.assert_array_equal(found.x[:3, 0], [np.nan, np.nan, 0.5])
+    assert "area: 2 cells such as '1.5' are no numbers and count as missing" in found.notes
+    with pytest.raises(ValueError, match=r"target: got '1\.5' in column 'area'"):
+        read_examples(path, "area")
+
+
+def test_a_column_of_decimal_points_beside_decimal_commas_keeps_them(tmp_path):
+    area = [str(value) for value in AREA]
+    area[0] = "1.5"
+    found = read_examples(written(tmp_path, {"area": area, "price": with_commas(PRICE)}, ";"), "price")
+    np.testing.assert_array_equal(found.x[:, 0], [1.5, *AREA[1:]])
