@@ -37,17 +37,45 @@ def of_ridge(linear):
     return diagnose(linear, "ridge", workers=1, num_draws=32)
 
 
+def law_of(num_rows, size):
+    return resampling.subsample(Dataset(*(jnp.ones((num_rows, *rest)) for rest in ((1,), (1,), ()))), size)
+
+
 def test_the_factors_are_those_of_the_law_of_subsampling():
     predictions = RNG.normal(size=(12, 4, 20)) + RNG.normal(size=(12, 1, 20))
     result = squared_error(predictions, factors=("data", "seed"), target=Target(labels=RNG.normal(size=20)))
-    law = resampling.subsample(Dataset(jnp.zeros((30, 1)), jnp.zeros((30, 1)), jnp.ones(30)), 12)
-    found = by_law(result, 30, 12)
-    raw = result.variance["data"]
-    np.testing.assert_allclose(found["variance[data]"].estimate, law.variance_factor * raw)
-    np.testing.assert_allclose(found[TOGETHER].estimate, result.bias_squared_plus_noise - law.excess_factor * raw)
+    law = law_of(30, 12)
+    found = by_law(result, law)
+    of_data, of_both = result.variance["data"], result.variance["data", "seed"]
+    together = result.bias_squared_plus_noise - law.excess_factor * of_data
+    np.testing.assert_allclose(found[TOGETHER].estimate, together)
+    np.testing.assert_allclose(found["variance[data]"].estimate, law.variance_factor * of_data)
+    np.testing.assert_allclose(found["variance[data, seed]"].estimate, law.variance_factor * of_both)
+    np.testing.assert_allclose(found["variance[seed]"].estimate, result.variance["seed"] - law.excess_factor * of_both)
     total = sum(number.estimate for name, number in found.items() if name != "risk")
     np.testing.assert_allclose(total, found["risk"].estimate)
     np.testing.assert_allclose(found["risk"].estimate, result.risk)
+    for number in found.values():
+        assert 0 < number.standard_error < np.inf
+        assert number.low < number.high
+
+
+def test_an_interaction_of_rows_with_the_seed_is_no_variance_of_the_seed():
+    """f = ±(mean of m of n rows), the sign by the seed: V[data] = V[seed] = 0, V[data, seed] = s²/m. Points are tables of their own."""
+    num_batches, num_points, n, m, (num_draws, num_seeds) = 20, 100, 20, 10, (6, 4)
+
+    def terms():
+        rows = RNG.normal(size=(num_points, n))
+        drawn = np.argsort(RNG.random((num_draws, num_points, n)), axis=-1)[..., :m]
+        means = np.take_along_axis(rows[None], drawn, axis=-1).mean(-1)
+        f = RNG.choice([-1.0, 1.0], size=(1, num_seeds, num_points)) * means[:, None]
+        result = squared_error(f, factors=("data", "seed"), target=Target(labels=np.zeros(num_points)))
+        return {name: number.estimate for name, number in by_law(result, law_of(n, m)).items()}
+
+    found = [terms() for _ in range(num_batches)]
+    for name, exact in {TOGETHER: 0, "variance[data]": 0, "variance[seed]": 0, "variance[data, seed]": 1 / m}.items():
+        values = np.array([each[name] for each in found])
+        assert abs(values.mean() - exact) < 4 * values.std(ddof=1) / np.sqrt(num_batches), name
 
 
 def test_least_squares_has_the_variance_of_its_parameters_and_no_bias(of_ridge):
@@ -60,6 +88,14 @@ def test_least_squares_has_the_variance_of_its_parameters_and_no_bias(of_ridge):
     assert variance.low > exact / 2
     assert abs(together.estimate - NOISE) < 4 * together.standard_error
     assert of_ridge.noise.high.estimate <= together.estimate + 2 * together.standard_error
+
+
+def test_a_forecast_is_for_the_whole_table_where_some_rows_were_drawn(linear, monkeypatch):
+    monkeypatch.setattr(limits, "MOST_ROWS", 200)
+    found = diagnose(linear, "ridge", workers=1, num_draws=4)
+    assert (found.num_rows, found.num_pool + found.num_test) == (NUM_ROWS, 200)
+    assert tuple(found.forecast.ahead) == (NUM_ROWS, 2 * NUM_ROWS)
+    assert f"forecast at {NUM_ROWS} rows, all of this table" in report.as_text(found, "t.csv")
 
 
 def test_the_bracket_holds_the_noise_and_bias_is_an_interval(of_ridge):
