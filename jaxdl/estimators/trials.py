@@ -105,7 +105,7 @@ def trial(
     A store knows a study again by `name`, by x, y and x_test, the law, and the versions of `packages`, Python, NumPy and jax. It
     cannot see into `make`, `fit` and `predict`: give another name when these change. Every run has copies of its rows, and one
     thread of BLAS and OpenMP, so that bits depend on neither the order of runs nor the number of workers. The first run is made
-    twice, and warned about where it differs.
+    twice. If the two differ, there is a warning.
 
     Args:
         make: `make(seed)` builds a fresh estimator, `seed` a whole number from 0 to 2^31 - 1; `make(seed, setting)` where the study
@@ -168,7 +168,7 @@ def trial(
         threads,
         draw=draw,
         facts={"data": digest_of(x, y, x_test), "training sets": drawn_by, "sources of make": str(list(sources))},
-        notes=tuple(_notes(name, packages, law, num_rows)),
+        notes=tuple(_notes(name, packages, law, num_rows, sources)),
         training_size=num_rows if law is None else law.training_size,
         made_twice=True,
         law=law,
@@ -250,11 +250,16 @@ def _are_rows(numbers: Array, num_rows: int) -> bool:
     return has_rows and bool(numbers.min() >= 0) and bool(numbers.max() < num_rows)
 
 
-def _notes(name: str, packages: tuple[str, ...], law: Resampling | None, num_rows: int) -> Iterator[str]:
+def _notes(
+    name: str, packages: tuple[str, ...], law: Resampling | None, num_rows: int, sources: tuple[str, ...]
+) -> Iterator[str]:
     if law is None:
         yield f"conditional on one training set, all {num_rows} rows"
     else:
         yield f"training sets drawn from {num_rows} rows: {law.estimand}"
+        if sources:
+            others = f"variance of the other sources ({', '.join(sources)}) is given this data set"
+            yield f"{others}: their interaction with data counts in them as well"
     versions = ", ".join(f"{each} {version_of(each)}" for each in packages)
     yield f"trained by {name!r}{versions and f' on {versions}'}, of which a store knows the name, the data and the versions alone"
 

@@ -61,7 +61,7 @@ def test_the_factors_are_those_of_the_law_of_subsampling():
 
 
 def test_an_interaction_of_rows_with_the_seed_is_no_variance_of_the_seed():
-    """f = ±(mean of m of n rows), the sign by the seed: V[data] = V[seed] = 0, V[data, seed] = s²/m. Points are tables of their own."""
+    """f = ±(mean of m of n rows), the sign by the seed: V[data, seed] = s²/m alone. Points are tables of their own."""
     num_batches, num_points, n, m, (num_draws, num_seeds) = 20, 100, 20, 10, (6, 4)
 
     def terms():

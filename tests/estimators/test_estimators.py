@@ -142,6 +142,23 @@ def test_a_result_says_the_law_the_training_size_and_what_a_store_knows():
     assert "trained by 'test' on scikit-learn" in table
 
 
+def test_a_result_says_that_other_variance_is_given_the_data():
+    words = "variance of the other sources (init) is given this data set: their interaction with data counts in them as well"
+    assert words in trial(lambda seed: Recorder(seed), X, Y, X[:2]).notes
+    assert words not in trial(Recorder, X, Y, X[:2], sources=()).notes
+
+
+def test_a_table_over_classes_keeps_the_notes_of_the_trial():
+    made = trial(lambda seed: Recorder(seed), X, Y > Y.mean(), X[:6])
+    target = Target(labels=(Y > Y.mean())[:6].astype(int))
+    result = decompose(made, CROSSED, KEY, target=target, engine=QUIET)
+    tables = result.by_class()
+    assert "test points of class 0 alone" in tables[0].table()
+    for note in made.notes:
+        assert f"note: {note}" in tables.table().replace("\n  ", " ")
+    assert "alone" not in tables.table().replace("versions alone", "")
+
+
 def test_settings_are_handed_to_make():
     made = trial(lambda setting: KNeighborsRegressor(setting), X, Y, X[:4], sources=())
     outputs = run(made, designs.crossed(data=3), settings=np.array([1, 442]))
