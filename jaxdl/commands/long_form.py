@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from jaxdl.commands.saved import Saved, Wanted
-from jaxdl.data.cells import MISSING, NUMBER
+from jaxdl.data.cells import MISSING, MISSING_NAMES, NUMBER
 from jaxdl.data.lines import delimiter_of, header_of, lines_of, refuse_ragged, text_of
 
 Array = np.ndarray
@@ -68,7 +68,7 @@ def _column(file: Path, name: str, cells: Sequence[str]) -> _Column:
     texts = np.char.strip(np.array(cells))
     values, codes = np.unique(texts, return_inverse=True)
     names = values.tolist()
-    missing = [value for value in names if value.lower() in MISSING]
+    missing = [value for value in names if value.lower() in MISSING_NAMES]
     if missing:
         row = 1 + int(np.argmax(texts == missing[0]))
         msg = f"{name}: got {missing[0]!r} in row {row} of {file}, expected a level or a point in every row; fill it in, or remove "
@@ -148,7 +148,8 @@ def _numbers_or_names(
     if all(is_number):
         return np.array(texts, float)
     row = is_number.index(False)
-    missing = next((at for at, text in enumerate(texts) if text.lower().lstrip("+-") in MISSING), None)
+    marks = MISSING if any(is_number) else MISSING_NAMES
+    missing = next((at for at, text in enumerate(texts) if text.lower().lstrip("+-") in marks), None)
     if missing is not None or any(is_number) or not may_be_names:
         row = row if missing is None else missing
         msg = f"{name}: got {texts[row]!r:.60} in row {row + 1} of {file}, expected a finite number in every row; "

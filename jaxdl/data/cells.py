@@ -11,6 +11,8 @@ from jaxtyping import Float
 
 MISSING = {"", "?", ".", "na", "n/a", "#n/a", "nan", "null", "none", "missing", "<na>", "inf", "infinity"}
 """How people mark a missing number, in small letters and without a sign."""
+MISSING_NAMES = {"", "na", "n/a", "#n/a", "nan", "<na>"}
+"""Those that are no name: a class, a level or a point may be called none."""
 # What Python's float reads and no spreadsheet means, such as 1_2, nan or digits of other scripts, is no number here.
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?([0-9]+|[1-9][0-9]{0,2}(\.[0-9]{3})+)?,[0-9]+([eE][+-]?[0-9]+)?")

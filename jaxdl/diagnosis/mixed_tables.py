@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Num
+from jaxtyping import Bool, Float, Int, Num
 
-from jaxdl.data.cells import MISSING, groups_thousands, has_decimal_comma, numbers_or_nan
+from jaxdl.data.cells import MISSING, MISSING_NAMES, groups_thousands, has_decimal_comma, numbers_or_nan
 from jaxdl.data.lines import delimiter_of, header_of, lines_of, refuse_ragged, text_of
 from jaxdl.data.tables import INDEX, STEPS_OF_ONE
 
@@ -83,7 +83,7 @@ def read_examples(
     is_open = (delimiter or delimiter_of(text)) == ";"  # between commas, none is part of a number
     has_commas = is_open and any(has_decimal_comma(cell) for column in cells.values() for cell in column)
     notes: list[str] = []
-    kept = [row for row, cell in enumerate(cells.get(target, [])) if not _is_missing(cell)]
+    kept = np.flatnonzero(~_missing_in(cells[target], has_commas))
     if len(kept) < len(rows):
         notes.append(f"{len(rows) - len(kept)} of {len(rows)} rows have no {target} and are left out")
     if len(kept) < FEWEST_ROWS:
@@ -124,8 +124,14 @@ def _first_of_copies(x: Float[Array, "n features"], y: Num[Array, " n"]) -> Int[
     return np.sort(np.unique(rows, axis=0, return_index=True)[1])
 
 
-def _is_missing(cell: str) -> bool:
-    return cell.lower().lstrip("+-") in MISSING
+def _missing_in(cells: Sequence[str], has_commas: bool) -> Bool[Array, " n"]:
+    """Which cells of a column are missing: those that mark a missing number, or of a column of names those that are no name."""
+    bare = [cell.lower().lstrip("+-") for cell in cells]
+    is_missing = np.array([cell in MISSING for cell in bare])
+    num_numbers = int((~np.isnan(numbers_or_nan(cells, has_commas=has_commas))).sum())
+    if num_numbers and num_numbers >= ALMOST_ALL * (~is_missing).sum():
+        return is_missing
+    return np.array([cell in MISSING_NAMES for cell in bare])
 
 
 def _labels(
@@ -164,7 +170,8 @@ def _feature(
     name: str, cells: Sequence[str], has_commas: bool, notes: list[str]
 ) -> tuple[Float[Array, " n"] | None, bool]:
     """One column as numbers and whether they stand for texts; nothing, and a note, for one that tells nothing."""
-    present = [cell for cell in cells if not _is_missing(cell)]
+    is_missing = _missing_in(cells, has_commas)
+    present = [cell for cell, missing in zip(cells, is_missing, strict=True) if not missing]
     label = name or "the column without a name"
     if len(set(present)) < 2 and len(present) in (0, len(cells)):
         notes.append(f"{label} is the same in every row and is left out")
@@ -177,9 +184,7 @@ def _feature(
             return None, False
         _tell_of_thousands(label, cells, numbers, has_commas, notes)
         if num_numbers < len(present):
-            odd = next(
-                cell for cell, number in zip(cells, numbers, strict=True) if np.isnan(number) and not _is_missing(cell)
-            )
+            odd = cells[int(np.argmax(np.isnan(numbers) & ~is_missing))]
             notes.append(
                 f"{label}: {len(present) - num_numbers} cells such as {odd!r:.20} are no numbers and count as missing"
             )
@@ -188,7 +193,7 @@ def _feature(
                 f"{label}: {len(cells) - num_numbers} missing cells are filled with the median of the training rows"
             )
         return numbers, False
-    texts, codes = np.unique(["" if _is_missing(cell) else cell for cell in cells], return_inverse=True)
+    texts, codes = np.unique(np.where(is_missing, "", cells), return_inverse=True)
     if len(texts) > 20 and len(texts) > len(cells) / 2:
         notes.append(
             f"{label}: {len(texts)} texts such as {present[0]!r:.20} in {len(cells)} rows name rows rather than kinds; left out"

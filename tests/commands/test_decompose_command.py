@@ -116,6 +116,18 @@ def test_classes_may_have_names(tmp_path):
     same(asked(path, *options), expected)
 
 
+def test_levels_points_and_classes_may_be_called_none(tmp_path):
+    called = {0: "none", 1: "missing", 2: "."}
+    points = [(called.get(d, d), called.get(i, i), called.get(p, p), *rest) for d, i, p, *rest in CELLS]
+    expected = decomposition.squared_error(PREDICTIONS, factors=("data", "init"), target=Target(labels=LABELS))
+    same(asked(long_form(tmp_path / "p.csv", HEADER, points), "--labels", "y"), expected)
+    names = np.array(["mild", "none", "severe"])
+    rows = [(d, p, names[SCORES[d, 0, p].argmax()], names[CLASSES[p]]) for d in range(5) for p in range(7)]
+    path = long_form(tmp_path / "q.csv", ("data", "point", "prediction", "y"), rows)
+    found = asked(path, "--labels", "y", "--loss", "zero-one", factors="data")
+    same(found, decomposition.zero_one(SCORES[:, 0].argmax(-1), factors=("data",), target=Target(labels=CLASSES)))
+
+
 def test_probabilities_become_logits(tmp_path):
     probabilities = np.exp(SCORES) / np.exp(SCORES).sum(-1, keepdims=True)
     np.savez(tmp_path / "p.npz", predictions=probabilities, y=CLASSES)

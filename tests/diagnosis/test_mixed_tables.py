@@ -142,3 +142,30 @@ def test_a_column_of_decimal_points_beside_decimal_commas_keeps_them(tmp_path):
     area[0] = "1.5"
     found = read_examples(written(tmp_path, {"area": area, "price": with_commas(PRICE)}, ";"), "price")
     np.testing.assert_array_equal(found.x[:, 0], [1.5, *AREA[1:]])
+
+
+@pytest.mark.parametrize("name", ["none", "missing", "null", ".", "?"])
+def test_a_class_may_be_called_none(name, tmp_path):
+    kinds = RNG.choice([name, "mild", "severe"], size=NUM_ROWS)
+    path = written(tmp_path, {"area": AREA, "kind": kinds, "price": PRICE})
+    assert read_examples(path, "kind").classes == tuple(sorted([name, "mild", "severe"]))
+    of_price = read_examples(path, "price")
+    assert len(np.unique(of_price.x[:, 1])) == 3
+    assert of_price.notes == ()
+
+
+@pytest.mark.parametrize("name", ["", "NA", "n/a", "NaN", "#N/A"])
+def test_a_class_that_is_not_available_is_missing(name, tmp_path):
+    kinds = ["mild", "severe"] * (NUM_ROWS // 2)
+    kinds[5] = name
+    found = read_examples(written(tmp_path, {"area": AREA, "kind": kinds}), "kind")
+    assert (found.classes, len(found.y)) == (("mild", "severe"), NUM_ROWS - 1)
+
+
+@pytest.mark.parametrize("name", ["none", ".", "?", "missing", "inf", "-NaN"])
+def test_none_among_numbers_is_missing(name, tmp_path):
+    area, price = AREA.astype(object), PRICE.astype(object)
+    area[4], price[7] = name, name
+    found = read_examples(written(tmp_path, {"area": area, "price": price}), "price")
+    assert np.isnan(found.x[4, 0])
+    np.testing.assert_array_equal(found.y, np.delete(PRICE, 7))

@@ -149,8 +149,8 @@ def test_a_result_says_that_other_variance_is_given_the_data():
 
 
 def test_a_table_over_classes_keeps_the_notes_of_the_trial():
-    made = trial(lambda seed: Recorder(seed), X, Y > Y.mean(), X[:6])
-    target = Target(labels=(Y > Y.mean())[:6].astype(int))
+    made = trial(lambda seed: Recorder(seed), X, Y.mean() < Y, X[:6])
+    target = Target(labels=(Y.mean() < Y)[:6].astype(int))
     result = decompose(made, CROSSED, KEY, target=target, engine=QUIET)
     tables = result.by_class()
     assert "test points of class 0 alone" in tables[0].table()
