@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,15 @@ def has_decimal_comma(cell: str) -> bool:
     ['1,5', '1.234,5']
     """
     return _DECIMAL_COMMA.fullmatch(cell) is not None
+
+
+def has_decimal_commas(delimiter: str, columns: Mapping[str, Sequence[str]]) -> bool:
+    """Whether commas are decimal points in a table: some cells say so, and semicolons are between them.
+
+    >>> has_decimal_commas(";", {"x": ["1,5"], "y": ["2"]}), has_decimal_commas(";", {"x": ["1.5"]})
+    (True, False)
+    """
+    return delimiter == ";" and any(has_decimal_comma(cell) for column in columns.values() for cell in column)
 
 
 def groups_thousands(cell: str) -> bool:

@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
-from jaxdl.data.cells import MISSING, MISSING_NAMES, groups_thousands, has_decimal_comma, numbers_or_nan
-from jaxdl.data.lines import delimiter_of, header_of, lines_of, refuse_ragged, text_of
+from jaxdl.data.cells import MISSING, MISSING_NAMES, NUMBER, groups_thousands, has_decimal_commas, numbers_or_nan
+from jaxdl.data.lines import delimiter_or_found, header_of, lines_of, refuse_ragged, text_of
 from jaxdl.data.tables import INDEX, STEPS_OF_ONE
 
 Array = np.ndarray
@@ -67,21 +67,27 @@ def read_examples(
     Raises:
         ValueError: no such column, too few rows, a target that does not vary, no column to predict from; what `data.lines` refuses.
     """
-    text = text_of(file, encoding, MAX_BYTES)
-    lines = lines_of(file, text, delimiter or delimiter_of(text))
-    columns = header_of(file, lines[0], is_given=False)
+    text = text_of(file, encoding, MAX_BYTES, as_options=True)
+    delimiter = delimiter_or_found(delimiter, text)
+    lines = lines_of(file, text, delimiter, as_options=True)
+    columns = header_of(file, lines[0], as_options=True)
     rows = lines[1:]
+    if not rows:
+        msg = f"path: got {file}, which has a header and no rows, expected {FEWEST_ROWS} or more; write them"
+        raise ValueError(msg)
     refuse_ragged(file, rows, columns)
     for argument, names in (("target", [target]), ("leave-out", leave_out)):
         for name in names:
             if name not in columns:
                 msg = f"{argument}: got {name!r}, expected a column of {file}, one of {columns}; name it as the header does"
                 raise ValueError(msg)
+    if target in leave_out:
+        msg = f"leave-out: got {target!r}, which is the target as well, expected a column to predict from; name others"
+        raise ValueError(msg)
     cells = {
         name: [cell.strip() for cell in column] for name, column in zip(columns, zip(*rows, strict=True), strict=True)
     }
-    is_open = (delimiter or delimiter_of(text)) == ";"  # between commas, none is part of a number
-    has_commas = is_open and any(has_decimal_comma(cell) for column in cells.values() for cell in column)
+    has_commas = has_decimal_commas(delimiter, cells)
     notes: list[str] = []
     kept = np.flatnonzero(~_missing_in(cells[target], has_commas))
     if len(kept) < len(rows):
@@ -144,7 +150,8 @@ def _labels(
         if not is_number.all():
             row = int(np.argmin(is_number))
             msg = f"target: got {cells[row]!r:.40} in column {target!r}, where {int(is_number.sum())} of {len(cells)} rows hold "
-            msg += "numbers, expected numbers alone; correct it or remove the row, or say --task classification"
+            msg += "numbers, expected numbers alone; correct it or remove the row"
+            msg += "" if NUMBER.fullmatch(cells[row]) else ", or say --task classification"
             raise ValueError(msg)
         is_measured = len(different) > MOST_CLASSES or (different != np.round(different)).any()
         if task == "regression" or (is_measured and len(different) > 2):

@@ -193,6 +193,7 @@ WRONG_TABLES = {
     "a cell that is missing": (changed(2, 3, ""), (), "prediction: got '' in row 3"),
     "NaN": (changed(2, 3, "nan"), (), "prediction: got 'nan' in row 3"),
     "text": (changed(2, 3, "1,5"), (), "prediction: got '1,5' in row 3"),
+    "text alone": ([(*row[:3], "cat", 1.0) for row in CELLS], (), r"predictions: got text \('cat', ...\)"),
     "a level that is missing": (changed(2, 0, ""), (), "data: got '' in row 3"),
     "labels that differ": (changed(9, 4, 99), ("--labels", "y"), "labels: got .* and 99.0 at point 2 .rows 3 and 10"),
     "a label that is missing": (changed(9, 4, "?"), ("--labels", "y"), "y: got '?' in row 10"),
@@ -208,6 +209,50 @@ def test_a_wrong_table_is_refused(name, tmp_path):
     with pytest.raises(ValueError, match=message.replace("'?'", r"'\?'")) as raised:
         asked(path, *options)
     assert "\n" not in str(raised.value)
+
+
+def test_commas_are_decimal_where_semicolons_are_between_the_cells(tmp_path):
+    expected = decomposition.squared_error(PREDICTIONS, factors=("data", "init"), target=Target(labels=LABELS))
+    rows = [(d, i, p, *(str(value).replace(".", ",") for value in rest)) for d, i, p, *rest in CELLS]
+    same(asked(long_form(tmp_path / "p.csv", HEADER, rows, ";"), "--labels", "y"), expected)
+    by_thousands = [*rows[:3], (*rows[3][:3], "1.234,5", rows[3][4]), *rows[4:]]
+    changed_one = PREDICTIONS.copy()
+    changed_one.flat[3] = 1234.5
+    expected = decomposition.squared_error(changed_one, factors=("data", "init"), target=Target(labels=LABELS))
+    same(asked(long_form(tmp_path / "q.csv", HEADER, by_thousands, ";"), "--labels", "y"), expected)
+    rows[5] = (*rows[5][:3], "1.5", rows[5][4])
+    with pytest.raises(ValueError, match="prediction: got '1.5' in row 6"):
+        asked(long_form(tmp_path / "r.csv", HEADER, rows, ";"))
+
+
+def test_a_table_may_have_another_encoding(tmp_path):
+    rows = [(f"{'ä' * d}-", *rest) for d, *rest in CELLS]
+    path = long_form(tmp_path / "p.csv", HEADER, rows)
+    path.write_bytes(path.read_text(encoding="utf-8").encode("latin-1"))
+    with pytest.raises(ValueError, match="for example --encoding 'latin-1'"):
+        asked(path)
+    same(asked(path, "--encoding", "latin-1"), decomposition.squared_error(PREDICTIONS, factors=("data", "init")))
+
+
+def test_options_that_contradict_each_other_are_refused(archive, tmp_path):
+    path = long_form(tmp_path / "p.csv", HEADER, CELLS)
+    with pytest.raises(ValueError, match="times: got 'init', which is a factor as well"):
+        asked(path, "--times", "init")
+    with pytest.raises(ValueError, match="point: got 'data', which is a factor as well"):
+        asked(path, "--point", "data")
+    with pytest.raises(ValueError, match="delimiter: got '', expected one character"):
+        asked(path, "--delimiter", "")
+
+
+def test_a_result_is_written_before_its_classes_are_asked_for(archive, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "r.npz"
+    options = ["--factors", "data,init", "--labels", "y_test", "--by-class", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", ["jaxdl", "decompose", str(archive), *options])
+    assert __main__.main() == 1
+    told = capsys.readouterr()
+    assert told.err.startswith("error: by_class: got")
+    assert f"written: {out}" in told.out
+    same(decomposition.load(out), asked(archive, "--labels", "y_test"))
 
 
 WRONG_FILES = {
@@ -236,7 +281,9 @@ def test_wrong_names_of_factors_are_refused(factors, message, archive):
 def test_an_error_is_one_line_and_a_status(archive, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["jaxdl", "decompose", str(tmp_path / "none.npz"), "--factors", "data"])
     assert __main__.main() == 1
-    assert capsys.readouterr().err.startswith("error: [Errno 2] No such file")
+    assert capsys.readouterr().err.startswith(
+        f"error: file: got {tmp_path / 'none.npz'}, expected a file that is there;"
+    )
     out = str(tmp_path / "none" / "r.csv")
     monkeypatch.setattr(sys, "argv", ["jaxdl", "decompose", str(archive), "--factors", "data,init", "--out", out])
     assert __main__.main() == 1

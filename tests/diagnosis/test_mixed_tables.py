@@ -92,6 +92,27 @@ WRONG = {
     "constant": ({"area": AREA, "price": [5] * NUM_ROWS}, "price", {}, "got one value"),
     "constant numbers": ({"area": AREA, "price": [5] * NUM_ROWS}, "price", {"task": "regression"}, "numbers that vary"),
     "names": ({"area": AREA, "who": [f"p{row}" for row in range(NUM_ROWS)]}, "who", {}, "100 different values"),
+    "no rows": ({"area": [], "price": []}, "price", {}, "a header and no rows"),
+    "the target left out": (
+        {"area": AREA, "price": PRICE},
+        "price",
+        {"leave_out": ("price",)},
+        "leave-out: got 'price'",
+    ),
+    "no delimiter": (
+        {"area": AREA, "price": PRICE},
+        "price",
+        {"delimiter": ""},
+        "delimiter: got '', expected one character",
+    ),
+    "another delimiter": ({"area": AREA, "price": PRICE}, "price", {"delimiter": ";"}, "pass --delimiter ','"),
+    "a long delimiter": ({"area": AREA, "price": PRICE}, "price", {"delimiter": ", "}, "expected one character"),
+    "another encoding": (
+        {"area": AREA, "price": PRICE},
+        "price",
+        {"encoding": "utf-7-8"},
+        "for example --encoding 'utf-8'",
+    ),
     "some text": ({"area": AREA, "price": ["cheap", *PRICE[1:]]}, "price", {}, "got 'cheap' .* 99 of 100 rows"),
 }
 
@@ -102,6 +123,16 @@ def test_a_table_that_cannot_be_used_says_what_to_do(name, tmp_path):
     with pytest.raises(ValueError, match=message) as raised:
         read_examples(written(tmp_path, columns), target, **options)
     assert "\n" not in str(raised.value)
+
+
+def test_a_number_beyond_all_floats_is_no_class(tmp_path):
+    with pytest.raises(ValueError, match="got '1e999' .*correct it or remove the row$"):
+        read_examples(written(tmp_path, {"area": AREA, "price": ["1e999", *PRICE[1:]]}), "price")
+
+
+def test_delimiters_in_quotes_are_none(tmp_path):
+    found = read_examples(written(tmp_path, {"area": AREA, '"price; net; EUR"': PRICE}), "price; net; EUR")
+    np.testing.assert_array_equal(found.y, PRICE)
 
 
 def with_commas(values):
