@@ -116,7 +116,8 @@ def _as_numbers(saved: Saved, loss: str) -> tuple[Any, Any]:
     if not texts:
         return predictions, truth
     if loss not in OF_CLASSES:
-        msg = f"predictions: got text ({str(texts[0].flat[0])!r:.40}, ...) for the squared error, expected numbers; names of classes "
+        word = str(texts[0].flat[0])
+        msg = f"predictions: got text ({word!r:.40}, ...) for the squared error, expected numbers; names of classes "
         msg += "need a loss of classes: --loss zero-one, kohavi-wolpert or cross-entropy"
         raise ValueError(msg)
     if len(texts) == 2 and not saved.classes:
@@ -127,7 +128,8 @@ def _as_numbers(saved: Saved, loss: str) -> tuple[Any, Any]:
     if truth is None:
         return np.unique(predictions, return_inverse=True)[1].reshape(predictions.shape), None
     if predictions.dtype.kind in "US":
-        msg = f"labels: got numbers for predictions that are names of classes ({str(predictions.flat[0])!r:.40}, ...), expected names "
+        word = str(predictions.flat[0])
+        msg = f"labels: got numbers for predictions that are names of classes ({word!r:.40}, ...), expected names "
         msg += "as well; write both alike"
         raise ValueError(msg)
     unknown = sorted({*truth.ravel().tolist()} - {*saved.classes})

@@ -1,9 +1,8 @@
 """`trial`: estimators with `fit` and `predict`, trained on drawn rows of a data set, as a trial for every design."""
 
-import functools
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -55,6 +54,10 @@ class EstimatorTrial(HostTrial):
     """`law.variance_factor` times a variance over draws estimates that over fresh training sets; `law.estimand` says it."""
     classes: Shaped[Array, " classes"] | None
     """The different entries of y in order: the columns of predicted classes."""
+
+    def called_at(self, place: int) -> Callable[..., Any]:
+        """The first run checks what `make` takes and returns."""
+        return self.function if place else replace(self.function, is_first=True)
 
 
 def fitted(estimator: Any, x: Any, y: Array, weight: Array | None = None) -> Any:
@@ -190,6 +193,7 @@ class _Procedure:
     x_test: Any
     classes: Array | None
     draws: bool
+    is_first: bool = False
 
     def __call__(self, seeds: Any, *rest: Any) -> Any:
         setting = rest[:-1] if self.draws else rest
@@ -197,8 +201,13 @@ class _Procedure:
         _check_design(seeds, self.sources)
         # Half of the seeds: some libraries take signed numbers of 32 bits.
         arguments = (*(seeds[source] >> 1 for source in self.sources), *setting)
-        other, estimator = self.make(*arguments), self.make(*arguments)
-        if other is estimator:
+        if self.is_first:
+            named = (*self.sources, "setting") if setting else self.sources
+            check_function(
+                "make", self.make, named, "it takes a setting, last, where settings= are given, and only there"
+            )
+        estimator = self.make(*arguments)
+        if self.is_first and self.make(*arguments) is estimator:
             msg = f"make: got {shown(estimator)} from two calls, expected a fresh estimator from each, as fitting "
             msg += f"changes it; {BUILD}"
             raise ValueError(msg)
@@ -284,14 +293,15 @@ def _check_make(make: Any, sources: tuple[str, ...]) -> None:
         msg += f"lambda seed: {make.__name__}(random_state=seed), or sources=() where it draws nothing"
         raise ValueError(msg)
     remedy = "a learner that draws nothing is made by make() with sources=()"
-    try:
-        check_function("make", make, sources, remedy)
-    except ValueError:
-        check = functools.partial(check_function, "make", make, remedy=remedy)
+    refusals = []
+    for taken_by in (sources, (*sources, "setting")):  # the latter where the study has settings
         try:
-            check((*sources, "setting"))  # where the study has settings
-        except ValueError:
-            check(sources)
+            check_function("make", make, taken_by, remedy)
+        except ValueError as error:
+            refusals.append(error)
+        else:
+            return
+    raise refusals[0]
 
 
 def _check_design(seeds: Any, sources: tuple[str, ...]) -> None:

@@ -221,7 +221,7 @@ def test_commas_are_decimal_where_semicolons_are_between_the_cells(tmp_path):
     expected = decomposition.squared_error(changed_one, factors=("data", "init"), target=Target(labels=LABELS))
     same(asked(long_form(tmp_path / "q.csv", HEADER, by_thousands, ";"), "--labels", "y"), expected)
     rows[5] = (*rows[5][:3], "1.5", rows[5][4])
-    with pytest.raises(ValueError, match="prediction: got '1.5' in row 6"):
+    with pytest.raises(ValueError, match=r"prediction: got '1\.5' in row 6"):
         asked(long_form(tmp_path / "r.csv", HEADER, rows, ";"))
 
 

@@ -126,7 +126,7 @@ def test_a_table_that_cannot_be_used_says_what_to_do(name, tmp_path):
 
 
 def test_a_number_beyond_all_floats_is_no_class(tmp_path):
-    with pytest.raises(ValueError, match="got '1e999' .*correct it or remove the row$"):
+    with pytest.raises(ValueError, match=r"got '1e999' .*correct it or remove the row$"):
         read_examples(written(tmp_path, {"area": AREA, "price": ["1e999", *PRICE[1:]]}), "price")
 
 
