@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from jaxdl import __main__, decomposition
-from jaxdl.commands import decompose
+from jaxdl.commands import decompose, options
 from jaxdl.commands.options import parser
 from jaxdl.decomposition import Target
+from jaxdl.diagnosis import learners
 
 RNG = np.random.default_rng(0)
 LEVELS = (5, 4)
@@ -338,3 +339,8 @@ def test_a_hundred_thousand_rows_decompose(tmp_path):
     path = long_form(tmp_path / "p.csv", ("data", "init", "point", "prediction"), rows)
     result = asked(path)
     np.testing.assert_allclose(result.total_variance, 1, atol=4 * result.standard_errors["total_variance"])
+
+
+def test_the_options_name_the_losses_and_the_learners_that_there_are():
+    assert tuple(decompose.LOSSES) == options.LOSSES
+    assert options.MODELS == learners.NAMES
