@@ -36,8 +36,8 @@ def from_table(
             all, labels that differ within a point; rows of another length, or whatever else `data.lines` refuses.
     """
     text = text_of(file, encoding, MAX_BYTES, as_options=True)
-    delimiter = delimiter_or_found(delimiter, text)
-    lines = lines_of(file, text, delimiter, as_options=True)
+    separator = delimiter_or_found(delimiter, text)
+    lines = lines_of(file, text, separator, as_options=True)
     columns = header_of(file, lines[0], as_options=True)
     rows = lines[1:]
     if not rows:
@@ -47,7 +47,7 @@ def from_table(
     table = {
         name: [cell.strip() for cell in column] for name, column in zip(columns, zip(*rows, strict=True), strict=True)
     }
-    has_commas = has_decimal_commas(delimiter, table)
+    has_commas = has_decimal_commas(separator, table)
     outputs = wanted.predictions or (PREDICTION,)
     names = {"factors": wanted.factors, "point": (point,), "predictions": outputs, "labels": wanted.truth}
     for argument, asked in (names | {"times": (wanted.times,) if wanted.times else ()}).items():

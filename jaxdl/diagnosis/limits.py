@@ -236,16 +236,17 @@ class _Runs(NamedTuple):
 
 
 def _forecast(runs: _Runs, predictions: Num[Array, "*levels points"], size: int, ahead: tuple[int, ...]) -> Forecast:
-    """The risk at ⌊m/2⌋, ⌊m/4⌋, ... and at m, and the power law through them."""
+    """The risk at ⌊m/8⌋, ⌊m/4⌋ and ⌊m/2⌋, those of enough rows, and at m, and the power law through them.
+
+    Below two such sizes they are ⌊m/3⌋ and ⌊2m/3⌋. Runs of smaller sizes are independent; those of size m are crossed.
+    """
     smaller = [size // divisor for divisor in (8, 4, 2) if size // divisor >= FEWEST_TO_TRAIN]
     while len(smaller) < 2:  # a curve has three parameters
         smaller = [size // 3, 2 * size // 3]
     risks = runs.risks(np.array(smaller), NUM_SMALLER)
-    of_draws = runs.losses(predictions).mean(axis=-1)
-    of_draws = of_draws.reshape(len(of_draws), -1).mean(axis=-1)
-    samples = [*risks, of_draws]
-    means = np.array([each.mean() for each in samples])
-    errors = np.array([each.std(ddof=1) / math.sqrt(len(each)) for each in samples])
+    largest = runs.losses(predictions).mean(axis=-1)
+    means = np.array([*risks.mean(axis=1), largest.mean()])
+    errors = np.array([*risks.std(axis=1, ddof=1) / math.sqrt(NUM_SMALLER), _error_of_mean(largest)])
     least = (
         0.5 / runs.losses(predictions).size if runs.examples.classes else 1e-6 * means.max()
     )  # runs may agree by chance
@@ -257,6 +258,20 @@ def _forecast(runs: _Runs, predictions: Num[Array, "*levels points"], size: int,
         low, high = learning_curves.predictive_interval(curve, each)
         found[each] = Number(learning_curves.risk_at(curve, each), math.nan, float(low), float(high))
     return Forecast(sizes, means, errors, found, curve.misfit)
+
+
+def _error_of_mean(losses: Float[Array, "draws *seeds"]) -> float:
+    """The standard error of the mean over draws, or over draws crossed with seeds: V_d/D + V_s/S + V_ds/(D S)."""
+    of_draws = losses.reshape(len(losses), -1)
+    variance = of_draws.mean(axis=1).var(ddof=1) / len(of_draws)
+    if losses.ndim == 2:
+        num_draws, num_seeds = losses.shape
+        of_seeds = losses.mean(axis=0)
+        rest = losses - losses.mean(axis=1, keepdims=True) - of_seeds + losses.mean()
+        of_both = (rest**2).sum() / ((num_draws - 1) * (num_seeds - 1))
+        # Both means vary with the interaction, which counts once.
+        variance += max(of_seeds.var(ddof=1) / num_seeds - of_both / (num_draws * num_seeds), 0.0)
+    return math.sqrt(variance)
 
 
 def _scaled(examples: Examples, rows: Int[Array, " rows"]) -> Float[Array, "rows features"]:

@@ -68,8 +68,8 @@ def read_examples(
         ValueError: no such column, too few rows, a target that does not vary, no column to predict from; what `data.lines` refuses.
     """
     text = text_of(file, encoding, MAX_BYTES, as_options=True)
-    delimiter = delimiter_or_found(delimiter, text)
-    lines = lines_of(file, text, delimiter, as_options=True)
+    separator = delimiter_or_found(delimiter, text)
+    lines = lines_of(file, text, separator, as_options=True)
     columns = header_of(file, lines[0], as_options=True)
     rows = lines[1:]
     if not rows:
@@ -87,7 +87,7 @@ def read_examples(
     cells = {
         name: [cell.strip() for cell in column] for name, column in zip(columns, zip(*rows, strict=True), strict=True)
     }
-    has_commas = has_decimal_commas(delimiter, cells)
+    has_commas = has_decimal_commas(separator, cells)
     notes: list[str] = []
     kept = np.flatnonzero(~_missing_in(cells[target], has_commas))
     if len(kept) < len(rows):

@@ -57,7 +57,9 @@ class EstimatorTrial(HostTrial):
 
     def called_at(self, place: int) -> Callable[..., Any]:
         """The first run checks what `make` takes and returns."""
-        return self.function if place else replace(self.function, is_first=True)
+        if place or not isinstance(self.function, _Procedure):
+            return self.function
+        return replace(self.function, is_first=True)
 
 
 def fitted(estimator: Any, x: Any, y: Array, weight: Array | None = None) -> Any:
