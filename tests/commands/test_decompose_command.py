@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from jaxdl import __main__, decomposition
-from jaxdl.commands import decompose, options
+from jaxdl.commands import decompose, options, outputs
 from jaxdl.commands.options import parser
 from jaxdl.decomposition import Target
+from jaxdl.decomposition.named_terms import label_of
 from jaxdl.diagnosis import learners
 
 RNG = np.random.default_rng(0)
@@ -95,6 +96,73 @@ def test_times_and_several_outputs_have_columns(tmp_path):
         SCORES, factors=("data",), dims=("times", "points", "out"), times=(0, 1, 2, 3)
     )
     same(asked(path, "--times", "steps", "--predictions", "cat,dog,fox", factors="data"), expected)
+
+
+def test_times_are_in_the_order_of_their_size(tmp_path):
+    steps = (2, 10, 100, 9)
+    rows = [(d, steps[i], p, *rest) for d, i, p, *rest in CELLS]
+    order = np.argsort(steps)
+    expected = decomposition.squared_error(
+        PREDICTIONS[:, order], factors=("data",), dims=("times", "points"), times=(2, 9, 10, 100)
+    )
+    found = asked(long_form(tmp_path / "p.csv", HEADER, rows), "--times", "init", factors="data")
+    same(found, expected)
+    np.testing.assert_array_equal(found.times, [2, 9, 10, 100])
+
+
+def test_three_nested_factors_may_have_names_of_their_own(tmp_path):
+    f = np.random.default_rng(1).normal(size=(3, 3, 2, 5)).round(6)
+    expected = decomposition.squared_error(f, factors=("data", "init", "order"), nested=True)
+    rows = [(d, f"{d}.{i}", f"{d}{i}{o}", p, f[d, i, o, p]) for d, i, o, p in np.ndindex(f.shape)]
+    columns = ("data", "init", "order", "point", "prediction")
+    same(asked(long_form(tmp_path / "p.csv", columns, rows), "--nested", factors="data,init,order"), expected)
+    again = [(d, i, o, p, value) for (d, i, o, p), value in np.ndenumerate(f)]
+    same(asked(long_form(tmp_path / "q.csv", columns, again), "--nested", factors="data,init,order"), expected)
+
+
+def test_the_times_of_an_archive_are_those_of_the_result(archive, tmp_path):
+    np.savez(tmp_path / "q.npz", predictions=PREDICTIONS, steps=np.array([1, 10, 100, 1000]))
+    np.testing.assert_array_equal(
+        asked(tmp_path / "q.npz", "--times", "steps", factors="data").times, [1, 10, 100, 1000]
+    )
+
+
+def test_random_points_and_the_training_size_reach_the_result(archive):
+    fixed = asked(archive, "--mean", "y_test", "--noise", "1")
+    random = asked(archive, "--mean", "y_test", "--noise", "1", "--random-points")
+    assert random.standard_errors["risk"] > fixed.standard_errors["risk"]
+    expected = decomposition.squared_error(
+        PREDICTIONS, factors=("data", "init"), target=Target(labels=LABELS), random_points=True, training_size=300
+    )
+    found = asked(archive, "--labels", "y_test", "--random-points", "--training-size", "300")
+    same(found, expected)
+    assert found.training_size == 300
+    assert found.standard_errors["risk"] == expected.standard_errors["risk"]
+
+
+def test_what_a_design_does_not_give_is_null_in_json(tmp_path):
+    path = tmp_path / "r.json"
+    np.savez(tmp_path / "p.npz", predictions=PREDICTIONS[:2])
+    result = asked(tmp_path / "p.npz")
+    assert any(np.isnan(error) for error in result.standard_errors.values())
+    outputs.write(result, path)
+    found = json.loads(path.read_text(), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    for row in found["terms"]:
+        assert (row["standard_error"] is None) == bool(np.isnan(result.standard_errors[named(result, row["term"])]))
+
+
+def named(result, label):
+    return next(term for term in result.estimates if label_of(term) == label)
+
+
+def test_the_numbers_of_a_csv_are_those_of_the_result_to_the_last_bit(archive, tmp_path):
+    result = asked(archive, "--labels", "y_test")
+    outputs.write(result, tmp_path / "r.csv")
+    with (tmp_path / "r.csv").open() as file:
+        for row in csv.DictReader(file):
+            term = named(result, row["term"])
+            assert float(row["estimate"]) == result.estimates[term]
+            assert float(row["standard_error"]) == result.standard_errors[term]
 
 
 def test_classes_may_have_names(tmp_path):
