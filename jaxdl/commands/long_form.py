@@ -57,9 +57,9 @@ def from_table(
                     f"{argument}: got {name!r}, expected a column of {file}, one of {columns}; name it by --{argument}"
                 )
                 raise ValueError(msg)
-    for argument, name in (("times", wanted.times), ("point", point)):
-        if name in wanted.factors:
-            msg = f"{argument}: got {name!r}, which is a factor as well, expected a column of its own; name each column once"
+    for argument, axis in (("times", wanted.times), ("point", point)):
+        if axis in wanted.factors:
+            msg = f"{argument}: got {axis!r}, which is a factor as well, expected a column of its own; name each column once"
             raise ValueError(msg)
     axes = [*wanted.factors, *([wanted.times] if wanted.times else []), point]
     cells = [_column(file, name, table[name]) for name in axes]
