@@ -3,10 +3,8 @@
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Shaped
 
@@ -16,26 +14,14 @@ from jaxdl.data.arrays import check_row_labels
 from jaxdl.data.resampling import Resampling
 from jaxdl.ensembles.on_host import HostTrial, as_packages, version_of
 from jaxdl.ensembles.workers import one_thread
+from jaxdl.estimators.drawing import Draw, Law, drawing
 from jaxdl.estimators.outputs import Output, method_of, values
 from jaxdl.estimators.rows import as_rows, as_targets, check_alike, digest_of, taken
 from jaxdl.kinds import check_function, shown
-from jaxdl.types import Dataset, Run
+from jaxdl.types import Run
 
 Array = np.ndarray
-Law = Callable[[Dataset], Resampling]
 BUILD = "pass a function that builds one: lambda seed: RandomForestRegressor(random_state=seed)"
-
-
-class Draw(NamedTuple):
-    """A training set as rows of the data set, in their order.
-
-    >>> Draw(np.array([0, 0, 2]), None).rows.tolist()
-    [0, 0, 2]
-    """
-
-    rows: Array
-    weight: Array | None
-    """One for each row; `None` where all weigh one."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -137,6 +123,7 @@ def trial(
         ValueError: for data that do not fit together, functions with other arguments, a law that draws no rows; in a run, for an
             estimator without `fit` or `predict`, one object for several runs, predictions that are not one for each test point.
 
+    >>> import jax
     >>> from jaxdl import designs, ensembles
     >>> class Mean:
     ...     def fit(self, x, y):
@@ -155,7 +142,7 @@ def trial(
     check_row_labels("y", x, y)
     num_rows = x.shape[0]
     y = as_targets(y, num_rows)
-    law, draw = _drawing(resample, num_rows)
+    law, draw = drawing(resample, num_rows)
     weighs = draw is not None and draw({"data": 0}).weight is not None
     check_function(
         "fit", fit, ("estimator", "x", "y", "weight") if weighs else ("estimator", "x", "y"), "pass such a function"
@@ -223,42 +210,6 @@ class _Procedure:
             msg = f"predict: got predictions of shape {shape} at {points} test points, expected ({points},) or ({points}, out)"
             raise ValueError(msg + ", with points first; pass predict=lambda fitted, x_test, classes: ...")
         return predicted if self.report is None else Run(predicted, self.report(estimator, returned))
-
-
-def _drawing(resample: Law | None, num_rows: int) -> tuple[Resampling | None, Callable[[Any], Draw] | None]:
-    """The law, and the function from seeds to a training set; in one mode of jax, whatever mode a study is in."""
-    if resample is None:
-        return None, None
-    if not callable(resample):
-        msg = f"resample: got {shown(resample)}, expected a law of a data set; pass resampling.half_sample, or "
-        raise ValueError(msg + "lambda rows: resampling.subsample(rows, 200)")
-    check_function("resample", resample, ("rows",), "give it the rest: lambda rows: resampling.subsample(rows, 200)")
-    rows = jnp.arange(num_rows, dtype=jnp.int32)[:, None]
-    with jax.enable_x64(False):
-        law = resample(Dataset(rows, rows, jnp.ones(num_rows, jnp.float32)))
-    if not isinstance(law, Resampling):
-        msg = f"resample: got a function that returns {type_name(law)}, expected a Resampling, a law of training sets; pass "
-        raise ValueError(msg + "resampling.bootstrap, or lambda rows: resampling.subsample(rows, 200)")
-
-    def draw(seeds: Any) -> Draw:
-        if "data" not in seeds:
-            msg = f"design: got sources {list(seeds)}, expected 'data' besides, which draws training sets; add data=32 to the "
-            raise ValueError(msg + "design, or pass resample=None, for one training set")
-        with jax.enable_x64(False), jax.threefry_partitionable(True):
-            key = jax.random.wrap_key_data(jnp.array([0, seeds["data"]], jnp.uint32), impl="threefry2x32")
-            drawn = law.sample({"data": key})
-        numbers, weight = np.asarray(drawn.x), np.asarray(drawn.weight)
-        if not _are_rows(numbers, num_rows):
-            msg = f"resample: got a law that draws {shown(numbers)}, expected rows of the data set that it is given; pass "
-            raise ValueError(msg + "resampling.bootstrap, or lambda rows: resampling.subsample(rows, 200)")
-        return Draw(numbers[:, 0], None if (weight == 1).all() else weight)
-
-    return law, draw
-
-
-def _are_rows(numbers: Array, num_rows: int) -> bool:
-    has_rows = numbers.dtype.kind == "i" and numbers.shape[1:] == (1,) and len(numbers) > 0
-    return has_rows and bool(numbers.min() >= 0) and bool(numbers.max() < num_rows)
 
 
 def _notes(
