@@ -1,4 +1,4 @@
-"""`python -m jaxdl`: examine the installation, take an error apart, plan a study or compare two, join stores."""
+"""`python -m jaxdl`: examine the installation, take an error apart, diagnose a table, plan a study, compare two, join stores."""
 
 import io
 import sys

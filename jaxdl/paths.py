@@ -37,13 +37,18 @@ def as_file(name: str, path: Any) -> Path:
 
     Raises:
         ValueError: what `as_path` refuses, an address, or the path of anything but a file.
-        OSError: what the operating system says of it, `FileNotFoundError` above all.
+        FileNotFoundError: there is none of that name.
+        OSError: what else the operating system says of it.
     """
     if isinstance(path, str) and "://" in path:
         msg = f"{name}: got the address {path}, expected the path of a file on this machine; download it first"
         raise ValueError(msg)
     file = as_path(name, path)
-    mode = file.stat().st_mode
+    try:
+        mode = file.stat().st_mode
+    except FileNotFoundError as error:
+        msg = f"{name}: got {file}, expected a file that is there; check the name and the folder"
+        raise FileNotFoundError(msg) from error
     if not stat.S_ISREG(mode):
         kind = "a folder" if stat.S_ISDIR(mode) else "a named pipe" if stat.S_ISFIFO(mode) else "a device or socket"
         msg = f"{name}: got {file}, which is {kind}, expected a file; copy its content to one"

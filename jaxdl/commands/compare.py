@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from jaxdl.commands.plan import plain, selected
+from jaxdl.commands.answers import plain, selected
 from jaxdl.decomposition import Outcome, compare
 
 

@@ -31,12 +31,12 @@ def main(arguments: argparse.Namespace) -> int:
     axes = (*_names("factors", arguments.factors), *saved.dims)
     shape = " x ".join(f"{size} {axis}" for size, axis in zip(saved.predictions.shape, axes, strict=True))
     print(f"{arguments.file}: predictions of {shape}\n\n{result.table()}")
+    if place is not None:  # before the classes, which labels may lack
+        print(f"\nwritten: {', '.join(map(str, outputs.write(result, place)))}")
     if arguments.by_class:
         print("\n" + result.by_class().table())
         for number, name in enumerate(_class_names(saved)):
             print(f"class {number} = {name}")
-    if place is not None:
-        print(f"\nwritten: {', '.join(map(str, outputs.write(result, place)))}")
     return 0
 
 
@@ -84,7 +84,9 @@ def _read(file: Path, wanted: Wanted, arguments: argparse.Namespace) -> Saved:
     if file.suffix == ".npz":
         return from_archive(file, wanted)
     if file.suffix in TABLES:
-        return from_table(file, wanted, point=arguments.point, delimiter=arguments.delimiter)
+        return from_table(
+            file, wanted, point=arguments.point, delimiter=arguments.delimiter, encoding=arguments.encoding
+        )
     msg = f"file: got {file}, expected an archive that ends in .npz, or a table that ends in {', '.join(TABLES)}; "
     msg += "write one by numpy.savez(path, predictions=..., y_test=...)"
     raise ValueError(msg)
@@ -114,7 +116,8 @@ def _as_numbers(saved: Saved, loss: str) -> tuple[Any, Any]:
     if not texts:
         return predictions, truth
     if loss not in OF_CLASSES:
-        msg = f"predictions: got text ({texts[0].flat[0]!r:.40}, ...) for the squared error, expected numbers; names of classes "
+        word = str(texts[0].flat[0])
+        msg = f"predictions: got text ({word!r:.40}, ...) for the squared error, expected numbers; names of classes "
         msg += "need a loss of classes: --loss zero-one, kohavi-wolpert or cross-entropy"
         raise ValueError(msg)
     if len(texts) == 2 and not saved.classes:
@@ -125,7 +128,8 @@ def _as_numbers(saved: Saved, loss: str) -> tuple[Any, Any]:
     if truth is None:
         return np.unique(predictions, return_inverse=True)[1].reshape(predictions.shape), None
     if predictions.dtype.kind in "US":
-        msg = f"labels: got numbers for predictions that are names of classes ({predictions.flat[0]!r:.40}, ...), expected names "
+        word = str(predictions.flat[0])
+        msg = f"labels: got numbers for predictions that are names of classes ({word!r:.40}, ...), expected names "
         msg += "as well; write both alike"
         raise ValueError(msg)
     unknown = sorted({*truth.ravel().tolist()} - {*saved.classes})

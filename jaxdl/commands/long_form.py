@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from jaxdl.commands.saved import Saved, Wanted
-from jaxdl.data.cells import MISSING, NUMBER
-from jaxdl.data.lines import delimiter_of, header_of, lines_of, refuse_ragged, text_of
+from jaxdl.data.cells import MISSING, MISSING_NAMES, NUMBER, has_decimal_commas, numbers_or_nan
+from jaxdl.data.lines import delimiter_or_found, header_of, lines_of, refuse_ragged, text_of
 
 Array = np.ndarray
 PREDICTION = "prediction"
@@ -24,22 +24,30 @@ class _Column(NamedTuple):
     values: list[str]
 
 
-def from_table(file: Path, wanted: Wanted, *, point: str, delimiter: str | None = None) -> Saved:
+def from_table(
+    file: Path, wanted: Wanted, *, point: str, delimiter: str | None = None, encoding: str = "utf-8"
+) -> Saved:
     """The predictions of a table in long form, with one axis for each factor, and points.
+
+    Where semicolons are between the cells, commas may be decimal points.
 
     Raises:
         ValueError: a column that the table lacks, a cell that is missing or no number, a run and point that come twice or not at
             all, labels that differ within a point; rows of another length, or whatever else `data.lines` refuses.
     """
-    text = text_of(file, "utf-8", MAX_BYTES)
-    lines = lines_of(file, text, delimiter or delimiter_of(text))
-    columns = header_of(file, lines[0], is_given=False)
+    text = text_of(file, encoding, MAX_BYTES, as_options=True)
+    separator = delimiter_or_found(delimiter, text)
+    lines = lines_of(file, text, separator, as_options=True)
+    columns = header_of(file, lines[0], as_options=True)
     rows = lines[1:]
     if not rows:
         msg = f"path: got {file}, which has a header and no rows, expected a row for each run and point; write them"
         raise ValueError(msg)
     refuse_ragged(file, rows, columns)
-    table = dict(zip(columns, zip(*rows, strict=True), strict=True))
+    table = {
+        name: [cell.strip() for cell in column] for name, column in zip(columns, zip(*rows, strict=True), strict=True)
+    }
+    has_commas = has_decimal_commas(separator, table)
     outputs = wanted.predictions or (PREDICTION,)
     names = {"factors": wanted.factors, "point": (point,), "predictions": outputs, "labels": wanted.truth}
     for argument, asked in (names | {"times": (wanted.times,) if wanted.times else ()}).items():
@@ -49,26 +57,30 @@ def from_table(file: Path, wanted: Wanted, *, point: str, delimiter: str | None 
                     f"{argument}: got {name!r}, expected a column of {file}, one of {columns}; name it by --{argument}"
                 )
                 raise ValueError(msg)
+    for argument, axis in (("times", wanted.times), ("point", point)):
+        if axis in wanted.factors:
+            msg = f"{argument}: got {axis!r}, which is a factor as well, expected a column of its own; name each column once"
+            raise ValueError(msg)
     axes = [*wanted.factors, *([wanted.times] if wanted.times else []), point]
     cells = [_column(file, name, table[name]) for name in axes]
     if wanted.nested:
         cells = _within(cells, len(wanted.factors))
     shape = tuple(int(each.codes.max()) + 1 for each in cells)
     place = _places(file, cells, shape, is_nested=wanted.nested)
-    predictions = _values(file, outputs, table)[place]
+    predictions = _values(file, outputs, table, has_commas=has_commas)[place]
     has_out = len(outputs) > 1
     predictions = predictions.reshape(*shape, len(outputs)) if has_out else predictions.reshape(shape)
-    truth = _truth(file, wanted.truth, table, cells[-1]) if wanted.truth else None
+    truth = _truth(file, wanted.truth, table, cells[-1], has_commas=has_commas) if wanted.truth else None
     times = [float(value) for value in cells[-2].values] if wanted.times and _are_numbers(cells[-2].values) else None
     dims = (*(("times",) if wanted.times else ()), "points", *(("out",) if has_out else ()))
     return Saved(predictions, dims, truth, times, outputs if has_out else ())
 
 
 def _column(file: Path, name: str, cells: Sequence[str]) -> _Column:
-    texts = np.char.strip(np.array(cells))
+    texts = np.array(cells)
     values, codes = np.unique(texts, return_inverse=True)
     names = values.tolist()
-    missing = [value for value in names if value.lower() in MISSING]
+    missing = [value for value in names if value.lower() in MISSING_NAMES]
     if missing:
         row = 1 + int(np.argmax(texts == missing[0]))
         msg = f"{name}: got {missing[0]!r} in row {row} of {file}, expected a level or a point in every row; fill it in, or remove "
@@ -134,34 +146,40 @@ def _is_nested(outer: Int[Array, " rows"], inner: Int[Array, " rows"]) -> bool:
     return len(np.unique(pairs[0])) == pairs.shape[1]
 
 
-def _values(file: Path, names: Sequence[str], table: Mapping[str, Sequence[str]]) -> Shaped[Array, "rows *outputs"]:
+def _values(
+    file: Path, names: Sequence[str], table: Mapping[str, Sequence[str]], *, has_commas: bool
+) -> Shaped[Array, "rows *outputs"]:
     """Columns of numbers, or one column of names of classes."""
-    columns = [_numbers_or_names(file, name, table[name], may_be_names=len(names) == 1) for name in names]
+    columns = [
+        _numbers_or_names(file, name, table[name], may_be_names=len(names) == 1, has_commas=has_commas)
+        for name in names
+    ]
     return np.stack(columns, axis=-1) if len(columns) > 1 else columns[0]
 
 
 def _numbers_or_names(
-    file: Path, name: str, cells: Sequence[str], *, may_be_names: bool
+    file: Path, name: str, cells: Sequence[str], *, may_be_names: bool, has_commas: bool
 ) -> Float[Array, " rows"] | Shaped[Array, " rows"]:
-    texts = [cell.strip() for cell in cells]
-    is_number = [NUMBER.fullmatch(text) is not None for text in texts]
-    if all(is_number):
-        return np.array(texts, float)
-    row = is_number.index(False)
-    missing = next((at for at, text in enumerate(texts) if text.lower().lstrip("+-") in MISSING), None)
-    if missing is not None or any(is_number) or not may_be_names:
+    numbers = numbers_or_nan(cells, has_commas=has_commas)
+    is_number = ~np.isnan(numbers)
+    if is_number.all():
+        return numbers
+    row = int(np.argmin(is_number))
+    marks = MISSING if is_number.any() else MISSING_NAMES
+    missing = next((at for at, text in enumerate(cells) if text.lower().lstrip("+-") in marks), None)
+    if missing is not None or is_number.any() or not may_be_names:
         row = row if missing is None else missing
-        msg = f"{name}: got {texts[row]!r:.60} in row {row + 1} of {file}, expected a finite number in every row; "
-        msg += "leave out whole levels or points for which there is none"
+        msg = f"{name}: got {cells[row]!r:.60} in row {row + 1} of {file}, expected a finite number in every row; "
+        msg += "leave out each level or point that lacks one"
         raise ValueError(msg)
-    return np.array(texts)
+    return np.array(cells)
 
 
 def _truth(
-    file: Path, names: Sequence[str], table: Mapping[str, Sequence[str]], points: _Column
+    file: Path, names: Sequence[str], table: Mapping[str, Sequence[str]], points: _Column, *, has_commas: bool
 ) -> Shaped[Array, "points *out"]:
     """The labels of each point, which all rows of that point must share."""
-    values = _values(file, names, table)
+    values = _values(file, names, table, has_commas=has_commas)
     _, first = np.unique(points.codes, return_index=True)
     of_points = values[first]
     differs = of_points[points.codes] != values

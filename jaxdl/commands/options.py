@@ -98,6 +98,7 @@ def _add_decompose(task: argparse.ArgumentParser) -> None:
     task.add_argument("--by-class", action="store_true", help="print the terms of each class as well")
     task.add_argument("--training-size", type=int, help="the number of training examples, for the table")
     task.add_argument("--delimiter", help="between the cells of a table; found in its first line unless given")
+    task.add_argument("--encoding", default="utf-8", help="of a table, such as latin-1; default: %(default)s")
     task.add_argument(
         "--out", help="write the result as well: a name that ends in .csv, .json, .npz or .txt, or a folder for all"
     )

@@ -1,12 +1,13 @@
 """Results into files, by the suffix of their names."""
 
 import json
-import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxdl.commands.answers import plain
 from jaxdl.decomposition import Decomposition
-from jaxdl.decomposition.rows import headings, rows_of
+from jaxdl.decomposition.rows import Row, headings, rows_of
 from jaxdl.files import write_atomically
 from jaxdl.paths import as_path
 
@@ -57,11 +58,11 @@ def described(result: Decomposition) -> dict[str, Any]:
         "training_size": result.training_size,
         "notes": list(result.notes),
         "terms": [
-            {name: None if _is_none(value) else value for name in names for value in [getattr(row, name)]}
+            {name: plain(value) if isinstance(value, float) else value for name, value in _named(row, names)}
             for row in rows_of(result)
         ],
     }
 
 
-def _is_none(value: Any) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
+def _named(row: Row, names: Sequence[str]) -> list[tuple[str, Any]]:
+    return [(name, getattr(row, name)) for name in names]

@@ -2,11 +2,8 @@
 
 import argparse
 import json
-from typing import Any
 
-import numpy as np
-
-from jaxdl.decomposition import Decomposition, load
+from jaxdl.commands.answers import plain, selected
 from jaxdl.decomposition.named_terms import label_of
 
 
@@ -38,19 +35,6 @@ def main(arguments: argparse.Namespace) -> int:
     }
     print(json.dumps(answer))
     return 0
-
-
-def selected(path: str, arguments: argparse.Namespace) -> Decomposition:
-    """A saved decomposition, at the setting and time that were named."""
-    return load(path).at(setting=arguments.setting, time=arguments.time)
-
-
-def plain(value: Any) -> Any:
-    """An array for JSON, which has no nan and no infinity: these are null."""
-    array = np.asarray(value, np.float64)
-    if array.ndim:
-        return [plain(each) for each in array]
-    return float(array) if np.isfinite(array) else None
 
 
 def _costs(text: str) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,68 @@ from jaxtyping import Float
 
 MISSING = {"", "?", ".", "na", "n/a", "#n/a", "nan", "null", "none", "missing", "<na>", "inf", "infinity"}
 """How people mark a missing number, in small letters and without a sign."""
+MISSING_NAMES = {"", "na", "n/a", "#n/a", "nan", "<na>"}
+"""Those that are no name: a class, a level or a point may be called none."""
 # What Python's float reads and no spreadsheet means, such as 1_2, nan or digits of other scripts, is no number here.
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?([0-9]+|[1-9][0-9]{0,2}(\.[0-9]{3})+)?,[0-9]+([eE][+-]?[0-9]+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
 _WHOLE = re.compile(r"[+-]?([0-9]+)(\.0*)?")
 _MAX_SHOWN = 20
+
+
+def has_decimal_comma(cell: str) -> bool:
+    """Whether a cell is a number with a comma in it, such as 1,5 or 1.234,5.
+
+    >>> [cell for cell in ("1,5", "1.234,5", "1.234", "a, 5") if has_decimal_comma(cell)]
+    ['1,5', '1.234,5']
+    """
+    return _DECIMAL_COMMA.fullmatch(cell) is not None
+
+
+def has_decimal_commas(delimiter: str, columns: Mapping[str, Sequence[str]]) -> bool:
+    """Whether commas are decimal points in a table: some cells say so, and semicolons are between them.
+
+    >>> has_decimal_commas(";", {"x": ["1,5"], "y": ["2"]}), has_decimal_commas(";", {"x": ["1.5"]})
+    (True, False)
+    """
+    return delimiter == ";" and any(has_decimal_comma(cell) for column in columns.values() for cell in column)
+
+
+def groups_thousands(cell: str) -> bool:
+    """Whether the points of a cell may group thousands, as in 1.234 or 1.234.567.
+
+    >>> [cell for cell in ("1.234", "1.5", "0.123", "12.345.678") if groups_thousands(cell)]
+    ['1.234', '12.345.678']
+    """
+    return _THOUSANDS.fullmatch(cell) is not None
+
+
+def numbers_or_nan(cells: Sequence[str], *, has_commas: bool) -> Float[np.ndarray, " n"]:
+    """The cells of one column as numbers; nan for what is none.
+
+    In a table that has commas as decimal points, points group thousands, so that 1.234 is the number of 1.234,0. But where a cell
+    such as 1.5 shows a decimal point, they are decimal in the whole column; beside 0,5 they may be either, and are no numbers.
+
+    >>> numbers_or_nan(["1.234", "1.234,5", "1.234.567"], has_commas=True).tolist()
+    [1234.0, 1234.5, 1234567.0]
+    >>> numbers_or_nan(["1.234", "1.5"], has_commas=True).tolist(), numbers_or_nan(["0,5", "1.5"], has_commas=True).tolist()
+    ([1.234, 1.5], [0.5, nan])
+    """
+    are_decimal = any("." in cell and NUMBER.fullmatch(cell) and not groups_thousands(cell) for cell in cells)
+    are_either = are_decimal and any(map(has_decimal_comma, cells))
+
+    def number(cell: str) -> float:
+        if not has_commas:
+            text = cell
+        elif has_decimal_comma(cell) or (groups_thousands(cell) and not are_decimal):
+            text = cell.replace(".", "").replace(",", ".")
+        else:
+            text = "" if are_either and "." in cell else cell
+        value = float(text) if NUMBER.fullmatch(text) else math.nan
+        return value if math.isfinite(value) else math.nan
+
+    return np.array([number(cell) for cell in cells], float)
 
 
 def numbers_of(

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +11,8 @@ from pathlib import Path
 from jaxdl.data.cells import NUMBER
 
 
-def text_of(file: Path, encoding: str, max_bytes: int) -> str:
-    """The whole file as text."""
+def text_of(file: Path, encoding: str, max_bytes: int, *, as_options: bool = False) -> str:
+    """The whole file as text; errors name arguments of Python, or options of the command line."""
     with open(file, "rb") as opened:
         magic = opened.read(4)
     if magic == b"PK\3\4":
@@ -34,22 +35,38 @@ def text_of(file: Path, encoding: str, max_bytes: int) -> str:
         text = content.decode("utf-8-sig" if is_utf_8 else encoding)
     except (UnicodeDecodeError, LookupError, TypeError) as error:
         likely = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1" if is_utf_8 else "utf-8"
-        msg = f"encoding: got {encoding!r}, by which {file} is no text ({error}), expected its own; for example encoding={likely!r}"
+        msg = f"encoding: got {encoding!r}, by which {file} is no text ({error}), expected its own; for example "
+        msg += _argument("encoding", likely, as_options)
         raise ValueError(msg) from error
     if "\0" in text:
-        msg = f"path: got {file}, which holds NUL bytes, expected text; if it is text of 16 bits, pass encoding='utf-16-le'"
+        msg = f"path: got {file}, which holds NUL bytes, expected text; if it is text of 16 bits, pass "
+        msg += _argument("encoding", "utf-16-le", as_options)
         raise ValueError(msg)
     return text
 
 
 def delimiter_of(text: str) -> str:
     """The character between the cells, as the first line has it: of semicolon, tab and comma the one that occurs most."""
-    first = next(iter(text.strip().splitlines()), "")
+    first = re.sub('"[^"]*"', "", next(iter(text.strip().splitlines()), ""))
     return max(";\t,", key=lambda each: (first.count(each), each == ","))
 
 
-def lines_of(file: Path, text: str, delimiter: str) -> list[list[str]]:
-    """The cells of all lines that are not empty."""
+def delimiter_or_found(delimiter: str | None, text: str) -> str:
+    """The delimiter that was given as an option, or the one of the first line.
+
+    Raises:
+        ValueError: no single character, a quote, or the end of a line.
+    """
+    if delimiter is None:
+        return delimiter_of(text)
+    if len(delimiter) != 1 or delimiter in '"\r\n\0':
+        msg = f"delimiter: got {delimiter!r:.20}, expected one character; leave --delimiter out, and the first line tells it"
+        raise ValueError(msg)
+    return delimiter
+
+
+def lines_of(file: Path, text: str, delimiter: str, *, as_options: bool = False) -> list[list[str]]:
+    """The cells of all lines that are not empty; errors name arguments of Python, or options of the command line."""
     first = next(iter(text.strip().splitlines()), "")
     others = [other for other in ",;\t| " if other in first]
     if delimiter not in first and first.startswith("#"):
@@ -57,7 +74,7 @@ def lines_of(file: Path, text: str, delimiter: str) -> list[list[str]]:
         raise ValueError(msg)
     if delimiter not in first and others:
         msg = f"delimiter: got {delimiter!r}, which the first line {first!r:.60} of {file} lacks, expected its own; "
-        msg += f"pass delimiter={others[0]!r}"
+        msg += f"pass {_argument('delimiter', others[0], as_options)}"
         raise ValueError(msg)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
@@ -71,20 +88,26 @@ def lines_of(file: Path, text: str, delimiter: str) -> list[list[str]]:
     return lines
 
 
-def header_of(file: Path, header: Sequence[str], *, is_given: bool) -> list[str]:
+def header_of(file: Path, header: Sequence[str], *, is_given: bool = False, as_options: bool = False) -> list[str]:
     """The names of the columns, refused if they are numbers or repeated."""
     columns, argument = [name.strip() for name in header], "names" if is_given else "path"
     if any(NUMBER.fullmatch(name) for name in columns):
         msg = (
             f"{argument}: got numbers in the first line {columns!r:.80} of {file}, expected a header of names; "
-            "rename those columns, or add the names of a file without a header by names=[...]"
+            "rename those columns, or add the names of a file without a header "
         )
+        msg += "as its first line" if as_options else "by names=[...]"
         raise ValueError(msg)
     repeated = sorted({name for name in columns if columns.count(name) > 1})
     if repeated:
         msg = f"{argument}: got the columns {repeated} twice or more in {file}, expected no two names the same"
         raise ValueError(msg)
     return columns
+
+
+def _argument(name: str, value: str, as_options: bool) -> str:
+    in_shells = "$" * (value == "\t")  # \t is a tabulator in $'\t' alone
+    return f"--{name} {in_shells}{value!r}" if as_options else f"{name}={value!r}"
 
 
 def refuse_ragged(file: Path, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:

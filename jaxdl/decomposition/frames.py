@@ -20,7 +20,7 @@ def to_pandas(result: Record) -> "DataFrame":
     try:
         import pandas
     except ImportError as error:
-        msg = "to_pandas needs pandas: pip install 'pandas>=2.2'"
+        msg = "to_pandas: got no pandas, expected it installed; pip install 'pandas>=2.2'"
         raise ImportError(msg) from error
     frame = pandas.DataFrame.from_records(list(rows_of(result)), columns=list(Row._fields))[list(headings(result))]
     levels = dict(zip(result.design.factors, result.design.shape, strict=True))
@@ -35,7 +35,7 @@ def to_csv(result: Record, path: str | os.PathLike[str]) -> None:
         msg = f"path: got {file}, which is a folder or a device, expected the name of a file; name one in it"
         raise ValueError(msg)
     if not file.parent.is_dir():
-        msg = f"cannot write {file}: there is no folder {file.parent}"
+        msg = f"path: got {file}, expected a file in a folder that is there; make {file.parent} first"
         raise FileNotFoundError(msg)
     names = headings(result)
     text = io.StringIO()

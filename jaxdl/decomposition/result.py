@@ -90,8 +90,7 @@ class Decomposition(Record):
     def _of_class(self, label: int) -> "Decomposition":
         points = np.flatnonzero(self.classes == label)
         per_point = PerPoint(*({term: each[..., points] for term, each in part.items()} for part in self.per_point))
-        note = f"at the {len(points)} test points of class {label} alone"
-        notes = (*self.study_notes, note)
+        notes = (*self.study_notes, table.of_class(label, len(points)))
         return replace(
             self,
             **self.of_classes[label]._asdict(),

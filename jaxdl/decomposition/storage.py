@@ -81,7 +81,7 @@ def save(result: Record, path: str | os.PathLike[str]) -> None:
     if result.times is not None:
         arrays["times"] = result.times
     if not target.parent.is_dir():
-        msg = f"cannot write {target}: there is no folder {target.parent}"
+        msg = f"path: got {target}, expected a file in a folder that is there; make {target.parent} first"
         raise FileNotFoundError(msg)
     write_atomically(target, to_npz({"facts": np.array(json.dumps(facts)), **arrays}))
 
@@ -89,7 +89,11 @@ def save(result: Record, path: str | os.PathLike[str]) -> None:
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The fields of a decomposition that `save` wrote; errors are those of `result.load`."""
     target = _npz_path(path)
-    content = target.read_bytes()
+    try:
+        content = target.read_bytes()
+    except FileNotFoundError as error:
+        msg = f"path: got {target}, expected a file that is there; check the name and the folder"
+        raise FileNotFoundError(msg) from error
     try:
         arrays = dict(from_npz(content))
         facts = json.loads(str(arrays.pop("facts")))

@@ -72,9 +72,18 @@ def over_classes(results: Mapping[int, Record], terms: Sequence[Any] | None = No
     ]
     [block] = compact(first, terms).blocks
     footnotes = dict.fromkeys(note for sheet in sheets.values() for note in sheet.footnotes)
-    kept = tuple(note for note in footnotes if not note.endswith(" alone"))
+    of_classes = {
+        f"note: {of_class(label, result.per_point.estimates['total_variance'].shape[-1])}"
+        for label, result in results.items()
+    }
+    kept = tuple(note for note in footnotes if note not in of_classes)
     headings = ("class", "points", *block.headings)
     return Sheet(_title(first), (Block("", headings, tuple(rows), 2 + block.num_keys),), kept)
+
+
+def of_class(label: int, num_points: int) -> str:
+    """The note of the result of one class."""
+    return f"at the {num_points} test points of class {label} alone"
 
 
 def chosen_terms(result: Record, terms: Sequence[Any] | None) -> list[Term]:
@@ -102,7 +111,7 @@ def chosen_terms(result: Record, terms: Sequence[Any] | None) -> list[Term]:
 
 
 def grouping(result: Record) -> str:
-    """Where errors come from fewer groups than there are levels, that they do; else nothing."""
+    """Says that errors come from fewer groups than there are levels, where they do; else it is empty."""
     if "groups" not in result.replicates:
         return ""
     num_groups = int((~np.isnan(result.replicates["groups"]["total_variance"])).any(axis=_later_axes(result)).sum())

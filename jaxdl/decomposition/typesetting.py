@@ -1,8 +1,9 @@
 """Tables as text of at most 100 columns, as HTML and as LaTeX."""
 
+import functools
 import html
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from jaxdl.decomposition.table import Block, Sheet
 
@@ -11,17 +12,43 @@ WIDTH = 100
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": "$|$", "<": "$<$", ">": "$>$", "²": "$^2$",
-    "½": r"$\frac{1}{2}$", "±": r"$\pm$", "η": r"$\eta$", "π": r"$\pi$", "≠": r"$\neq$", "-": "-", "*": "$^*$",
+    "½": r"$\frac{1}{2}$", "±": r"$\pm$", "η": r"$\eta$", "π": r"$\pi$", "≠": r"$\neq$", "*": "$^*$",
     "†": r"$^\dagger$", "‡": r"$^\ddagger$", "φ": r"$\varphi$", "·": r"$\cdot$",
 }  # fmt: skip
 
 
 def as_text(sheet: Sheet, width: int = WIDTH) -> str:
     """Plain text; a block with more columns than fit is cut into several, one below the other."""
-    parts = [_wrapped(sheet.title, width)]
+    parts = [wrapped([sheet.title], width)]
     for block in sheet.blocks:
-        parts.extend(_lines(each) for each in _fitting(block, width))
-    return "\n\n".join([*parts, "\n".join(_wrapped(note, width) for note in sheet.footnotes)])
+        parts.extend(lines(each) for each in _fitting(block, width))
+    return "\n\n".join([*parts, wrapped(sheet.footnotes, width)])
+
+
+def lines(block: Block) -> str:
+    """A block as columns of plain text, as wide as they are.
+
+    >>> print(lines(Block("", ("term", "estimate"), (("risk", "0.5"),))))
+    term  estimate
+    ----  --------
+    risk  0.5
+    """
+    widths = _widths(block)
+    rows = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (block.headings, *block.rows)]
+    rows.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join([block.title, *rows] if block.title else rows)
+
+
+def wrapped(paragraphs: Iterable[str], width: int = WIDTH) -> str:
+    """Paragraphs one below the other, broken into lines whose later ones are indented.
+
+    >>> print(wrapped(["one line", "one that is too long"], 14))
+    one line
+    one that is
+      too long
+    """
+    fill = functools.partial(textwrap.fill, width=width, subsequent_indent="  ")
+    return "\n".join(fill(each, break_long_words=False, break_on_hyphens=False) for each in paragraphs)
 
 
 def as_html(sheet: Sheet) -> str:
@@ -41,10 +68,10 @@ def as_latex(sheet: Sheet) -> str:
     parts = [_latex(sheet.title) + r"\par\medskip"]
     for block in sheet.blocks:
         columns = "l" + "r" * (len(block.headings) - 1)
-        lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _latex_row(block.headings), r"\midrule"]
-        lines += [*map(_latex_row, block.rows), r"\bottomrule", r"\end{tabular}"]
+        rows = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _latex_row(block.headings), r"\midrule"]
+        rows += [*map(_latex_row, block.rows), r"\bottomrule", r"\end{tabular}"]
         title = [_latex(block.title) + r"\par"] if block.title else []
-        parts.append("\n".join([*title, *lines]) + r"\par\medskip")
+        parts.append("\n".join([*title, *rows]) + r"\par\medskip")
     notes = "\\\\\n".join(map(_latex, sheet.footnotes))
     return "\n".join([*parts, rf"{{\footnotesize\raggedright {notes}\par}}", ""])
 
@@ -66,17 +93,6 @@ def _fitting(block: Block, width: int) -> Iterator[Block]:
 
 def _widths(block: Block) -> list[int]:
     return [max(map(len, column)) for column in zip(block.headings, *block.rows, strict=True)]
-
-
-def _lines(block: Block) -> str:
-    widths = _widths(block)
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (block.headings, *block.rows)]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join([block.title, *lines] if block.title else lines)
-
-
-def _wrapped(text: str, width: int) -> str:
-    return textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _latex(text: str) -> str:

@@ -56,7 +56,7 @@ def _model(name: str, task: str) -> Callable[[int], Any]:
     try:
         from sklearn import compose, ensemble, linear_model, neural_network
     except ImportError as error:
-        msg = 'diagnose needs scikit-learn: pip install "jaxdl[experiments]"'
+        msg = 'diagnose: got no scikit-learn, expected it installed; pip install "jaxdl[estimators]"'
         raise ImportError(msg) from error
     is_regression = task == "regression"
 

@@ -1,12 +1,14 @@
 """`diagnose`: what limits a learner on a table of examples.
 
 With n rows to train on, runs draw m = ⌊n/2⌋ of them without replacement, and a seed of the learner, crossed. Draws overlap, so
-that their variance V_data is too small and their bias² + noise B too large. To first order, at training size m,
+that their variance V_data is too small and their bias² + noise B too large; likewise the interaction V_data,seed with the seed,
+and V_seed. To first order, at training size m,
 
-    variance[data] = n/(n - m) V_data,   bias² + noise = B - m/(n - m) V_data,
+    variance[data]       = n/(n - m) V_data,        bias² + noise  = B - m/(n - m) V_data,
+    variance[data, seed] = n/(n - m) V_data,seed,   variance[seed] = V_seed - m/(n - m) V_data,seed,
 
-which is the law of `data.resampling.subsample`; the risk is that of size m as it is. What the seed adds, alone and together with
-the data, is taken as the runs show it. One table never separates bias² from noise: the noise is bracketed.
+which is the law of `data.resampling.subsample`; the risk is that of size m as it is. One table never separates bias² from noise:
+the noise is bracketed.
 """
 
 import math
@@ -14,10 +16,13 @@ import warnings
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, Num
 
 from jaxdl import designs, ensembles, learning_curves
+from jaxdl.data import resampling
+from jaxdl.data.resampling import Resampling
 from jaxdl.decomposition import Decomposition, Target, bracket, kohavi_wolpert, noise, squared_error
 from jaxdl.decomposition.named_terms import label_of
 from jaxdl.decomposition.noise import NoiseEstimate
@@ -27,6 +32,7 @@ from jaxdl.diagnosis.learners import DESCRIBED, NAMES, SEEDED, fitted
 from jaxdl.diagnosis.mixed_tables import Examples
 from jaxdl.ensembles import Engine
 from jaxdl.kinds import as_count
+from jaxdl.types import Dataset
 
 Array = np.ndarray
 NUM_DRAWS, NUM_SEEDS, NUM_SMALLER = 16, 4, 12
@@ -78,10 +84,12 @@ def diagnose(
     num_test = min(len(order) // 4, MOST_TEST_POINTS)
     test, pool = order[:num_test], order[num_test:]
     size = len(pool) // 2
+    law = resampling.subsample(Dataset(*(jnp.ones((len(pool), *rest)) for rest in ((1,), (1,), ()))), size)
     runs = _Runs(examples, model, pool, test, seed, Engine(progress=progress), workers)
     result, predictions = runs.crossed(size, num_draws, num_seeds)
-    terms = by_law(result, len(pool), size)
-    forecast = _forecast(runs, predictions, size, (len(order), 2 * len(order)))
+    terms = by_law(result, law)
+    num_rows = len(examples.y)  # also those that were not drawn
+    forecast = _forecast(runs, predictions, size, (num_rows, 2 * num_rows))
     together = terms[TOGETHER]
     bounds, doubts = noise_bounds(examples, order, together)
     return Diagnosis(
@@ -89,7 +97,7 @@ def diagnose(
         examples.task,
         model,
         DESCRIBED[model, examples.task],
-        len(order),
+        num_rows,
         len(pool),
         num_test,
         size,
@@ -103,17 +111,25 @@ def diagnose(
     )
 
 
-def by_law(result: Decomposition, num_rows: int, size: int) -> dict[str, Number]:
-    """The terms at training size `size`, from draws of so many of `num_rows` rows without replacement; they add up to the risk."""
-    factor, excess = num_rows / (num_rows - size), size / (num_rows - size)
-    together = result.derive(lambda terms: terms[TOGETHER] - excess * terms["variance[data]"])
-    low, high = (max(float(end), 0.0) for end in together.interval)
-    found = {TOGETHER: Number(float(together.estimate), float(together.standard_error), low, high)}
-    for term in (*result.variance, "risk"):
-        scale = factor if term == ("data",) else 1.0
+def by_law(result: Decomposition, law: Resampling) -> dict[str, Number]:
+    """The terms at the size of a draw, from draws by the law of `resampling.subsample`; they add up to the risk."""
+    excess = law.excess_factor
+
+    def reduced(term: Any, by: Any) -> Number:
+        found = result.derive(lambda terms: terms[label_of(term)] - excess * terms[label_of(by)])
+        return Number(*(float(value) for value in (found.estimate, found.standard_error, *found.interval)))
+
+    def scaled(term: Any, factor: float) -> Number:
         numbers = (result[term], result.standard_errors[term], *result.intervals[term])
-        found[label_of(term)] = Number(*(scale * float(value) for value in numbers))
-    return found
+        return Number(*(factor * float(value) for value in numbers))
+
+    together = reduced(TOGETHER, ("data",))
+    found = {TOGETHER: together._replace(low=max(together.low, 0.0), high=max(together.high, 0.0))}
+    for term in result.variance:
+        others = tuple(factor for factor in term if factor != "data")
+        both = ("data", *others)
+        found[label_of(term)] = reduced(term, both) if others == term else scaled(term, law.variance_factor)
+    return found | {"risk": scaled("risk", 1.0)}
 
 
 def noise_bounds(
@@ -220,16 +236,17 @@ class _Runs(NamedTuple):
 
 
 def _forecast(runs: _Runs, predictions: Num[Array, "*levels points"], size: int, ahead: tuple[int, ...]) -> Forecast:
-    """The risk at ⌊m/2⌋, ⌊m/4⌋, ... and at m, and the power law through them."""
+    """The risk at ⌊m/8⌋, ⌊m/4⌋ and ⌊m/2⌋, those of enough rows, and at m, and the power law through them.
+
+    Below two such sizes they are ⌊m/3⌋ and ⌊2m/3⌋. Runs of smaller sizes are independent; those of size m are crossed.
+    """
     smaller = [size // divisor for divisor in (8, 4, 2) if size // divisor >= FEWEST_TO_TRAIN]
     while len(smaller) < 2:  # a curve has three parameters
         smaller = [size // 3, 2 * size // 3]
     risks = runs.risks(np.array(smaller), NUM_SMALLER)
-    of_draws = runs.losses(predictions).mean(axis=-1)
-    of_draws = of_draws.reshape(len(of_draws), -1).mean(axis=-1)
-    samples = [*risks, of_draws]
-    means = np.array([each.mean() for each in samples])
-    errors = np.array([each.std(ddof=1) / math.sqrt(len(each)) for each in samples])
+    largest = runs.losses(predictions).mean(axis=-1)
+    means = np.array([*risks.mean(axis=1), largest.mean()])
+    errors = np.array([*risks.std(axis=1, ddof=1) / math.sqrt(NUM_SMALLER), _error_of_mean(largest)])
     least = (
         0.5 / runs.losses(predictions).size if runs.examples.classes else 1e-6 * means.max()
     )  # runs may agree by chance
@@ -241,6 +258,20 @@ def _forecast(runs: _Runs, predictions: Num[Array, "*levels points"], size: int,
         low, high = learning_curves.predictive_interval(curve, each)
         found[each] = Number(learning_curves.risk_at(curve, each), math.nan, float(low), float(high))
     return Forecast(sizes, means, errors, found, curve.misfit)
+
+
+def _error_of_mean(losses: Float[Array, "draws *seeds"]) -> float:
+    """The standard error of the mean over draws, or over draws crossed with seeds: V_d/D + V_s/S + V_ds/(D S)."""
+    of_draws = losses.reshape(len(losses), -1)
+    variance = of_draws.mean(axis=1).var(ddof=1) / len(of_draws)
+    if losses.ndim == 2:
+        num_draws, num_seeds = losses.shape
+        of_seeds = losses.mean(axis=0)
+        rest = losses - losses.mean(axis=1, keepdims=True) - of_seeds + losses.mean()
+        of_both = (rest**2).sum() / ((num_draws - 1) * (num_seeds - 1))
+        # Both means vary with the interaction, which counts once.
+        variance += max(of_seeds.var(ddof=1) / num_seeds - of_both / (num_draws * num_seeds), 0.0)
+    return math.sqrt(variance)
 
 
 def _scaled(examples: Examples, rows: Int[Array, " rows"]) -> Float[Array, "rows features"]:

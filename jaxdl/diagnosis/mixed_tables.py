@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Num
+from jaxtyping import Bool, Float, Int, Num
 
-from jaxdl.data.cells import MISSING, NUMBER
-from jaxdl.data.lines import delimiter_of, header_of, lines_of, refuse_ragged, text_of
+from jaxdl.data.cells import MISSING, MISSING_NAMES, NUMBER, groups_thousands, has_decimal_commas, numbers_or_nan
+from jaxdl.data.lines import delimiter_or_found, header_of, lines_of, refuse_ragged, text_of
 from jaxdl.data.tables import INDEX, STEPS_OF_ONE
 
 Array = np.ndarray
@@ -67,34 +67,41 @@ def read_examples(
     Raises:
         ValueError: no such column, too few rows, a target that does not vary, no column to predict from; what `data.lines` refuses.
     """
-    text = text_of(file, encoding, MAX_BYTES)
-    lines = lines_of(file, text, delimiter or delimiter_of(text))
-    columns = header_of(file, lines[0], is_given=False)
+    text = text_of(file, encoding, MAX_BYTES, as_options=True)
+    separator = delimiter_or_found(delimiter, text)
+    lines = lines_of(file, text, separator, as_options=True)
+    columns = header_of(file, lines[0], as_options=True)
     rows = lines[1:]
+    if not rows:
+        msg = f"path: got {file}, which has a header and no rows, expected {FEWEST_ROWS} or more; write them"
+        raise ValueError(msg)
     refuse_ragged(file, rows, columns)
     for argument, names in (("target", [target]), ("leave-out", leave_out)):
         for name in names:
             if name not in columns:
                 msg = f"{argument}: got {name!r}, expected a column of {file}, one of {columns}; name it as the header does"
                 raise ValueError(msg)
+    if target in leave_out:
+        msg = f"leave-out: got {target!r}, which is the target as well, expected a column to predict from; name others"
+        raise ValueError(msg)
     cells = {
         name: [cell.strip() for cell in column] for name, column in zip(columns, zip(*rows, strict=True), strict=True)
     }
-    decimal = "," if (delimiter or delimiter_of(text)) == ";" else "."
+    has_commas = has_decimal_commas(separator, cells)
     notes: list[str] = []
-    kept = [row for row, cell in enumerate(cells.get(target, [])) if not _is_missing(cell)]
+    kept = np.flatnonzero(~_missing_in(cells[target], has_commas))
     if len(kept) < len(rows):
         notes.append(f"{len(rows) - len(kept)} of {len(rows)} rows have no {target} and are left out")
     if len(kept) < FEWEST_ROWS:
         msg = f"path: got {len(kept)} rows with a {target} in {file}, expected {FEWEST_ROWS} or more; fewer cannot be split "
         msg += "into sets to train and to test on; collect more"
         raise ValueError(msg)
-    y, classes = _labels(target, [cells[target][row] for row in kept], task, decimal, notes)
+    y, classes = _labels(target, [cells[target][row] for row in kept], task, has_commas, notes)
     x, names, is_text = [], [], []
     for name in columns:
         if name == target or name in leave_out:
             continue
-        values, holds_text = _feature(name, [cells[name][row] for row in kept], decimal, notes)
+        values, holds_text = _feature(name, [cells[name][row] for row in kept], has_commas, notes)
         if values is not None:
             x.append(values)
             names.append(name)
@@ -123,38 +130,35 @@ def _first_of_copies(x: Float[Array, "n features"], y: Num[Array, " n"]) -> Int[
     return np.sort(np.unique(rows, axis=0, return_index=True)[1])
 
 
-def _is_missing(cell: str) -> bool:
-    return cell.lower().lstrip("+-") in MISSING
-
-
-def _numbers(cells: Sequence[str], decimal: str) -> Float[Array, " n"]:
-    """The cells as numbers; nan for what is none. With commas as decimal points a number may have points as well."""
-    found = np.full(len(cells), np.nan)
-    has_commas = decimal == "," and any("," in cell for cell in cells)
-    for row, cell in enumerate(cells):
-        text = cell.replace(".", "").replace(",", ".") if has_commas and "," in cell else cell
-        if NUMBER.fullmatch(text):
-            found[row] = float(text)
-    return np.where(np.isfinite(found), found, np.nan)
+def _missing_in(cells: Sequence[str], has_commas: bool) -> Bool[Array, " n"]:
+    """Which cells of a column are missing: those that mark a missing number, or of a column of names those that are no name."""
+    bare = [cell.lower().lstrip("+-") for cell in cells]
+    is_missing = np.array([cell in MISSING for cell in bare])
+    num_numbers = int((~np.isnan(numbers_or_nan(cells, has_commas=has_commas))).sum())
+    if num_numbers and num_numbers >= ALMOST_ALL * (~is_missing).sum():
+        return is_missing
+    return np.array([cell in MISSING_NAMES for cell in bare])
 
 
 def _labels(
-    target: str, cells: Sequence[str], task: Task | None, decimal: str, notes: list[str]
+    target: str, cells: Sequence[str], task: Task | None, has_commas: bool, notes: list[str]
 ) -> tuple[Num[Array, " n"], tuple[str, ...]]:
-    numbers = _numbers(cells, decimal)
+    numbers = numbers_or_nan(cells, has_commas=has_commas)
     is_number = ~np.isnan(numbers)
     different = np.unique(numbers[is_number]) if is_number.any() else np.zeros(0)
     if task == "regression" or (task is None and is_number.mean() >= ALMOST_ALL):
         if not is_number.all():
             row = int(np.argmin(is_number))
             msg = f"target: got {cells[row]!r:.40} in column {target!r}, where {int(is_number.sum())} of {len(cells)} rows hold "
-            msg += "numbers, expected numbers alone; correct it or remove the row, or say --task classification"
+            msg += "numbers, expected numbers alone; correct it or remove the row"
+            msg += "" if NUMBER.fullmatch(cells[row]) else ", or say --task classification"
             raise ValueError(msg)
         is_measured = len(different) > MOST_CLASSES or (different != np.round(different)).any()
         if task == "regression" or (is_measured and len(different) > 2):
             if len(different) < 2:
                 msg = f"target: got {cells[0]!r} in every row of column {target!r}, expected numbers that vary; name another column"
                 raise ValueError(msg)
+            _tell_of_thousands(target, cells, numbers, has_commas, notes)
             return numbers, ()
         notes.append(
             f"{target} has {len(different)} different values and is taken for classes; --task regression if it is measured"
@@ -169,23 +173,25 @@ def _labels(
     return codes.reshape(-1), tuple(names.tolist())
 
 
-def _feature(name: str, cells: Sequence[str], decimal: str, notes: list[str]) -> tuple[Float[Array, " n"] | None, bool]:
+def _feature(
+    name: str, cells: Sequence[str], has_commas: bool, notes: list[str]
+) -> tuple[Float[Array, " n"] | None, bool]:
     """One column as numbers and whether they stand for texts; nothing, and a note, for one that tells nothing."""
-    present = [cell for cell in cells if not _is_missing(cell)]
+    is_missing = _missing_in(cells, has_commas)
+    present = [cell for cell, missing in zip(cells, is_missing, strict=True) if not missing]
     label = name or "the column without a name"
     if len(set(present)) < 2 and len(present) in (0, len(cells)):
         notes.append(f"{label} is the same in every row and is left out")
         return None, False
-    numbers = _numbers(cells, decimal)
+    numbers = numbers_or_nan(cells, has_commas=has_commas)
     num_numbers = int((~np.isnan(numbers)).sum())
     if num_numbers >= ALMOST_ALL * len(present):
         if INDEX.fullmatch(name) or not name or _counts_rows(numbers):
             notes.append(f"{label} holds row numbers and is left out")
             return None, False
+        _tell_of_thousands(label, cells, numbers, has_commas, notes)
         if num_numbers < len(present):
-            odd = next(
-                cell for cell, number in zip(cells, numbers, strict=True) if np.isnan(number) and not _is_missing(cell)
-            )
+            odd = cells[int(np.argmax(np.isnan(numbers) & ~is_missing))]
             notes.append(
                 f"{label}: {len(present) - num_numbers} cells such as {odd!r:.20} are no numbers and count as missing"
             )
@@ -194,7 +200,7 @@ def _feature(name: str, cells: Sequence[str], decimal: str, notes: list[str]) ->
                 f"{label}: {len(cells) - num_numbers} missing cells are filled with the median of the training rows"
             )
         return numbers, False
-    texts, codes = np.unique(["" if _is_missing(cell) else cell for cell in cells], return_inverse=True)
+    texts, codes = np.unique(np.where(is_missing, "", cells), return_inverse=True)
     if len(texts) > 20 and len(texts) > len(cells) / 2:
         notes.append(
             f"{label}: {len(texts)} texts such as {present[0]!r:.20} in {len(cells)} rows name rows rather than kinds; left out"
@@ -203,6 +209,17 @@ def _feature(name: str, cells: Sequence[str], decimal: str, notes: list[str]) ->
     if len(present) < len(cells):
         notes.append(f"{label}: {len(cells) - len(present)} missing cells are a category of their own")
     return codes.reshape(-1).astype(float), True
+
+
+def _tell_of_thousands(
+    label: str, cells: Sequence[str], numbers: Float[Array, " n"], has_commas: bool, notes: list[str]
+) -> None:
+    """A note where points without a comma after them were taken to group thousands."""
+    grouped = [
+        cell for cell, number in zip(cells, numbers, strict=True) if groups_thousands(cell) and abs(number) >= 1000
+    ]
+    if has_commas and grouped:
+        notes.append(f"{label}: points such as that of {grouped[0]!r:.20} are taken to group thousands")
 
 
 def _counts_rows(numbers: Float[Array, " n"]) -> bool:

@@ -16,7 +16,7 @@ WORTH_CALLING_BIAS = 0.1
 
 
 def next_step(found: Diagnosis) -> str:
-    """What would lower the risk most, or tell what would."""
+    """What would lower the risk most; where the parts do not tell, what would show it."""
     risk = found.terms["risk"].estimate
     together, of_data, of_seed = parts_of(found)
     if risk <= NEXT_TO_NOTHING * found.constant_risk:

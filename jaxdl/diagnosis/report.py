@@ -1,15 +1,15 @@
 """A diagnosis as text, and as a page that stands alone: no script, no font or image from elsewhere, all text escaped."""
 
 import math
-import textwrap
 from html import escape
 from string import Template
 
 from jaxdl.decomposition.noise import NoiseEstimate
+from jaxdl.decomposition.table import Block
+from jaxdl.decomposition.typesetting import lines, wrapped
 from jaxdl.diagnosis.found import TOGETHER, Diagnosis, Number
 from jaxdl.diagnosis.next_step import next_step
 
-WIDTH = 100
 NAMES = {
     TOGETHER: "bias² + noise",
     "variance[data]": "variance: training rows",
@@ -27,21 +27,15 @@ COLORS = {
 
 def as_text(found: Diagnosis, file: str) -> str:
     """The report for a terminal of 100 columns."""
-    rows = [("part of the risk", "estimate", "share", "95 % interval"), *table_of(found)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    parts = [
-        *heading_of(found, file),
-        "\n" + "\n".join(lines) + "\n",
-        *facts_of(found),
-        f"\nnext: {next_step(found)}\n",
-    ]
-    parts += [f"note: {note}" for note in notes_of(found)]
-    return "\n".join(
-        part if "\n" in part.strip() else ("\n" * part.startswith("\n")) + _wrapped(part) + "\n" * part.endswith("\n")
-        for part in parts
-    ).rstrip()
+    table = Block("", ("part of the risk", "estimate", "share", "95 % interval"), tuple(table_of(found)))
+    parts = (
+        wrapped(heading_of(found, file)),
+        lines(table),
+        wrapped(facts_of(found)),
+        wrapped([f"next: {next_step(found)}"]),
+        wrapped([f"note: {note}" for note in notes_of(found)]),
+    )
+    return "\n\n".join(parts)
 
 
 def table_of(found: Diagnosis) -> list[tuple[str, str, str, str]]:
@@ -64,7 +58,7 @@ def heading_of(found: Diagnosis, file: str) -> list[str]:
     return [
         f"{file}: {found.target} by {found.described}; {found.task}, {loss}",
         f"{found.num_runs} fits to {found.training_size} of {found.num_pool} rows, tested on {found.num_test} others; all parts "
-        f"are those of fresh training sets of {found.training_size} rows, factors for drawing from one table applied",
+        f"are those of fresh training sets of {found.training_size} rows, corrected for drawing from one table",
     ]
 
 
@@ -115,10 +109,6 @@ def as_page(found: Diagnosis, file: str) -> str:
         curve=_curve(found),
         notes="\n".join(f"<li>{escape(note)}</li>" for note in notes_of(found)),
     )
-
-
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text.strip("\n"), WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _told(number: Number) -> str:

@@ -101,12 +101,21 @@ class HostTrial:
         recorded = Seeds(seeds)
         return (recorded, *setting) if self.draw is None else (recorded, *setting, self.draw(recorded))
 
+    def called_at(self, place: int) -> Callable[..., Any]:
+        """The function of the run at that place among those that are asked for at once."""
+        del place
+        return self.function
+
     def runs(self, seeds: Iterable[tuple[str, dict[str, int]]], setting: tuple[Any, ...]) -> Iterator[Run]:
         """The runs in the order of their seeds, each with the words that an error names it by."""
         # Workers are sent the function alone: what draws may hold arrays on this process's devices.
         jobs = (
-            (self.function, self.arguments(each, setting), f"{where} of {self.name!r} with the seeds {dict(each)}")
-            for where, each in seeds
+            (
+                self.called_at(place),
+                self.arguments(each, setting),
+                f"{where} of {self.name!r} with the seeds {dict(each)}",
+            )
+            for place, (where, each) in enumerate(seeds)
         )
         return called(_one_run, jobs, workers=self.workers, threads=self.threads)
 

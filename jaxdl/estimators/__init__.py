@@ -25,8 +25,9 @@ Labels of classes may be texts: `predict=estimators.probabilities` has a column 
 the losses `cross_entropy` and `zero_one`.
 """
 
+from jaxdl.estimators.drawing import Draw
 from jaxdl.estimators.outputs import labels, log_probabilities, one_hot, probabilities, scores, values
-from jaxdl.estimators.trials import Draw, EstimatorTrial, fitted, trial
+from jaxdl.estimators.trials import EstimatorTrial, fitted, trial
 
 __all__ = [
     "Draw",

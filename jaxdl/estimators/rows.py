@@ -45,10 +45,11 @@ def check_alike(x: Any, x_test: Any) -> None:
     if columns == others and tuple(x.shape[1:]) == tuple(x_test.shape[1:]):
         return
     got, expected = (shown if any(shown) else table.shape for shown, table in ((others, x_test), (columns, x)))
-    msg = f"x_test: got columns {got!s:.200}, expected those of x, {expected!s:.200}, in their order"
-    raise ValueError(
-        msg + ("; pass x_test[x.columns]" if sorted(columns) == sorted(others) else "; pass tables of one kind")
-    )
+    remedy = "pass the same features" if bool(columns) == bool(others) else "pass tables of one kind"
+    if columns and {*columns} <= {*others}:
+        remedy = "pass x_test[x.columns]"
+    msg = f"x_test: got columns {got!s:.200}, expected those of x, {expected!s:.200}, in their order; {remedy}"
+    raise ValueError(msg)
 
 
 def as_targets(y: Any, num_rows: int) -> Shaped[Array, "n *out"]:

@@ -1,13 +1,10 @@
 """`trial`: estimators with `fit` and `predict`, trained on drawn rows of a data set, as a trial for every design."""
 
-import functools
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Shaped
 
@@ -17,26 +14,14 @@ from jaxdl.data.arrays import check_row_labels
 from jaxdl.data.resampling import Resampling
 from jaxdl.ensembles.on_host import HostTrial, as_packages, version_of
 from jaxdl.ensembles.workers import one_thread
+from jaxdl.estimators.drawing import Draw, Law, drawing
 from jaxdl.estimators.outputs import Output, method_of, values
 from jaxdl.estimators.rows import as_rows, as_targets, check_alike, digest_of, taken
 from jaxdl.kinds import check_function, shown
-from jaxdl.types import Dataset, Run
+from jaxdl.types import Run
 
 Array = np.ndarray
-Law = Callable[[Dataset], Resampling]
 BUILD = "pass a function that builds one: lambda seed: RandomForestRegressor(random_state=seed)"
-
-
-class Draw(NamedTuple):
-    """A training set as rows of the data set, in their order.
-
-    >>> Draw(np.array([0, 0, 2]), None).rows.tolist()
-    [0, 0, 2]
-    """
-
-    rows: Array
-    weight: Array | None
-    """One for each row; `None` where all weigh one."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -55,6 +40,12 @@ class EstimatorTrial(HostTrial):
     """`law.variance_factor` times a variance over draws estimates that over fresh training sets; `law.estimand` says it."""
     classes: Shaped[Array, " classes"] | None
     """The different entries of y in order: the columns of predicted classes."""
+
+    def called_at(self, place: int) -> Callable[..., Any]:
+        """The first run checks what `make` takes and returns."""
+        if place or not isinstance(self.function, _Procedure):
+            return self.function
+        return replace(self.function, is_first=True)
 
 
 def fitted(estimator: Any, x: Any, y: Array, weight: Array | None = None) -> Any:
@@ -105,7 +96,7 @@ def trial(
     A store knows a study again by `name`, by x, y and x_test, the law, and the versions of `packages`, Python, NumPy and jax. It
     cannot see into `make`, `fit` and `predict`: give another name when these change. Every run has copies of its rows, and one
     thread of BLAS and OpenMP, so that bits depend on neither the order of runs nor the number of workers. The first run is made
-    twice, and warned about where it differs.
+    twice. If the two differ, there is a warning.
 
     Args:
         make: `make(seed)` builds a fresh estimator, `seed` a whole number from 0 to 2^31 - 1; `make(seed, setting)` where the study
@@ -132,6 +123,7 @@ def trial(
         ValueError: for data that do not fit together, functions with other arguments, a law that draws no rows; in a run, for an
             estimator without `fit` or `predict`, one object for several runs, predictions that are not one for each test point.
 
+    >>> import jax
     >>> from jaxdl import designs, ensembles
     >>> class Mean:
     ...     def fit(self, x, y):
@@ -150,7 +142,7 @@ def trial(
     check_row_labels("y", x, y)
     num_rows = x.shape[0]
     y = as_targets(y, num_rows)
-    law, draw = _drawing(resample, num_rows)
+    law, draw = drawing(resample, num_rows)
     weighs = draw is not None and draw({"data": 0}).weight is not None
     check_function(
         "fit", fit, ("estimator", "x", "y", "weight") if weighs else ("estimator", "x", "y"), "pass such a function"
@@ -168,7 +160,7 @@ def trial(
         threads,
         draw=draw,
         facts={"data": digest_of(x, y, x_test), "training sets": drawn_by, "sources of make": str(list(sources))},
-        notes=tuple(_notes(name, packages, law, num_rows)),
+        notes=tuple(_notes(name, packages, law, num_rows, sources)),
         training_size=num_rows if law is None else law.training_size,
         made_twice=True,
         law=law,
@@ -190,6 +182,7 @@ class _Procedure:
     x_test: Any
     classes: Array | None
     draws: bool
+    is_first: bool = False
 
     def __call__(self, seeds: Any, *rest: Any) -> Any:
         setting = rest[:-1] if self.draws else rest
@@ -197,8 +190,13 @@ class _Procedure:
         _check_design(seeds, self.sources)
         # Half of the seeds: some libraries take signed numbers of 32 bits.
         arguments = (*(seeds[source] >> 1 for source in self.sources), *setting)
-        other, estimator = self.make(*arguments), self.make(*arguments)
-        if other is estimator:
+        if self.is_first:
+            named = (*self.sources, "setting") if setting else self.sources
+            check_function(
+                "make", self.make, named, "it takes a setting, last, where settings= are given, and only there"
+            )
+        estimator = self.make(*arguments)
+        if self.is_first and self.make(*arguments) is estimator:
             msg = f"make: got {shown(estimator)} from two calls, expected a fresh estimator from each, as fitting "
             msg += f"changes it; {BUILD}"
             raise ValueError(msg)
@@ -214,47 +212,16 @@ class _Procedure:
         return predicted if self.report is None else Run(predicted, self.report(estimator, returned))
 
 
-def _drawing(resample: Law | None, num_rows: int) -> tuple[Resampling | None, Callable[[Any], Draw] | None]:
-    """The law, and the function from seeds to a training set; in one mode of jax, whatever mode a study is in."""
-    if resample is None:
-        return None, None
-    if not callable(resample):
-        msg = f"resample: got {shown(resample)}, expected a law of a data set; pass resampling.half_sample, or "
-        raise ValueError(msg + "lambda rows: resampling.subsample(rows, 200)")
-    check_function("resample", resample, ("rows",), "give it the rest: lambda rows: resampling.subsample(rows, 200)")
-    rows = jnp.arange(num_rows, dtype=jnp.int32)[:, None]
-    with jax.enable_x64(False):
-        law = resample(Dataset(rows, rows, jnp.ones(num_rows, jnp.float32)))
-    if not isinstance(law, Resampling):
-        msg = f"resample: got a function that returns {type_name(law)}, expected a Resampling, a law of training sets; pass "
-        raise ValueError(msg + "resampling.bootstrap, or lambda rows: resampling.subsample(rows, 200)")
-
-    def draw(seeds: Any) -> Draw:
-        if "data" not in seeds:
-            msg = f"design: got sources {list(seeds)}, expected 'data' besides, which draws training sets; add data=32 to the "
-            raise ValueError(msg + "design, or pass resample=None, for one training set")
-        with jax.enable_x64(False), jax.threefry_partitionable(True):
-            key = jax.random.wrap_key_data(jnp.array([0, seeds["data"]], jnp.uint32), impl="threefry2x32")
-            drawn = law.sample({"data": key})
-        numbers, weight = np.asarray(drawn.x), np.asarray(drawn.weight)
-        if not _are_rows(numbers, num_rows):
-            msg = f"resample: got a law that draws {shown(numbers)}, expected rows of the data set that it is given; pass "
-            raise ValueError(msg + "resampling.bootstrap, or lambda rows: resampling.subsample(rows, 200)")
-        return Draw(numbers[:, 0], None if (weight == 1).all() else weight)
-
-    return law, draw
-
-
-def _are_rows(numbers: Array, num_rows: int) -> bool:
-    has_rows = numbers.dtype.kind == "i" and numbers.shape[1:] == (1,) and len(numbers) > 0
-    return has_rows and bool(numbers.min() >= 0) and bool(numbers.max() < num_rows)
-
-
-def _notes(name: str, packages: tuple[str, ...], law: Resampling | None, num_rows: int) -> Iterator[str]:
+def _notes(
+    name: str, packages: tuple[str, ...], law: Resampling | None, num_rows: int, sources: tuple[str, ...]
+) -> Iterator[str]:
     if law is None:
         yield f"conditional on one training set, all {num_rows} rows"
     else:
         yield f"training sets drawn from {num_rows} rows: {law.estimand}"
+        if sources:
+            others = f"variance of the other sources ({', '.join(sources)}) is given this data set"
+            yield f"{others}: their interaction with data counts in them as well"
     versions = ", ".join(f"{each} {version_of(each)}" for each in packages)
     yield f"trained by {name!r}{versions and f' on {versions}'}, of which a store knows the name, the data and the versions alone"
 
@@ -279,14 +246,15 @@ def _check_make(make: Any, sources: tuple[str, ...]) -> None:
         msg += f"lambda seed: {make.__name__}(random_state=seed), or sources=() where it draws nothing"
         raise ValueError(msg)
     remedy = "a learner that draws nothing is made by make() with sources=()"
-    try:
-        check_function("make", make, sources, remedy)
-    except ValueError:
-        check = functools.partial(check_function, "make", make, remedy=remedy)
+    refusals = []
+    for taken_by in (sources, (*sources, "setting")):  # the latter where the study has settings
         try:
-            check((*sources, "setting"))  # where the study has settings
-        except ValueError:
-            check(sources)
+            check_function("make", make, taken_by, remedy)
+        except ValueError as error:
+            refusals.append(error)
+        else:
+            return
+    raise refusals[0]
 
 
 def _check_design(seeds: Any, sources: tuple[str, ...]) -> None:

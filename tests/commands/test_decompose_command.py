@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from jaxdl import __main__, decomposition
-from jaxdl.commands import decompose
+from jaxdl.commands import decompose, options, outputs
 from jaxdl.commands.options import parser
 from jaxdl.decomposition import Target
+from jaxdl.decomposition.named_terms import label_of
+from jaxdl.diagnosis import learners
 
 RNG = np.random.default_rng(0)
 LEVELS = (5, 4)
@@ -96,6 +98,73 @@ def test_times_and_several_outputs_have_columns(tmp_path):
     same(asked(path, "--times", "steps", "--predictions", "cat,dog,fox", factors="data"), expected)
 
 
+def test_times_are_in_the_order_of_their_size(tmp_path):
+    steps = (2, 10, 100, 9)
+    rows = [(d, steps[i], p, *rest) for d, i, p, *rest in CELLS]
+    order = np.argsort(steps)
+    expected = decomposition.squared_error(
+        PREDICTIONS[:, order], factors=("data",), dims=("times", "points"), times=(2, 9, 10, 100)
+    )
+    found = asked(long_form(tmp_path / "p.csv", HEADER, rows), "--times", "init", factors="data")
+    same(found, expected)
+    np.testing.assert_array_equal(found.times, [2, 9, 10, 100])
+
+
+def test_three_nested_factors_may_have_names_of_their_own(tmp_path):
+    f = np.random.default_rng(1).normal(size=(3, 3, 2, 5)).round(6)
+    expected = decomposition.squared_error(f, factors=("data", "init", "order"), nested=True)
+    rows = [(d, f"{d}.{i}", f"{d}{i}{o}", p, f[d, i, o, p]) for d, i, o, p in np.ndindex(f.shape)]
+    columns = ("data", "init", "order", "point", "prediction")
+    same(asked(long_form(tmp_path / "p.csv", columns, rows), "--nested", factors="data,init,order"), expected)
+    again = [(d, i, o, p, value) for (d, i, o, p), value in np.ndenumerate(f)]
+    same(asked(long_form(tmp_path / "q.csv", columns, again), "--nested", factors="data,init,order"), expected)
+
+
+def test_the_times_of_an_archive_are_those_of_the_result(archive, tmp_path):
+    np.savez(tmp_path / "q.npz", predictions=PREDICTIONS, steps=np.array([1, 10, 100, 1000]))
+    np.testing.assert_array_equal(
+        asked(tmp_path / "q.npz", "--times", "steps", factors="data").times, [1, 10, 100, 1000]
+    )
+
+
+def test_random_points_and_the_training_size_reach_the_result(archive):
+    fixed = asked(archive, "--mean", "y_test", "--noise", "1")
+    random = asked(archive, "--mean", "y_test", "--noise", "1", "--random-points")
+    assert random.standard_errors["risk"] > fixed.standard_errors["risk"]
+    expected = decomposition.squared_error(
+        PREDICTIONS, factors=("data", "init"), target=Target(labels=LABELS), random_points=True, training_size=300
+    )
+    found = asked(archive, "--labels", "y_test", "--random-points", "--training-size", "300")
+    same(found, expected)
+    assert found.training_size == 300
+    assert found.standard_errors["risk"] == expected.standard_errors["risk"]
+
+
+def test_what_a_design_does_not_give_is_null_in_json(tmp_path):
+    path = tmp_path / "r.json"
+    np.savez(tmp_path / "p.npz", predictions=PREDICTIONS[:2])
+    result = asked(tmp_path / "p.npz")
+    assert any(np.isnan(error) for error in result.standard_errors.values())
+    outputs.write(result, path)
+    found = json.loads(path.read_text(), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    for row in found["terms"]:
+        assert (row["standard_error"] is None) == bool(np.isnan(result.standard_errors[named(result, row["term"])]))
+
+
+def named(result, label):
+    return next(term for term in result.estimates if label_of(term) == label)
+
+
+def test_the_numbers_of_a_csv_are_those_of_the_result_to_the_last_bit(archive, tmp_path):
+    result = asked(archive, "--labels", "y_test")
+    outputs.write(result, tmp_path / "r.csv")
+    with (tmp_path / "r.csv").open() as file:
+        for row in csv.DictReader(file):
+            term = named(result, row["term"])
+            assert float(row["estimate"]) == result.estimates[term]
+            assert float(row["standard_error"]) == result.standard_errors[term]
+
+
 def test_classes_may_have_names(tmp_path):
     target = Target(labels=CLASSES)
     expected = decomposition.kohavi_wolpert(SCORES.argmax(-1), factors=("data", "init"), target=target)
@@ -114,6 +183,18 @@ def test_classes_may_have_names(tmp_path):
     options = ("--predictions", "cat,dog,fox", "--labels", "y", "--loss", "cross-entropy")
     expected = decomposition.cross_entropy(SCORES, factors=("data", "init"), target=target, dims=("points", "out"))
     same(asked(path, *options), expected)
+
+
+def test_levels_points_and_classes_may_be_called_none(tmp_path):
+    called = {0: "none", 1: "missing", 2: "."}
+    points = [(called.get(d, d), called.get(i, i), called.get(p, p), *rest) for d, i, p, *rest in CELLS]
+    expected = decomposition.squared_error(PREDICTIONS, factors=("data", "init"), target=Target(labels=LABELS))
+    same(asked(long_form(tmp_path / "p.csv", HEADER, points), "--labels", "y"), expected)
+    names = np.array(["mild", "none", "severe"])
+    rows = [(d, p, names[SCORES[d, 0, p].argmax()], names[CLASSES[p]]) for d in range(5) for p in range(7)]
+    path = long_form(tmp_path / "q.csv", ("data", "point", "prediction", "y"), rows)
+    found = asked(path, "--labels", "y", "--loss", "zero-one", factors="data")
+    same(found, decomposition.zero_one(SCORES[:, 0].argmax(-1), factors=("data",), target=Target(labels=CLASSES)))
 
 
 def test_probabilities_become_logits(tmp_path):
@@ -181,6 +262,7 @@ WRONG_TABLES = {
     "a cell that is missing": (changed(2, 3, ""), (), "prediction: got '' in row 3"),
     "NaN": (changed(2, 3, "nan"), (), "prediction: got 'nan' in row 3"),
     "text": (changed(2, 3, "1,5"), (), "prediction: got '1,5' in row 3"),
+    "text alone": ([(*row[:3], "cat", 1.0) for row in CELLS], (), r"predictions: got text \('cat', ...\)"),
     "a level that is missing": (changed(2, 0, ""), (), "data: got '' in row 3"),
     "labels that differ": (changed(9, 4, 99), ("--labels", "y"), "labels: got .* and 99.0 at point 2 .rows 3 and 10"),
     "a label that is missing": (changed(9, 4, "?"), ("--labels", "y"), "y: got '?' in row 10"),
@@ -196,6 +278,50 @@ def test_a_wrong_table_is_refused(name, tmp_path):
     with pytest.raises(ValueError, match=message.replace("'?'", r"'\?'")) as raised:
         asked(path, *options)
     assert "\n" not in str(raised.value)
+
+
+def test_commas_are_decimal_where_semicolons_are_between_the_cells(tmp_path):
+    expected = decomposition.squared_error(PREDICTIONS, factors=("data", "init"), target=Target(labels=LABELS))
+    rows = [(d, i, p, *(str(value).replace(".", ",") for value in rest)) for d, i, p, *rest in CELLS]
+    same(asked(long_form(tmp_path / "p.csv", HEADER, rows, ";"), "--labels", "y"), expected)
+    by_thousands = [*rows[:3], (*rows[3][:3], "1.234,5", rows[3][4]), *rows[4:]]
+    changed_one = PREDICTIONS.copy()
+    changed_one.flat[3] = 1234.5
+    expected = decomposition.squared_error(changed_one, factors=("data", "init"), target=Target(labels=LABELS))
+    same(asked(long_form(tmp_path / "q.csv", HEADER, by_thousands, ";"), "--labels", "y"), expected)
+    rows[5] = (*rows[5][:3], "1.5", rows[5][4])
+    with pytest.raises(ValueError, match=r"prediction: got '1\.5' in row 6"):
+        asked(long_form(tmp_path / "r.csv", HEADER, rows, ";"))
+
+
+def test_a_table_may_have_another_encoding(tmp_path):
+    rows = [(f"{'ä' * d}-", *rest) for d, *rest in CELLS]
+    path = long_form(tmp_path / "p.csv", HEADER, rows)
+    path.write_bytes(path.read_text(encoding="utf-8").encode("latin-1"))
+    with pytest.raises(ValueError, match="for example --encoding 'latin-1'"):
+        asked(path)
+    same(asked(path, "--encoding", "latin-1"), decomposition.squared_error(PREDICTIONS, factors=("data", "init")))
+
+
+def test_options_that_contradict_each_other_are_refused(archive, tmp_path):
+    path = long_form(tmp_path / "p.csv", HEADER, CELLS)
+    with pytest.raises(ValueError, match="times: got 'init', which is a factor as well"):
+        asked(path, "--times", "init")
+    with pytest.raises(ValueError, match="point: got 'data', which is a factor as well"):
+        asked(path, "--point", "data")
+    with pytest.raises(ValueError, match="delimiter: got '', expected one character"):
+        asked(path, "--delimiter", "")
+
+
+def test_a_result_is_written_before_its_classes_are_asked_for(archive, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "r.npz"
+    options = ["--factors", "data,init", "--labels", "y_test", "--by-class", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", ["jaxdl", "decompose", str(archive), *options])
+    assert __main__.main() == 1
+    told = capsys.readouterr()
+    assert told.err.startswith("error: by_class: got")
+    assert f"written: {out}" in told.out
+    same(decomposition.load(out), asked(archive, "--labels", "y_test"))
 
 
 WRONG_FILES = {
@@ -224,7 +350,9 @@ def test_wrong_names_of_factors_are_refused(factors, message, archive):
 def test_an_error_is_one_line_and_a_status(archive, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["jaxdl", "decompose", str(tmp_path / "none.npz"), "--factors", "data"])
     assert __main__.main() == 1
-    assert capsys.readouterr().err.startswith("error: [Errno 2] No such file")
+    assert capsys.readouterr().err.startswith(
+        f"error: file: got {tmp_path / 'none.npz'}, expected a file that is there;"
+    )
     out = str(tmp_path / "none" / "r.csv")
     monkeypatch.setattr(sys, "argv", ["jaxdl", "decompose", str(archive), "--factors", "data,init", "--out", out])
     assert __main__.main() == 1
@@ -279,3 +407,8 @@ def test_a_hundred_thousand_rows_decompose(tmp_path):
     path = long_form(tmp_path / "p.csv", ("data", "init", "point", "prediction"), rows)
     result = asked(path)
     np.testing.assert_allclose(result.total_variance, 1, atol=4 * result.standard_errors["total_variance"])
+
+
+def test_the_options_name_the_losses_and_the_learners_that_there_are():
+    assert tuple(decompose.LOSSES) == options.LOSSES
+    assert options.MODELS == learners.NAMES

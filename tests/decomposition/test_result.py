@@ -227,5 +227,12 @@ def test_what_a_design_does_not_give_stays_empty(tmp_path):
 def test_a_csv_file_is_refused_where_there_is_no_place_for_it(result, tmp_path):
     with pytest.raises(ValueError, match="is a folder"):
         result.to_csv(tmp_path)
-    with pytest.raises(FileNotFoundError, match="no folder"):
-        result.to_csv(tmp_path / "none" / "result.csv")
+    for write in (result.to_csv, result.save):
+        with pytest.raises(
+            FileNotFoundError, match=r"path: got .*expected a file in a folder that is there; make .*none first"
+        ):
+            write(tmp_path / "none" / "result")
+    with pytest.raises(
+        FileNotFoundError, match=r"path: got .*none\.npz, expected a file that is there; check the name"
+    ):
+        load(tmp_path / "none.npz")

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from jaxdl import plots
-from jaxdl.decomposition import Target, cross_entropy, squared_error
+from jaxdl.decomposition import Target, cross_entropy, squared_error, typesetting
+from jaxdl.decomposition.table import Block, Sheet
 
 RNG = np.random.default_rng(0)
 
@@ -81,6 +82,15 @@ def test_html_is_escaped(over_times):
     assert html.escape("<script>alert(1)</script> & more") in text
     assert text.count("<tr>") == 1 + len(hostile.estimates)
     assert over_times._repr_html_().count("<tr>") == 1 + 4
+
+
+def test_titles_and_headings_are_escaped_in_html():
+    sheet = Sheet("<a>", (Block("<b>", ("<c>", "&"), (("<d>", "1"),)),), ("<e>",))
+    text = typesetting.as_html(sheet)
+    for word in ("a", "b", "c", "d", "e"):
+        assert f"&lt;{word}&gt;" in text
+        assert f"<{word}>" not in text
+    assert "<th>&amp;</th>" in text
 
 
 def test_latex_has_a_row_for_each_term_and_no_bare_specials(over_times):

@@ -37,17 +37,45 @@ def of_ridge(linear):
     return diagnose(linear, "ridge", workers=1, num_draws=32)
 
 
+def law_of(num_rows, size):
+    return resampling.subsample(Dataset(*(jnp.ones((num_rows, *rest)) for rest in ((1,), (1,), ()))), size)
+
+
 def test_the_factors_are_those_of_the_law_of_subsampling():
     predictions = RNG.normal(size=(12, 4, 20)) + RNG.normal(size=(12, 1, 20))
     result = squared_error(predictions, factors=("data", "seed"), target=Target(labels=RNG.normal(size=20)))
-    law = resampling.subsample(Dataset(jnp.zeros((30, 1)), jnp.zeros((30, 1)), jnp.ones(30)), 12)
-    found = by_law(result, 30, 12)
-    raw = result.variance["data"]
-    np.testing.assert_allclose(found["variance[data]"].estimate, law.variance_factor * raw)
-    np.testing.assert_allclose(found[TOGETHER].estimate, result.bias_squared_plus_noise - law.excess_factor * raw)
+    law = law_of(30, 12)
+    found = by_law(result, law)
+    of_data, of_both = result.variance["data"], result.variance["data", "seed"]
+    together = result.bias_squared_plus_noise - law.excess_factor * of_data
+    np.testing.assert_allclose(found[TOGETHER].estimate, together)
+    np.testing.assert_allclose(found["variance[data]"].estimate, law.variance_factor * of_data)
+    np.testing.assert_allclose(found["variance[data, seed]"].estimate, law.variance_factor * of_both)
+    np.testing.assert_allclose(found["variance[seed]"].estimate, result.variance["seed"] - law.excess_factor * of_both)
     total = sum(number.estimate for name, number in found.items() if name != "risk")
     np.testing.assert_allclose(total, found["risk"].estimate)
     np.testing.assert_allclose(found["risk"].estimate, result.risk)
+    for number in found.values():
+        assert 0 < number.standard_error < np.inf
+        assert number.low < number.high
+
+
+def test_an_interaction_of_rows_with_the_seed_is_no_variance_of_the_seed():
+    """f = ±(mean of m of n rows), the sign by the seed: V[data, seed] = s²/m alone. Points are tables of their own."""
+    num_batches, num_points, n, m, (num_draws, num_seeds) = 20, 100, 20, 10, (6, 4)
+
+    def terms():
+        rows = RNG.normal(size=(num_points, n))
+        drawn = np.argsort(RNG.random((num_draws, num_points, n)), axis=-1)[..., :m]
+        means = np.take_along_axis(rows[None], drawn, axis=-1).mean(-1)
+        f = RNG.choice([-1.0, 1.0], size=(1, num_seeds, num_points)) * means[:, None]
+        result = squared_error(f, factors=("data", "seed"), target=Target(labels=np.zeros(num_points)))
+        return {name: number.estimate for name, number in by_law(result, law_of(n, m)).items()}
+
+    found = [terms() for _ in range(num_batches)]
+    for name, exact in {TOGETHER: 0, "variance[data]": 0, "variance[seed]": 0, "variance[data, seed]": 1 / m}.items():
+        values = np.array([each[name] for each in found])
+        assert abs(values.mean() - exact) < 4 * values.std(ddof=1) / np.sqrt(num_batches), name
 
 
 def test_least_squares_has_the_variance_of_its_parameters_and_no_bias(of_ridge):
@@ -60,6 +88,105 @@ def test_least_squares_has_the_variance_of_its_parameters_and_no_bias(of_ridge):
     assert variance.low > exact / 2
     assert abs(together.estimate - NOISE) < 4 * together.standard_error
     assert of_ridge.noise.high.estimate <= together.estimate + 2 * together.standard_error
+
+
+def test_a_forecast_is_for_the_whole_table_where_some_rows_were_drawn(linear, monkeypatch):
+    monkeypatch.setattr(limits, "MOST_ROWS", 200)
+    found = diagnose(linear, "ridge", workers=1, num_draws=4)
+    assert (found.num_rows, found.num_pool + found.num_test) == (NUM_ROWS, 200)
+    assert tuple(found.forecast.ahead) == (NUM_ROWS, 2 * NUM_ROWS)
+    assert f"forecast at {NUM_ROWS} rows, all of this table" in report.as_text(found, "t.csv")
+
+
+STDS = {"draw": 0.2, "seed": 0.2, "both": 0.4}
+
+
+class Known(limits._Runs):
+    """Runs whose losses are known: 1 + 8/m at size m, an effect of the draw, one of the seed, and their interaction."""
+
+    def risks(self, size, num_runs):
+        spread = np.sqrt(sum(each**2 for each in STDS.values()))
+        return (1 + 8 / size)[:, None] + spread * np.random.default_rng((self.seed, 0)).normal(
+            size=(len(size), num_runs)
+        )
+
+    def losses(self, predictions):
+        return predictions
+
+
+def known(seed):
+    return Known(Examples(np.zeros((9, 1)), np.zeros(9), ("a",), (False,), "y", (), ()), "", None, None, seed, None, 1)
+
+
+def forecast_of(seed, num_draws=16, num_seeds=4):
+    generator = np.random.default_rng((seed, 1))
+    shapes = {"draw": (num_draws, 1), "seed": (1, num_seeds), "both": (num_draws, num_seeds)}
+    losses = sum((std * generator.normal(size=shapes[name]) for name, std in STDS.items()), 1 + 8 / 200)
+    return limits._forecast(known(seed), losses[..., None], 200, (400,))
+
+
+def test_a_forecast_has_the_errors_of_its_risks():
+    """V[draw]/16 + V[seed]/4 + V[both]/64 at the largest size, elsewhere the sum over twelve; and an error covers its risk."""
+    found = [forecast_of(seed) for seed in range(100)]
+    squares = np.array([each.standard_errors**2 for each in found])
+    exact = [0.24 / 12] * 3 + [0.04 / 16 + 0.04 / 4 + 0.16 / 64]
+    np.testing.assert_array_less(abs(squares.mean(0) - exact), 4 * squares.std(0) / np.sqrt(len(found)))
+    risks = np.array([each.risks for each in found])
+    np.testing.assert_array_equal(found[0].sizes, [25, 50, 100, 200])
+    np.testing.assert_array_less(
+        abs(risks.mean(0) - (1 + 8 / found[0].sizes)), 4 * np.sqrt(exact) / np.sqrt(len(found))
+    )
+
+
+def test_a_forecast_reaches_the_known_risk(monkeypatch):
+    """1 + 8/m, with next to no error: from 25, 50, 100 and 200 rows to 400 and 800."""
+    monkeypatch.setitem(STDS, "draw", 1e-6)
+    monkeypatch.setitem(STDS, "seed", 0.0)
+    monkeypatch.setitem(STDS, "both", 0.0)
+    [(size, number)] = forecast_of(0).ahead.items()
+    np.testing.assert_allclose(number.estimate, 1 + 8 / size, rtol=1e-4)
+    assert number.low <= number.estimate <= number.high
+
+
+def test_the_largest_size_of_a_learner_without_a_seed_has_the_spread_of_its_draws():
+    losses = np.random.default_rng(5).normal(size=(16, 5))
+    found = limits._forecast(known(0), 9 + losses, 200, (400,))
+    np.testing.assert_allclose(found.standard_errors[-1], losses.mean(1).std(ddof=1) / 4)
+
+
+def test_bias_is_the_rest_of_the_bracket_widened_by_two_errors():
+    zero = NoiseEstimate(0.3, 0.02, "lower", "zero", "")
+    bounds = NoiseBracket(zero, zero._replace(estimate=0.5, standard_error=0.04))
+    found = limits._bias_squared(Number(1.0, 0.03, 0.9, 1.1), bounds)
+    np.testing.assert_allclose(found[2:], [0.5 - 2 * 0.05, 0.7 + 2 * np.hypot(0.03, 0.02)])
+    assert limits._bias_squared(Number(0.2, 0.03, 0.1, 0.3), bounds)[2:] == (0.0, 0.0)
+
+
+def test_the_constant_is_that_of_the_rows_to_train_on():
+    examples = Examples(np.zeros((4, 1)), np.array([0.0, 2.0, 3.0, 5.0]), ("a",), (False,), "y", (), ())
+    assert limits._constant_risk(examples, np.array([0, 1]), np.array([2, 3])) == (4 + 16) / 2
+    of_classes = examples._replace(y=np.array([1, 1, 0, 1]), classes=("no", "yes"))
+    assert limits._constant_risk(of_classes, np.array([0, 1]), np.array([2, 3])) == 0.5
+
+
+def test_each_text_has_a_column_where_rows_are_compared():
+    x = np.array([[0.0, 1.0], [2.0, np.nan], [1.0, 3.0]])
+    examples = Examples(x, np.zeros(3), ("a", "b"), (True, False), "y", (), ())
+    found = limits._scaled(examples, np.arange(3))
+    np.testing.assert_array_equal(found[:, :3], np.eye(3)[[0, 2, 1]])
+    np.testing.assert_allclose(found[:, 3], np.array([-1, 0, 1]) * np.sqrt(1.5))
+
+
+def test_no_part_of_bias_and_noise_lies_below_zero():
+    """Predictions that are right on average: bias² + noise less the excess has an interval about zero, cut there."""
+    f = np.random.default_rng(6).normal(size=(8, 30))
+    result = squared_error(f, factors=("data",), target=Target(labels=np.zeros(30)))
+    found = by_law(result, law_of(30, 15))[TOGETHER]
+    law = law_of(30, 15)
+    raw = result.derive(lambda terms: terms[TOGETHER] - law.excess_factor * terms["variance[data]"])
+    assert raw.interval[0] < 0
+    assert found.low == 0
+    np.testing.assert_allclose(found.high, max(raw.interval[1], 0))
 
 
 def test_the_bracket_holds_the_noise_and_bias_is_an_interval(of_ridge):
@@ -130,6 +257,7 @@ def found_with(together, data, seed=0.0, constant=2.0, bias=(0.0, 0.5)):
         ({"together": 0.3, "data": 0.7}, "Collect more rows, or fit less freely: .* 70% .* 0.8 at 400 rows, after 0.9"),
         ({"together": 0.9, "data": 0.1, "bias": (0.5, 0.9)}, "more flexible learner or better columns: at least 0.5"),
         ({"together": 0.9, "data": 0.1}, "Compare other learners .*--model ridge.* does not tell them apart"),
+        ({"together": 1.2, "data": 0.1}, "Compare other learners"),
         ({"together": 1.8, "data": 0.15}, "hardly better than a constant"),
         ({"together": 0.01, "data": 0.01}, "Use it as it is"),
     ],

@@ -142,11 +142,42 @@ def test_a_result_says_the_law_the_training_size_and_what_a_store_knows():
     assert "trained by 'test' on scikit-learn" in table
 
 
+def test_a_result_says_that_other_variance_is_given_the_data():
+    words = "variance of the other sources (init) is given this data set: their interaction with data counts in them as well"
+    assert words in trial(lambda seed: Recorder(seed), X, Y, X[:2]).notes
+    assert words not in trial(Recorder, X, Y, X[:2], sources=()).notes
+
+
+def test_a_table_over_classes_keeps_the_notes_of_the_trial():
+    made = trial(lambda seed: Recorder(seed), X, Y.mean() < Y, X[:6])
+    target = Target(labels=(Y.mean() < Y)[:6].astype(int))
+    result = decompose(made, CROSSED, KEY, target=target, engine=QUIET)
+    tables = result.by_class()
+    assert "test points of class 0 alone" in tables[0].table()
+    for note in made.notes:
+        assert f"note: {note}" in tables.table().replace("\n  ", " ")
+    assert "alone" not in tables.table().replace("versions alone", "")
+
+
 def test_settings_are_handed_to_make():
     made = trial(lambda setting: KNeighborsRegressor(setting), X, Y, X[:4], sources=())
     outputs = run(made, designs.crossed(data=3), settings=np.array([1, 442]))
     assert outputs.shape == (2, 3, 4)
     np.testing.assert_allclose(outputs[1], outputs[1, :, :1] * np.ones(4))  # all neighbors: the mean
+
+
+def test_make_has_a_place_for_the_settings_that_a_study_has():
+    with pytest.raises(ValueError, match=r"make: got .*expected a function \(init, setting\).*settings="):
+        run(trial(lambda seed: Recorder(seed), X, Y, X[:2]), settings=np.array([0.5, 1.0]))
+    with pytest.raises(ValueError, match=r"make: got .*expected a function \(init\).*settings="):
+        run(trial(lambda seed, setting: Recorder(seed), X, Y, X[:2]))
+
+
+def test_an_estimator_is_made_once_in_each_run_but_the_first():
+    seeds = []
+    made = trial(lambda seed: seeds.append(seed) or Recorder(seed), X, Y, X[:2])
+    run(made, designs.crossed(data=2, init=3))
+    assert len(seeds) == (6 + 1) + 2  # six runs and the first again, which asks for two estimators each time
 
 
 def test_several_sources_reach_make_in_their_order():
@@ -373,10 +404,10 @@ def test_a_store_keeps_runs_grows_and_refuses_other_data_and_laws(tmp_path):
         return ensembles.run(made, design, KEY, engine=Engine(progress=False, store=tmp_path, shard=shard)).outputs
 
     first = study()
-    assert len(built) == 2 * (12 + 1)  # two estimators for each run, of which one is fitted
+    assert len(built) == (12 + 1) + 2  # the first run is made twice, and asks for two estimators
     np.testing.assert_array_equal(first, study())
     np.testing.assert_array_equal(first, study(designs.crossed(data=6, init=3))[:4])
-    assert len(built) == 2 * (18 + 1)
+    assert len(built) == (12 + 1) + 2 + 6 + 1  # the first of the six new ones is checked again
     with pytest.raises(StoreError, match="data"):
         study(y=Y + 1)
     with pytest.raises(StoreError, match="training sets"):
@@ -479,7 +510,9 @@ SLIPS = {
     "one feature": ({"x": X[:, 0]}, r"x: got shape \(442,\), expected \(n, features\)"),
     "no rows": ({"x_test": X[:0]}, r"x_test: got shape \(0, 10\)"),
     "uneven rows": ({"x": [[1], [1, 2]]}, "x: got rows of uneven lengths"),
-    "other features": ({"x_test": X[:, :3]}, r"x_test: got columns \(442, 3\), expected those of x"),
+    "other features": ({"x_test": X[:, :3]}, r"x_test: got columns \(442, 3\), expected those of x.*; pass the same features$"),
+    "columns besides": ({"x": FRAME.iloc[:, :3], "x_test": FRAME}, r"x_test: .*pass x_test\[x.columns\]"),
+    "columns that lack": ({"x": FRAME, "x_test": FRAME.iloc[:, :3]}, r"x_test: .*; pass the same features$"),
     "other columns": ({"x": FRAME, "x_test": FRAME[FRAME.columns[::-1]]}, r"x_test: .*pass x_test\[x.columns\]"),
     "an array for a frame": ({"x": FRAME}, "x_test: .*pass tables of one kind"),
     "another order": ({"x": FRAME, "x_test": FRAME, "y": pd.Series(Y)[::-1]}, "y: got the row labels of x in another order"),
