@@ -42,8 +42,9 @@ def law_of(num_rows, size):
 
 
 def test_the_factors_are_those_of_the_law_of_subsampling():
-    predictions = RNG.normal(size=(12, 4, 20)) + RNG.normal(size=(12, 1, 20))
-    result = squared_error(predictions, factors=("data", "seed"), target=Target(labels=RNG.normal(size=20)))
+    rng = np.random.default_rng(0)
+    predictions = rng.normal(size=(12, 4, 20)) + rng.normal(size=(12, 1, 20))
+    result = squared_error(predictions, factors=("data", "seed"), target=Target(labels=rng.normal(size=20)))
     law = law_of(30, 12)
     found = by_law(result, law)
     of_data, of_both = result.variance["data"], result.variance["data", "seed"]
@@ -62,13 +63,14 @@ def test_the_factors_are_those_of_the_law_of_subsampling():
 
 def test_an_interaction_of_rows_with_the_seed_is_no_variance_of_the_seed():
     """f = ±(mean of m of n rows), the sign by the seed: V[data, seed] = s²/m alone. Points are tables of their own."""
+    rng = np.random.default_rng(1)
     num_batches, num_points, n, m, (num_draws, num_seeds) = 20, 100, 20, 10, (6, 4)
 
     def terms():
-        rows = RNG.normal(size=(num_points, n))
-        drawn = np.argsort(RNG.random((num_draws, num_points, n)), axis=-1)[..., :m]
+        rows = rng.normal(size=(num_points, n))
+        drawn = np.argsort(rng.random((num_draws, num_points, n)), axis=-1)[..., :m]
         means = np.take_along_axis(rows[None], drawn, axis=-1).mean(-1)
-        f = RNG.choice([-1.0, 1.0], size=(1, num_seeds, num_points)) * means[:, None]
+        f = rng.choice([-1.0, 1.0], size=(1, num_seeds, num_points)) * means[:, None]
         result = squared_error(f, factors=("data", "seed"), target=Target(labels=np.zeros(num_points)))
         return {name: number.estimate for name, number in by_law(result, law_of(n, m)).items()}
 
@@ -198,8 +200,9 @@ def test_the_bracket_holds_the_noise_and_bias_is_an_interval(of_ridge):
 
 
 def test_measurements_at_equal_rows_bound_the_noise_of_numbers_from_both_sides():
-    x = np.repeat(RNG.normal(size=(100, 1)), 2, axis=0)
-    y = np.sin(x[:, 0]) + np.sqrt(NOISE) * RNG.normal(size=200)
+    rng = np.random.default_rng(2)
+    x = np.repeat(rng.normal(size=(100, 1)), 2, axis=0)
+    y = np.sin(x[:, 0]) + np.sqrt(NOISE) * rng.normal(size=200)
     examples = Examples(x, y, ("a",), (False,), "y", (), ())
     bounds, notes = limits.noise_bounds(examples, np.arange(200), Number(5.0, 0.1, 4.8, 5.2))
     assert bounds.low.method == "replicates"
@@ -209,8 +212,9 @@ def test_measurements_at_equal_rows_bound_the_noise_of_numbers_from_both_sides()
 
 def test_a_few_equal_rows_do_not_speak_for_all():
     """Rows at one x have ten times the noise of the others."""
-    x = np.concatenate([np.zeros(20), RNG.normal(size=180)])[:, None]
-    y = np.sqrt(np.where(x[:, 0] == 0, 10, 1)) * RNG.normal(size=200)
+    rng = np.random.default_rng(3)
+    x = np.concatenate([np.zeros(20), rng.normal(size=180)])[:, None]
+    y = np.sqrt(np.where(x[:, 0] == 0, 10, 1)) * rng.normal(size=200)
     examples = Examples(x, y, ("a",), (False,), "y", (), ())
     bounds, notes = limits.noise_bounds(examples, np.arange(200), Number(1.9, 0.1, 1.7, 2.1))
     assert bounds.low.method == "zero"
@@ -218,8 +222,9 @@ def test_a_few_equal_rows_do_not_speak_for_all():
 
 
 def test_bounds_that_contradict_each_other_are_told():
-    x = np.repeat(RNG.normal(size=(100, 1)), 2, axis=0)
-    examples = Examples(x, RNG.normal(size=200), ("a",), (False,), "y", (), ())
+    rng = np.random.default_rng(4)
+    x = np.repeat(rng.normal(size=(100, 1)), 2, axis=0)
+    examples = Examples(x, rng.normal(size=200), ("a",), (False,), "y", (), ())
     bounds, notes = limits.noise_bounds(examples, np.arange(200), Number(0.01, 0.001, 0.008, 0.012))
     assert bounds.low.method == "zero"
     assert "vary more than the learner errs" in notes[0]
@@ -227,7 +232,8 @@ def test_bounds_that_contradict_each_other_are_told():
 
 def test_the_noise_of_classes_counts_half_the_disagreement_of_neighbours():
     """At one x, labels of chance q and 1 - q: ½(1 - q² - (1 - q)²) = q (1 - q)."""
-    x, y = RNG.random((4000, 1)), (RNG.random(4000) < 0.2).astype(int)
+    rng = np.random.default_rng(5)
+    x, y = rng.random((4000, 1)), (rng.random(4000) < 0.2).astype(int)
     examples = Examples(x, y, ("a",), (False,), "y", ("no", "yes"), ())
     bounds, _ = limits.noise_bounds(examples, np.arange(4000), Number(0.5, 0.01, 0.48, 0.52))
     assert bounds.high.method == "nearest_neighbor"
@@ -316,9 +322,10 @@ def test_another_model_is_refused(model, message, linear):
 @pytest.mark.parametrize("model", NAMES)
 @pytest.mark.parametrize("classes", [(), ("no", "yes")])
 def test_every_learner_takes_texts_and_missing_cells(model, classes):
-    x = RNG.normal(size=(100, 3))
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(100, 3))
     x[::7, 0] = np.nan
-    x[:, 2] = RNG.integers(4, size=100)
+    x[:, 2] = rng.integers(4, size=100)
     y = (x[:, 1] > 0).astype(int) if classes else x[:, 1]
     examples = Examples(x, y, ("a", "b", "c"), (False, False, True), "y", classes, ())
     found = diagnose(examples, model, workers=1, num_draws=4, num_seeds=3)
@@ -354,8 +361,9 @@ def test_the_command_answers_for_known_tables(name, tmp_path, monkeypatch, capsy
 
 @pytest.mark.thorough
 def test_the_command_answers_for_texts_missing_cells_and_semicolons(tmp_path, monkeypatch, capsys):
-    city = RNG.choice(["Bonn", "Köln", ""], size=200)
-    area = RNG.normal(size=200).round(3)
+    rng = np.random.default_rng(7)
+    city = rng.choice(["Bonn", "Köln", ""], size=200)
+    area = rng.normal(size=200).round(3)
     price = (area + (city == "Köln")).round(3)
     rows = [
         f"{row};{'' if row % 9 == 0 else a};{c};{p}"
