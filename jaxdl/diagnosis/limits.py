@@ -1,18 +1,19 @@
 """`diagnose`: what limits a learner on a table of examples.
 
 With n rows to train on, runs draw m = ⌊n/2⌋ of them without replacement, and a seed of the learner, crossed. Draws overlap, so
-that their variance V_data is too small and their bias² + noise B too large; likewise the interaction V_data,seed with the seed,
-and V_seed. To first order, at training size m,
+that their variance V_data is too small and their bias² + noise B too large. To first order, at training size m,
 
-    variance[data]       = n/(n - m) V_data,        bias² + noise  = B - m/(n - m) V_data,
-    variance[data, seed] = n/(n - m) V_data,seed,   variance[seed] = V_seed - m/(n - m) V_data,seed,
+    variance[data] = n/(n - m) V_data,   bias² + noise = B - m/(n - m) V_data,   variance[seed] = V_seed + V_data,seed,
 
-which is the law of `data.resampling.subsample`; the risk is that of size m as it is. One table never separates bias² from noise:
-the noise is bracketed.
+which is the law of `data.resampling.subsample`; the risk is that of size m as it is. What a seed adds, alone and with the rows, is
+one number. Its two parts cannot be told apart: overlapping draws count a part of V_data,seed as V_seed, a large one where the effect
+of a seed changes slowly with the rows, and none where each draw has another. Their sum is right in both cases. One table never
+separates bias² from noise: the noise is bracketed.
 """
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -24,7 +25,6 @@ from jaxdl import designs, ensembles, learning_curves
 from jaxdl.data import resampling
 from jaxdl.data.resampling import Resampling
 from jaxdl.decomposition import Decomposition, Target, bracket, kohavi_wolpert, noise, squared_error
-from jaxdl.decomposition.named_terms import label_of
 from jaxdl.decomposition.noise import NoiseEstimate
 from jaxdl.decomposition.noise_bracket import NoiseBracket
 from jaxdl.diagnosis.found import TOGETHER, Diagnosis, Forecast, Number
@@ -115,20 +115,25 @@ def by_law(result: Decomposition, law: Resampling) -> dict[str, Number]:
     """The terms at the size of a draw, from draws by the law of `resampling.subsample`; they add up to the risk."""
     excess = law.excess_factor
 
-    def reduced(term: Any, by: Any) -> Number:
-        found = result.derive(lambda terms: terms[label_of(term)] - excess * terms[label_of(by)])
+    def derived(statistic: Callable[[Any], Any]) -> Number:
+        found = result.derive(statistic)
         return Number(*(float(value) for value in (found.estimate, found.standard_error, *found.interval)))
 
     def scaled(term: Any, factor: float) -> Number:
         numbers = (result[term], result.standard_errors[term], *result.intervals[term])
         return Number(*(factor * float(value) for value in numbers))
 
-    together = reduced(TOGETHER, ("data",))
-    found = {TOGETHER: together._replace(low=max(together.low, 0.0), high=max(together.high, 0.0))}
-    for term in result.variance:
-        others = tuple(factor for factor in term if factor != "data")
-        both = ("data", *others)
-        found[label_of(term)] = reduced(term, both) if others == term else scaled(term, law.variance_factor)
+    def not_below_zero(number: Number) -> Number:
+        return number._replace(low=max(number.low, 0.0), high=max(number.high, 0.0))
+
+    found = {
+        TOGETHER: not_below_zero(derived(lambda terms: terms[TOGETHER] - excess * terms["variance[data]"])),
+        "variance[data]": scaled(("data",), law.variance_factor),
+    }
+    if ("seed",) in result.variance:
+        found["variance[seed]"] = not_below_zero(
+            derived(lambda terms: terms["variance[seed]"] + terms["variance[data, seed]"])
+        )
     return found | {"risk": scaled("risk", 1.0)}
 
 

@@ -57,5 +57,4 @@ def next_step(found: Diagnosis) -> str:
 def parts_of(found: Diagnosis) -> tuple[float, float, float]:
     """Bias² + noise, the variance of the data, and all that the seed adds."""
     terms = {name: number.estimate for name, number in found.terms.items()}
-    of_seed = terms.get("variance[seed]", 0.0) + terms.get("variance[data, seed]", 0.0)
-    return terms[TOGETHER], terms["variance[data]"], of_seed
+    return terms[TOGETHER], terms["variance[data]"], terms.get("variance[seed]", 0.0)

@@ -14,14 +14,12 @@ NAMES = {
     TOGETHER: "bias² + noise",
     "variance[data]": "variance: training rows",
     "variance[seed]": "variance: seed",
-    "variance[data, seed]": "variance: rows with seed",
     "risk": "risk, their sum",
 }
 COLORS = {
     TOGETHER: "#0072B2",
     "variance[data]": "#E69F00",
     "variance[seed]": "#009E73",
-    "variance[data, seed]": "#CC79A7",
 }
 
 
@@ -70,7 +68,7 @@ def facts_of(found: Diagnosis) -> list[str]:
     measured = ", ".join(f"{_figure(value)} at {size}" for size, value in zip(curve.sizes, curve.risks, strict=True))
     lines = [
         f"risk: {_figure(risk)}{typical}; the best constant has {_figure(found.constant_risk)}",
-        f"noise: between {_end(low)} and {_end(high)}",
+        f"noise: {_end(low)}" if low == high else f"noise: between {_end(low)} and {_end(high)}",
         f"bias²: between {_figure(found.bias_squared.low)} and {_figure(found.bias_squared.high)}; one table gives no estimate",
         f"learning curve: risk {measured} rows",
     ]

@@ -221,7 +221,7 @@ def _notes(
         yield f"training sets drawn from {num_rows} rows: {law.estimand}"
         if sources:
             others = f"variance of the other sources ({', '.join(sources)}) is given this data set"
-            yield f"{others}: their interaction with data counts in them as well"
+            yield f"{others}: a part of their interaction with data may count in it"
     versions = ", ".join(f"{each} {version_of(each)}" for each in packages)
     yield f"trained by {name!r}{versions and f' on {versions}'}, of which a store knows the name, the data and the versions alone"
 

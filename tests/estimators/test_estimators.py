@@ -143,7 +143,7 @@ def test_a_result_says_the_law_the_training_size_and_what_a_store_knows():
 
 
 def test_a_result_says_that_other_variance_is_given_the_data():
-    words = "variance of the other sources (init) is given this data set: their interaction with data counts in them as well"
+    words = "variance of the other sources (init) is given this data set: a part of their interaction with data may count in it"
     assert words in trial(lambda seed: Recorder(seed), X, Y, X[:2]).notes
     assert words not in trial(Recorder, X, Y, X[:2], sources=()).notes
 
