@@ -48,7 +48,7 @@ class Diagnosis(NamedTuple):
     """Of each run: all numbers of `terms` are of this size."""
     num_runs: int
     terms: dict[str, Number]
-    """`bias_squared_plus_noise`, `variance[data]`, and `variance[seed]`, all that a seed adds where there is one; `risk`, their sum."""
+    """`bias_squared_plus_noise`, `variance[data]`, `variance[seed]` of a learner that has one; `risk`, their sum."""
     constant_risk: float
     """Of the best constant, on the test points."""
     noise: NoiseBracket

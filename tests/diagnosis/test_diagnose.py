@@ -62,7 +62,7 @@ def test_the_factors_are_those_of_the_law_of_subsampling():
 
 @pytest.mark.parametrize("changes_slowly", [True, False])
 def test_what_a_seed_adds_is_right_however_its_effect_changes_with_the_rows(changes_slowly):
-    """f = ±(mean of m of n rows), the sign by the seed, or for each draw anew: the seed adds s²/m. Each point is a table."""
+    """f = ±(mean of m of n rows), the sign by the seed, or for each draw anew: it adds s²/m. A point is a table."""
     rng = np.random.default_rng(1)
     num_batches, num_points, n, m, (num_draws, num_seeds) = 20, 100, 20, 10, (6, 4)
 
