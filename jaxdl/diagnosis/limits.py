@@ -5,10 +5,10 @@ that their variance V_data is too small and their bias² + noise B too large. To
 
     variance[data] = n/(n - m) V_data,   bias² + noise = B - m/(n - m) V_data,   variance[seed] = V_seed + V_data,seed,
 
-which is the law of `data.resampling.subsample`; the risk is that of size m as it is. What a seed adds, alone and with the rows, is
-one number. Its two parts cannot be told apart: overlapping draws count a part of V_data,seed as V_seed, a large one where the
-effect of a seed changes slowly with the rows, and none where each draw has another. Their sum is right in both cases. One table never
-separates bias² from noise: the noise is bracketed.
+which is the law of `data.resampling.subsample`; the risk is that of size m as it is. What a seed adds, alone and with the rows,
+is one number. Its two parts cannot be told apart: overlapping draws count a part of V_data,seed as V_seed, a large one where
+the effect of a seed changes slowly with the rows, and none where each draw has another. Their sum is right in both cases. One
+table never separates bias² from noise: the noise is bracketed.
 """
 
 import math
