@@ -132,7 +132,7 @@ def _products_of(equation: Any) -> dict[str, float]:
 
 def _unit_of(chosen: lax.Precision | lax.DotAlgorithm | lax.DotAlgorithmPreset | None) -> float:
     full = float(jnp.finfo(jnp.float32).eps)
-    if chosen is None or chosen is lax.Precision.DEFAULT:
+    if chosen is None:
         return full if jax.default_backend() == "cpu" else UNITS["bfloat16"]
     if isinstance(chosen, lax.Precision):
         at = {lax.Precision.HIGHEST: full, lax.Precision.HIGH: UNITS["tensorfloat32"]}
